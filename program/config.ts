@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { ConfigurationError } from "../provider/database/errors";
+import { rules } from "../provider/rules";
+import type { StackDeclaration } from "./stack";
+
+/** One entry of the stack's `tenants`. */
+const tenantConfig = z.strictObject({
+  name: rules.name,
+  slug: rules.slug,
+  adminEmail: rules.email,
+  adminPassword: rules.password,
+  adminFirstName: rules.personName,
+  adminLastName: rules.personName,
+  migrationsDir: z.string().min(1).optional(),
+  forceDestroy: z.boolean().optional(),
+  id: rules.id.optional(),
+});
+
+const databaseConfig = z.strictObject({
+  urlEnv: rules.environmentVariable.optional(),
+  publicMigrations: z.boolean().optional(),
+  passwordFromEnvironment: z.boolean().optional(),
+});
+
+/**
+ * Reads the stack's `tenants` and `database`.
+ *
+ * @param tenants A list, or undefined for none.
+ * @param database See `TenantDatabaseArgs`, or undefined for its defaults.
+ * @throws {@link ConfigurationError} with every fault, each naming its tenant and field.
+ */
+export function readConfig(tenants: unknown, database: unknown): StackDeclaration {
+  const faults: string[] = [];
+  const list = z.array(z.unknown()).safeParse(tenants ?? []);
+  if (!list.success) faults.push("tenants: must be a list");
+  const declared = (list.data ?? []).flatMap((entry, index) => {
+    const parsed = tenantConfig.safeParse(entry);
+    if (parsed.success) return [parsed.data];
+    faults.push(...parsed.error.issues.map((issue) => `${nameOf(entry, index)}: ${words(issue)}`));
+    return [];
+  });
+  for (const [index, { slug }] of declared.entries()) {
+    if (declared.findIndex((other) => other.slug === slug) < index) {
+      faults.push(`tenant ${slug}: slug: is in the list twice`);
+    }
+  }
+  const connection = databaseConfig.safeParse(database ?? {});
+  if (!connection.success) {
+    faults.push(...connection.error.issues.map((issue) => `database: ${words(issue)}`));
+  }
+  if (faults.length > 0 || !connection.success) {
+    throw new ConfigurationError(
+      `the stack's configuration is not valid:\n  ${faults.join("\n  ")}`,
+    );
+  }
+  return { tenants: declared, database: connection.data as StackDeclaration["database"] };
+}
+
+/** A tenant by its slug where it has one, and by its place in the list. */
+function nameOf(entry: unknown, index: number): string {
+  const slug = z.object({ slug: z.string() }).safeParse(entry);
+  return slug.success ? `tenant ${slug.data.slug} (tenants[${index}])` : `tenants[${index}]`;
+}
+
+function words(issue: z.core.$ZodIssue): string {
+  const field = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: is not a known field`;
+  if (issue.code === "invalid_type" && issue.input === undefined) return `${field}: is missing`;
+  return `${field}: ${issue.message}`;
+}

@@ -1,0 +1,55 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { Tenant, TenantDatabase, type TenantDatabaseArgs } from "../provider";
+
+/** One tenant as configuration, or a request, declares it: values that are known and validated. */
+export interface TenantDeclaration {
+  readonly name: string;
+  readonly slug: string;
+  readonly adminEmail: string;
+  /** The password, or its argon2id PHC string. */
+  readonly adminPassword: string;
+  readonly adminFirstName: string;
+  readonly adminLastName: string;
+  readonly migrationsDir?: string | undefined;
+  readonly forceDestroy?: boolean | undefined;
+  readonly id?: string | undefined;
+}
+
+/** What a stack holds: a database and its tenants. */
+export interface StackDeclaration {
+  readonly database: TenantDatabaseArgs;
+  readonly tenants: readonly TenantDeclaration[];
+}
+
+/** What a stack tells of one tenant. */
+export interface TenantOutputs {
+  readonly id: pulumi.Output<string>;
+  readonly schemaName: pulumi.Output<string>;
+  readonly adminUserId: pulumi.Output<string>;
+  readonly status: pulumi.Output<string>;
+  readonly migrationVersion: pulumi.Output<string>;
+}
+
+/**
+ * The program: makes the resources of a stack, each tenant under its slug.
+ *
+ * @returns the stack's outputs: slug → what it tells of that tenant.
+ */
+export function declareStack(stack: StackDeclaration): { tenants: Record<string, TenantOutputs> } {
+  const database = new TenantDatabase("database", stack.database);
+  const tenants: Record<string, TenantOutputs> = {};
+  for (const { migrationsDir, id, ...tenant } of stack.tenants) {
+    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(
+      tenant.slug,
+      {
+        ...tenant,
+        database,
+        forceDestroy: tenant.forceDestroy ?? false,
+        ...(migrationsDir === undefined ? {} : { migrationsDir }),
+        ...(id === undefined ? {} : { id }),
+      },
+    );
+    tenants[tenant.slug] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
+  }
+  return { tenants };
+}

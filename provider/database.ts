@@ -1,0 +1,85 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import { ConfigurationError } from "./database/errors";
+import { connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { PublicMigrations } from "./resources/migrations";
+
+/** The arguments of {@link TenantDatabase}. */
+export interface TenantDatabaseArgs {
+  /**
+   * The environment variable that holds the database's URL, wherever the engine runs. The state
+   * holds this name, never the URL. Default: `DATABASE_URL`.
+   */
+  urlEnv?: string;
+  /** `false` when something else keeps the control tables of the public schema. Default: `true`. */
+  publicMigrations?: boolean;
+  /**
+   * `true` to keep the password out of the postgresql provider's inputs, and so out of the state. The
+   * plugin then reads it from PGPASSWORD, which must be set wherever the engine runs. Default:
+   * `false`: the state holds it as a secret.
+   */
+  passwordFromEnvironment?: boolean;
+}
+
+/**
+ * The database in which tenants live: the control tables in its public schema, and the
+ * `postgresql.Provider` through which their schemas are made.
+ *
+ * @example
+ * const database = new TenantDatabase("database");
+ * new Tenant("acme", { …, database });
+ */
+export class TenantDatabase extends pulumi.ComponentResource {
+  /** The name of the environment variable with the URL. */
+  readonly urlEnv: string;
+  /** The provider for resources of @pulumi/postgresql in this database. */
+  readonly provider: postgresql.Provider;
+
+  /** @throws ConfigurationError when the environment variable is unusable, or not set in `pulumi up`. */
+  constructor(
+    name: string,
+    args: TenantDatabaseArgs = {},
+    opts: pulumi.ComponentResourceOptions = {},
+  ) {
+    super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
+    this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
+    this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
+    if (args.publicMigrations ?? true) {
+      new PublicMigrations(name, { urlEnv: this.urlEnv }, { parent: this });
+    }
+    this.registerOutputs({ urlEnv: this.urlEnv });
+  }
+
+  private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
+    if (pulumi.runtime.isDryRun() && !process.env[this.urlEnv]) {
+      void pulumi.log.warn(
+        `${this.urlEnv} is not set: this preview cannot tell whether the connection changes`,
+        this,
+      );
+      return {};
+    }
+    const { host, port, database, user, password, sslmode, sslrootcert } = connectionSettings(
+      this.urlEnv,
+    );
+    if (args.passwordFromEnvironment && password !== undefined && !process.env.PGPASSWORD) {
+      throw new ConfigurationError(
+        `passwordFromEnvironment is set and PGPASSWORD is not: set it to the password of ${this.urlEnv}`,
+      );
+    }
+    return {
+      host,
+      port,
+      database,
+      username: user,
+      ...(password === undefined || args.passwordFromEnvironment
+        ? {}
+        : { password: pulumi.secret(password) }),
+      sslmode,
+      ...(sslrootcert === undefined ? {} : { sslrootcert }),
+      connectTimeout: 15,
+      // Without these the plugin asks the server at each start; a superuser it never is.
+      superuser: false,
+      expectedVersion: "15.0.0",
+    };
+  }
+}

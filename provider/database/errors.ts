@@ -1,0 +1,54 @@
+/** What can go wrong in the library, as a closed set that a caller can switch on. */
+export type TenantErrorCode =
+  | "CONFIGURATION"
+  | "SLUG_TAKEN"
+  | "REPLACEMENT_REFUSED"
+  | "TENANT_GONE"
+  | "MIGRATIONS_UNREADABLE"
+  | "MIGRATION_FAILED"
+  | "SCHEMA_IN_USE";
+
+/** An error a caller can act on: the message says what happened and what to do, with no secret in it. */
+export abstract class TenantError extends Error {
+  abstract readonly code: TenantErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The environment or the stack's configuration lacks something or holds something unusable. */
+export class ConfigurationError extends TenantError {
+  readonly code = "CONFIGURATION";
+}
+
+/** Another owner holds the slug. */
+export class SlugTakenError extends TenantError {
+  readonly code = "SLUG_TAKEN";
+}
+
+/** The replacement of a tenant would leave its data behind and its slug taken. */
+export class ReplacementRefusedError extends TenantError {
+  readonly code = "REPLACEMENT_REFUSED";
+}
+
+/** The tenant's row is not there any more. */
+export class TenantGoneError extends TenantError {
+  readonly code = "TENANT_GONE";
+}
+
+/** The migrations' folder cannot be read, or holds a file that dbmate would not run. */
+export class MigrationsUnreadableError extends TenantError {
+  readonly code = "MIGRATIONS_UNREADABLE";
+}
+
+/** A migration failed. What ran before it stays; the next run goes on with it. */
+export class MigrationFailedError extends TenantError {
+  readonly code = "MIGRATION_FAILED";
+}
+
+/** Something outside a tenant's schema depends on something in it, so it cannot be dropped. */
+export class SchemaInUseError extends TenantError {
+  readonly code = "SCHEMA_IN_USE";
+}

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { MigrationsUnreadableError } from "./errors";
+
+/** Migration file name → SHA-256 of its bytes in hex, in the order dbmate runs them. */
+export type MigrationDigests = Record<string, string>;
+
+const packaged = path.resolve(__dirname, "../../../migrations");
+
+/** The control tables that this package keeps in the public schema. */
+export const publicMigrationsDir = path.join(packaged, "public");
+
+/** What every tenant gets unless a stack names another folder. */
+export const tenantMigrationsDir = path.join(packaged, "tenant");
+
+/**
+ * Reads which migrations a folder holds.
+ *
+ * @throws {@link MigrationsUnreadableError} when it is no readable folder, holds none, or holds an
+ * SQL file that dbmate would pass over without a word.
+ */
+export function readMigrations(directory: string): MigrationDigests {
+  const names = listFiles(directory).filter((name) => name.endsWith(".sql"));
+  if (names.length === 0)
+    throw new MigrationsUnreadableError(`there is no .sql file in ${directory}`);
+  const misnamed = names.filter((name) => !/^\d+[^/]*\.sql$/.test(name));
+  if (misnamed.length > 0) {
+    throw new MigrationsUnreadableError(
+      `a migration's name starts with its version, digits only; rename ${misnamed.join(", ")} in ${directory}`,
+    );
+  }
+  const versions = new Map<string, string>();
+  const digests: MigrationDigests = {};
+  for (const name of names.sort()) {
+    const twin = versions.get(migrationVersion(name));
+    if (twin !== undefined) {
+      throw new MigrationsUnreadableError(`${twin} and ${name} have the same version; rename one`);
+    }
+    versions.set(migrationVersion(name), name);
+    digests[name] = createHash("sha256")
+      .update(readFileSync(path.join(directory, name)))
+      .digest("hex");
+  }
+  return digests;
+}
+
+/** The version dbmate records for a file: the digits its name starts with. */
+export function migrationVersion(file: string): string {
+  return /^\d+/.exec(file)?.[0] ?? "";
+}
+
+/** The newest version among the files, or "" where there is none. */
+export function newestVersion(digests: MigrationDigests): string {
+  return Object.keys(digests).map(migrationVersion).sort().at(-1) ?? "";
+}
+
+function listFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => statSync(path.join(directory, name)).isFile());
+  } catch (error) {
+    throw new MigrationsUnreadableError(`the migrations' folder ${directory} cannot be read`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import type { PoolClient } from "pg";
+import { SchemaInUseError } from "./errors";
+
+/**
+ * Empties a schema: all that is in it goes, the schema itself stays.
+ *
+ * @throws {@link SchemaInUseError} when something outside of the schema depends on something in it,
+ * such as a view in another schema. A cascade would take that along.
+ */
+export async function emptySchema(client: PoolClient, schemaName: string): Promise<void> {
+  const { rows } = await client.query<{ owner: string }>(
+    "select nspowner::regrole::text as owner from pg_namespace where nspname = $1",
+    [schemaName],
+  );
+  const owner = rows[0]?.owner;
+  if (owner === undefined) return;
+  const outsiders = await dependentsOutside(client, schemaName);
+  if (outsiders.length > 0) {
+    throw new SchemaInUseError(
+      `schema ${schemaName} is in use from outside by ${outsiders.join(", ")}: drop that first`,
+    );
+  }
+  const schema = client.escapeIdentifier(schemaName);
+  await client.query(`drop schema ${schema} cascade`);
+  // 'regrole' quotes the role's name where it must be quoted.
+  await client.query(`create schema ${schema} authorization ${owner}`);
+}
+
+/** Follows pg_depend from the schema; names what it reaches in other schemas. */
+async function dependentsOutside(client: PoolClient, schemaName: string): Promise<string[]> {
+  const { rows } = await client.query<{ object: string }>(
+    `with recursive
+      reached (classid, objid) as (
+        select 'pg_namespace'::regclass::oid, oid from pg_namespace where nspname = $1
+        union
+        select d.classid, d.objid
+        from pg_depend d
+        join reached r on d.refclassid = r.classid and d.refobjid = r.objid
+      ),
+      placed (classid, objid, namespace) as (
+        select r.classid, r.objid, coalesce(
+          (select relnamespace from pg_class where oid = r.objid and r.classid = 'pg_class'::regclass),
+          (select typnamespace from pg_type where oid = r.objid and r.classid = 'pg_type'::regclass),
+          (select pronamespace from pg_proc where oid = r.objid and r.classid = 'pg_proc'::regclass),
+          (select connamespace from pg_constraint
+            where oid = r.objid and r.classid = 'pg_constraint'::regclass)
+        )
+        from reached r
+      )
+    select distinct pg_describe_object(classid, objid, 0) as object
+    from placed
+    where namespace <> (select oid from pg_namespace where nspname = $1)
+      and namespace <> 'pg_toast'::regnamespace
+    order by object`,
+    [schemaName],
+  );
+  return rows.map((row) => row.object);
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import type { ClientConfig } from "pg";
+import { z } from "zod";
+import { ConfigurationError } from "./errors";
+
+/** The environment variable that holds the database URL unless a stack names another. */
+export const DEFAULT_URL_VARIABLE = "DATABASE_URL";
+
+const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
+
+/** One reading of a database URL, so that pg, dbmate and the postgresql plugin never differ on it. */
+export interface ConnectionSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly sslmode: (typeof sslModes)[number];
+  /** Path of the file with the certificate authority, for verify-ca and verify-full. */
+  readonly sslrootcert: string | undefined;
+}
+
+/**
+ * Reads the settings out of the named environment variable of this process.
+ *
+ * @throws {@link ConfigurationError} when it is not set or is no usable URL; the message names the
+ * variable and never repeats its value.
+ */
+export function connectionSettings(variable: string = DEFAULT_URL_VARIABLE): ConnectionSettings {
+  const text = process.env[variable];
+  if (text === undefined || text === "") {
+    throw new ConfigurationError(
+      `${variable} is not set: set it to the database's URL, postgres://USER:PASSWORD@HOST:5432/DATABASE`,
+    );
+  }
+  return parseDatabaseUrl(text, variable);
+}
+
+/**
+ * Parses `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…`.
+ *
+ * Without `sslmode` the connection is plain to this machine's own addresses and `require` to all
+ * others, because the three clients' own defaults differ (pg: disable, lib/pq: require).
+ *
+ * @throws {@link ConfigurationError} naming the variable and the fault, never the value.
+ */
+export function parseDatabaseUrl(text: string, variable: string): ConnectionSettings {
+  const fault = (reason: string) => new ConfigurationError(`${variable} ${reason}`);
+  if (!URL.canParse(text)) throw fault("is not a URL");
+  const url = new URL(text);
+  if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
+    throw fault("must start with postgres:// or postgresql://");
+  }
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (host === "") throw fault("names no host: a socket cannot be used, give a host name");
+  const database = decodeURIComponent(url.pathname.slice(1));
+  if (database === "") throw fault("names no database");
+  const user = decodeURIComponent(url.username);
+  if (user === "") throw fault("names no user");
+  const unknown = [...url.searchParams.keys()].filter((key) => !queryKeys.has(key));
+  if (unknown.length > 0) {
+    throw fault(`has a parameter that is not supported: ${unknown.join(", ")}`);
+  }
+  const sslmode = z
+    .enum(sslModes)
+    .safeParse(url.searchParams.get("sslmode") ?? (isLoopback(host) ? "disable" : "require"));
+  if (!sslmode.success) throw fault(`has an sslmode that is none of ${sslModes.join(", ")}`);
+  return Object.freeze({
+    host,
+    port: url.port === "" ? 5432 : Number(url.port),
+    database,
+    user,
+    password: url.password === "" ? undefined : decodeURIComponent(url.password),
+    sslmode: sslmode.data,
+    sslrootcert: url.searchParams.get("sslrootcert") ?? undefined,
+  });
+}
+
+const queryKeys = new Set(["sslmode", "sslrootcert"]);
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The settings as node-postgres takes them. Reads the certificate authority's file when one is named. */
+export function pgConfig(settings: ConnectionSettings): ClientConfig {
+  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  return {
+    host,
+    port,
+    database,
+    user,
+    ...(password === undefined ? {} : { password }),
+    ssl: sslmode !== "disable" && {
+      rejectUnauthorized: sslmode !== "require",
+      ...(sslrootcert === undefined ? {} : { ca: readFileSync(sslrootcert, "utf8") }),
+      // verify-ca checks who signed the certificate, not for which name it was made.
+      ...(sslmode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
+    },
+    connectionTimeoutMillis: 10_000,
+    application_name: "pulumi-tenant",
+  };
+}
+
+/**
+ * The settings as a URL for dbmate, whose driver is lib/pq, with `schema` as the whole search path.
+ *
+ * The schema is not quoted: with quotes dbmate makes a schema whose name has quotes in it.
+ */
+export function dbmateUrl(settings: ConnectionSettings, schema: string): string {
+  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
+  const query = new URLSearchParams({ sslmode, search_path: schema });
+  if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `postgres://${login.join(":")}@${address}/${encodeURIComponent(database)}?${query.toString()}`;
+}

@@ -1,0 +1,3 @@
+/** What a stack imports: `import { Tenant, TenantDatabase } from "pulumi-tenant"`. */
+export { TenantDatabase, type TenantDatabaseArgs } from "./database";
+export { Tenant, type TenantArgs } from "./tenant";

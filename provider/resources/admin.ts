@@ -1,0 +1,177 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { PoolClient } from "pg";
+import { z } from "zod";
+import { TenantGoneError } from "../database/errors";
+import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import { hashPassword, isPassword, isPasswordHash } from "../passwords";
+import { rules } from "../rules";
+import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
+
+/** The inputs of step 2. */
+export interface AdminUserArgs {
+  /** Environment variable with the database's URL. */
+  urlEnv: pulumi.Input<string>;
+  tenantId: pulumi.Input<string>;
+  email: pulumi.Input<string>;
+  /** The first password, or its argon2id PHC string. A user who is there already keeps theirs. */
+  password: pulumi.Input<string>;
+  firstName: pulumi.Input<string>;
+  lastName: pulumi.Input<string>;
+  /** Whether the end of the resource removes a user who belongs to no other tenant. */
+  forceDestroy: pulumi.Input<boolean>;
+}
+
+/**
+ * Step 2, admin: the user in `public.users`, made, or found by e-mail without regard to case. The
+ * resource's id is the user's.
+ */
+export class AdminUser extends DynamicResource {
+  constructor(name: string, args: AdminUserArgs, opts?: pulumi.CustomResourceOptions) {
+    const password = pulumi.secret(args.password);
+    super("AdminUser", "adminUser", name, { ...args, password }, opts);
+  }
+}
+
+const shape = {
+  urlEnv: rules.environmentVariable,
+  tenantId: rules.id,
+  email: rules.email,
+  password: rules.password,
+  firstName: rules.personName,
+  lastName: rules.personName,
+  forceDestroy: z.boolean(),
+};
+
+type Inputs = z.infer<z.ZodObject<typeof shape>>;
+
+/** The life cycle of {@link AdminUser}. */
+export const adminUser = {
+  /** Puts the password's hash in its place: from here on nobody sees the password. */
+  async check(olds: RawInputs, news: RawInputs) {
+    const { inputs, failures } = checkInputs(shape, news);
+    if (olds.tenantId === inputs.tenantId && !isSameEmail(olds.email, inputs.email)) {
+      failures.push({
+        property: "email",
+        reason:
+          `cannot change from ${String(olds.email)}: the account is the person's own. Change the ` +
+          `address in the product, or make another person admin there`,
+      });
+    }
+    const { password, ...others } = inputs;
+    if (failures.length > 0) return { inputs: others, failures };
+    return { inputs: { ...others, password: await hashed(olds.password, password) } };
+  },
+
+  diff(_id: string, olds: Inputs, news: Inputs) {
+    return diffInputs(shape, olds, news, { replaces: ["tenantId"] });
+  },
+
+  async create(inputs: Inputs) {
+    const id = await inTransaction(inputs.urlEnv, (client) => makeOrLink(client, inputs));
+    return { id, outs: { ...inputs } };
+  },
+
+  /** What a person changed of their own account since is theirs, and no drift. */
+  async read(id: string, props: Inputs) {
+    const { rowCount } = await withConnection(props.urlEnv, (client) =>
+      client.query("select from public.users where id = $1", [id]),
+    );
+    return rowCount === 0 ? {} : { id, props };
+  },
+
+  /** Changes what is still as this resource made it; nothing of a user who was linked. */
+  async update(id: string, olds: Inputs, news: Inputs) {
+    await withConnection(news.urlEnv, (client) =>
+      client.query(
+        `update public.users
+        set first_name = case first_name when $3 then $4 else first_name end,
+          last_name = case last_name when $5 then $6 else last_name end,
+          password_hash = case password_hash when $7 then $8 else password_hash end,
+          updated_at = now()
+        where id = $1 and made_for_tenant_id = $2`,
+        [
+          ...[id, news.tenantId, olds.firstName, news.firstName, olds.lastName, news.lastName],
+          ...[olds.password, news.password],
+        ],
+      ),
+    );
+    return { outs: { ...olds, ...news } };
+  },
+
+  async delete(id: string, props: Inputs) {
+    if (!props.forceDestroy) return;
+    await inTransaction(props.urlEnv, (client) => removeUnlessNeeded(client, id, props));
+  },
+};
+
+function isSameEmail(old: unknown, email: unknown): boolean {
+  if (typeof old !== "string" || typeof email !== "string" || isUnknown(email)) return true;
+  return old.toLowerCase() === email.toLowerCase();
+}
+
+/** An unchanged password keeps its hash, so that it shows no change. */
+async function hashed(old: unknown, password: unknown): Promise<unknown> {
+  if (typeof password !== "string" || isUnknown(password) || isPasswordHash(password)) {
+    return password;
+  }
+  if (typeof old === "string" && (await isPassword(old, password))) return old;
+  return hashPassword(password);
+}
+
+async function makeOrLink(client: PoolClient, inputs: Inputs): Promise<string> {
+  const made = await client.query<{ id: string }>(
+    // A user with no membership yet, made for this very tenant, is an interrupted run's.
+    `insert into public.users as u (email, password_hash, first_name, last_name, made_for_tenant_id)
+    values ($1, $2, $3, $4, $5)
+    on conflict (lower(email)) do update
+    set password_hash = excluded.password_hash, first_name = excluded.first_name,
+      last_name = excluded.last_name, updated_at = now()
+    where u.made_for_tenant_id = excluded.made_for_tenant_id
+      and not exists (select from public.tenant_users where user_id = u.id)
+    returning id`,
+    [inputs.email, inputs.password, inputs.firstName, inputs.lastName, inputs.tenantId],
+  );
+  const found = made.rows[0] ?? (await findByEmail(client, inputs.email));
+  const { rowCount } = await client.query(
+    "update public.tenants set admin_user_id = $2, updated_at = now() where id = $1",
+    [inputs.tenantId, found.id],
+  );
+  if (rowCount === 0) {
+    throw new TenantGoneError(`tenant ${inputs.tenantId} is gone: run pulumi refresh, then up`);
+  }
+  return found.id;
+}
+
+async function findByEmail(client: PoolClient, email: string): Promise<{ id: string }> {
+  const { rows } = await client.query<{ id: string }>(
+    "select id from public.users where lower(email) = lower($1) for key share",
+    [email],
+  );
+  if (rows[0] === undefined) {
+    throw new TenantGoneError(`user ${email} was removed just now: run again to make them`);
+  }
+  return rows[0];
+}
+
+async function removeUnlessNeeded(client: PoolClient, id: string, props: Inputs): Promise<void> {
+  // Two tenants that end at once wait here for each other, so the second sees that it is the last.
+  await client.query("select from public.users where id = $1 for update", [id]);
+  await client.query(
+    `update public.tenants set admin_user_id = null, status = 'deleted', updated_at = now()
+    where id = $1 and admin_user_id = $2`,
+    [props.tenantId, id],
+  );
+  await client.query("savepoint removal");
+  await client
+    .query(
+      `delete from public.users u where id = $1
+        and not exists (select from public.tenant_users where user_id = u.id)
+        and not exists (select from public.tenants where admin_user_id = u.id)`,
+      [id],
+    )
+    .catch(async (error: unknown) => {
+      // foreign_key_violation: linked by another tenant, or by the product, meanwhile
+      if (!isDatabaseError(error, "23503")) throw error;
+      await client.query("rollback to savepoint removal");
+    });
+}

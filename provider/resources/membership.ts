@@ -1,0 +1,101 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { TenantGoneError } from "../database/errors";
+import { inTransaction, withConnection } from "../database/pool";
+import { rules } from "../rules";
+import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+
+/** The inputs of step 5. */
+export interface AdminMembershipArgs {
+  /** Environment variable with the database's URL. */
+  urlEnv: pulumi.Input<string>;
+  tenantId: pulumi.Input<string>;
+  userId: pulumi.Input<string>;
+  /** Whether the end of the resource removes the row. */
+  forceDestroy: pulumi.Input<boolean>;
+}
+
+/**
+ * Step 5, membership: the admin's row in `public.tenant_users`; with it, in one transaction, the
+ * tenant becomes `active`. The resource's id is `{tenantId}/{userId}`.
+ */
+export class AdminMembership extends DynamicResource {
+  /** `active`, as long as nobody changed it behind the engine's back. */
+  declare readonly status: pulumi.Output<string>;
+
+  constructor(name: string, args: AdminMembershipArgs, opts?: pulumi.CustomResourceOptions) {
+    super("Membership", "adminMembership", name, { ...args, status: "active" }, opts);
+  }
+}
+
+const shape = {
+  urlEnv: rules.environmentVariable,
+  tenantId: rules.id,
+  userId: rules.id,
+  status: z.literal("active"),
+  forceDestroy: z.boolean(),
+};
+
+type Inputs = z.infer<z.ZodObject<typeof shape>>;
+
+/** The life cycle of {@link AdminMembership}. */
+export const adminMembership = {
+  check(_olds: RawInputs, news: RawInputs) {
+    return checkInputs(shape, news);
+  },
+
+  diff(_id: string, olds: Inputs, news: Inputs) {
+    return diffInputs(shape, olds, news, { replaces: ["tenantId", "userId"] });
+  },
+
+  async create(inputs: Inputs) {
+    await linkAndActivate(inputs);
+    return { id: `${inputs.tenantId}/${inputs.userId}`, outs: { ...inputs } };
+  },
+
+  async read(id: string, props: Inputs) {
+    const { rows } = await withConnection(props.urlEnv, (client) =>
+      client.query<{ status: string }>(
+        `select t.status
+        from public.tenant_users m
+        join public.tenants t on t.id = m.tenant_id
+        where m.tenant_id = $1 and m.user_id = $2`,
+        [props.tenantId, props.userId],
+      ),
+    );
+    return rows[0] === undefined ? {} : { id, props: { ...props, status: rows[0].status } };
+  },
+
+  async update(_id: string, olds: Inputs, news: Inputs) {
+    await linkAndActivate(news);
+    return { outs: { ...olds, ...news } };
+  },
+
+  async delete(_id: string, props: Inputs) {
+    if (!props.forceDestroy) return;
+    await withConnection(props.urlEnv, (client) =>
+      client.query("delete from public.tenant_users where tenant_id = $1 and user_id = $2", [
+        props.tenantId,
+        props.userId,
+      ]),
+    );
+  },
+};
+
+async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<void> {
+  await inTransaction(urlEnv, async (client) => {
+    const { rowCount } = await client.query(
+      `update public.tenants set status = 'active', admin_user_id = $2, updated_at = now()
+      where id = $1`,
+      [tenantId, userId],
+    );
+    if (rowCount === 0) {
+      throw new TenantGoneError(`tenant ${tenantId} is gone: run pulumi refresh, then up`);
+    }
+    await client.query(
+      `insert into public.tenant_users (tenant_id, user_id, role) values ($1, $2, 'ADMIN')
+      on conflict (tenant_id, user_id) do nothing`,
+      [tenantId, userId],
+    );
+  });
+}

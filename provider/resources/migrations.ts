@@ -1,0 +1,152 @@
+import path from "node:path";
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { appliedVersions, migrate, type MigrationRun } from "../database/dbmate";
+import { MigrationsUnreadableError } from "../database/errors";
+import {
+  migrationVersion,
+  newestVersion,
+  publicMigrationsDir,
+  readMigrations,
+  tenantMigrationsDir,
+  type MigrationDigests,
+} from "../database/migrations";
+import { inTransaction, withConnection } from "../database/pool";
+import { emptySchema } from "../database/schema";
+import { rules } from "../rules";
+import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+
+/** The inputs of step 4. */
+export interface MigrationsArgs {
+  /** Environment variable with the database's URL. */
+  urlEnv: pulumi.Input<string>;
+  schemaName: pulumi.Input<string>;
+  /**
+   * The folder with the migrations; a relative one starts at the program's folder. Without one, the
+   * package's own.
+   */
+  migrationsDir?: pulumi.Input<string> | undefined;
+  /** Whether the end of the resource empties the schema. */
+  forceDestroy: pulumi.Input<boolean>;
+}
+
+/**
+ * Step 4, migrations: every file of the tenant migrations applied, by dbmate, in the tenant's schema.
+ * The resource's id is the schema's name; `files` holds the digest of each applied file.
+ */
+export class TenantMigrations extends DynamicResource {
+  /** The newest applied version: the digits its file's name starts with. */
+  declare readonly version: pulumi.Output<string>;
+
+  constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
+    super("Migrations", "migrations", name, { ...args, version: undefined }, opts);
+  }
+}
+
+/** The control tables' migrations, in the public schema. They are never taken back. */
+export class PublicMigrations extends DynamicResource {
+  constructor(
+    name: string,
+    args: Pick<MigrationsArgs, "urlEnv">,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const inputs: MigrationsArgs = { ...args, schemaName: "public", forceDestroy: false };
+    super("PublicMigrations", "migrations", name, { ...inputs }, opts);
+  }
+}
+
+const shape = {
+  urlEnv: rules.environmentVariable,
+  schemaName: z.string().min(1).max(63),
+  migrationsDir: z.string().min(1).optional(),
+  forceDestroy: z.boolean(),
+};
+
+const digests = { files: true, version: true };
+
+type Inputs = z.infer<z.ZodObject<typeof shape>> & { files: MigrationDigests; version: string };
+
+/** The life cycle of {@link TenantMigrations} and of {@link PublicMigrations}. */
+export const migrations = {
+  /** Adds `files` and `version`, read from the folder, so that a preview shows what is new by name. */
+  check(olds: RawInputs, news: RawInputs) {
+    const { inputs, failures } = checkInputs(shape, news);
+    if (failures.length > 0) return { inputs, failures };
+    const read = readFolder(folder(inputs));
+    if (typeof read === "string") {
+      return { inputs, failures: [{ property: "migrationsDir", reason: read }] };
+    }
+    const history = olds.schemaName === inputs.schemaName ? (olds.files as MigrationDigests) : {};
+    for (const [file, digest] of Object.entries(history)) {
+      if (read[file] === digest) continue;
+      const what = read[file] === undefined ? "is gone" : "was edited";
+      failures.push({
+        property: "migrationsDir",
+        reason: `${file} ${what} after it was applied: restore it, and write a new migration instead`,
+      });
+    }
+    return { inputs: { ...inputs, files: read, version: newestVersion(read) }, failures };
+  },
+
+  diff(_id: string, olds: Inputs, news: Inputs) {
+    return diffInputs({ ...shape, ...digests }, olds, news, {
+      replaces: ["schemaName"],
+      ignores: ["migrationsDir"],
+    });
+  },
+
+  async create(inputs: Inputs) {
+    await migrate(run(inputs));
+    return { id: inputs.schemaName, outs: { ...inputs } };
+  },
+
+  /** Lists only the files that are applied, so that a half-migrated schema shows as a change. */
+  async read(id: string, props: Inputs) {
+    const applied = await withConnection(props.urlEnv, (client) => appliedVersions(client, id));
+    if (applied === undefined) return {};
+    const files = Object.fromEntries(
+      Object.entries(props.files).filter(([file]) => applied.includes(migrationVersion(file))),
+    );
+    return { id, props: { ...props, files, version: newestVersion(files) } };
+  },
+
+  async update(_id: string, olds: Inputs, news: Inputs) {
+    await migrate(run(news));
+    return { outs: { ...olds, ...news } };
+  },
+
+  async delete(id: string, props: Inputs) {
+    if (!props.forceDestroy) return;
+    await inTransaction(props.urlEnv, async (client) => {
+      // Nobody must meet a tenant whose tables are gone.
+      await client.query(
+        `update public.tenants set status = 'deleted', updated_at = now()
+        where 'tenant_' || id = $1`,
+        [id],
+      );
+      await emptySchema(client, id);
+    });
+  },
+};
+
+function run(inputs: Inputs): MigrationRun {
+  const { urlEnv, schemaName, files } = inputs;
+  return { urlEnv, schemaName, files, directory: folder(inputs) };
+}
+
+/** The public schema's folder is always the package's own. */
+function folder(inputs: RawInputs): string {
+  if (inputs.schemaName === "public") return publicMigrationsDir;
+  return typeof inputs.migrationsDir === "string"
+    ? path.resolve(inputs.migrationsDir)
+    : tenantMigrationsDir;
+}
+
+function readFolder(directory: string): MigrationDigests | string {
+  try {
+    return readMigrations(directory);
+  } catch (error) {
+    if (error instanceof MigrationsUnreadableError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,168 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { PoolClient } from "pg";
+import { z } from "zod";
+import { ReplacementRefusedError, SlugTakenError } from "../database/errors";
+import { isDatabaseError, withConnection } from "../database/pool";
+import { rules } from "../rules";
+import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+
+/** The inputs of step 1. */
+export interface TenantRecordArgs {
+  /** Environment variable with the database's URL. */
+  urlEnv: pulumi.Input<string>;
+  /** The tenant's id; PostgreSQL makes one when there is none. Another id is another tenant. */
+  tenantId?: pulumi.Input<string> | undefined;
+  name: pulumi.Input<string>;
+  slug: pulumi.Input<string>;
+  /** Who declares it: `organization/project/stack::name`. */
+  owner: pulumi.Input<string>;
+  /** Whether the end of the resource removes the row rather than marking it `deleted`. */
+  forceDestroy: pulumi.Input<boolean>;
+}
+
+/**
+ * Step 1, record: the tenant's row in `public.tenants`, with status `provisioning`. The resource's id
+ * is the tenant's.
+ */
+export class TenantRecord extends DynamicResource {
+  declare readonly name: pulumi.Output<string>;
+  declare readonly slug: pulumi.Output<string>;
+
+  constructor(name: string, args: TenantRecordArgs, opts?: pulumi.CustomResourceOptions) {
+    super("Record", "tenantRecord", name, { ...args }, opts);
+  }
+}
+
+const shape = {
+  urlEnv: rules.environmentVariable,
+  tenantId: rules.id.optional(),
+  name: rules.name,
+  slug: rules.slug,
+  owner: z.string().min(1).max(1000),
+  forceDestroy: z.boolean(),
+};
+
+type Inputs = z.infer<z.ZodObject<typeof shape>>;
+
+/** The life cycle of {@link TenantRecord}. */
+export const tenantRecord = {
+  check(_olds: RawInputs, news: RawInputs) {
+    return checkInputs(shape, news);
+  },
+
+  diff(id: string, olds: Inputs, news: Inputs) {
+    // An id that the database made stays when the program starts, or stops, to name it.
+    const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
+    const diff = diffInputs(shape, known, news, { replaces: ["tenantId"] });
+    if (diff.replaces.length > 0 && olds.slug === news.slug && !olds.forceDestroy) {
+      throw new ReplacementRefusedError(
+        `another id is another tenant, and ${id} keeps the slug ${olds.slug} with its data: apply ` +
+          `forceDestroy: true first if that may go, or give the new tenant a slug of its own`,
+      );
+    }
+    // The slug is unique: the old row must let go of it first.
+    return { ...diff, deleteBeforeReplace: true };
+  },
+
+  async create(inputs: Inputs) {
+    const id = await withConnection(inputs.urlEnv, (client) => insertOrAdopt(client, inputs));
+    return { id, outs: { ...inputs } };
+  },
+
+  /** A row that is gone is told by leaving its columns out, so that the repair gives it the same id. */
+  async read(id: string, props: Inputs) {
+    const { rows } = await withConnection(props.urlEnv, (client) =>
+      client.query<Pick<Inputs, "name" | "slug" | "owner">>(
+        "select name, slug, owner from public.tenants where id = $1 and status <> 'deleted'",
+        [id],
+      ),
+    );
+    const gone = { name: undefined, slug: undefined, owner: undefined };
+    return { id, props: present({ ...props, ...(rows[0] ?? gone) }) };
+  },
+
+  async update(id: string, olds: Inputs, news: Inputs) {
+    await withConnection(news.urlEnv, (client) =>
+      namingConflicts(client, news, () =>
+        client.query(
+          `insert into public.tenants as t (id, name, slug, owner)
+          values ($1, $2, $3, $4)
+          on conflict (id) do update
+          set name = excluded.name, slug = excluded.slug, owner = excluded.owner,
+            status = case t.status when 'deleted' then 'provisioning' else t.status end,
+            updated_at = now()`,
+          [id, news.name, news.slug, news.owner],
+        ),
+      ),
+    );
+    return { outs: { ...olds, ...news } };
+  },
+
+  async delete(id: string, props: Inputs) {
+    await withConnection(props.urlEnv, (client) =>
+      client.query(
+        props.forceDestroy
+          ? "delete from public.tenants where id = $1"
+          : "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
+        [id],
+      ),
+    );
+    if (!props.forceDestroy) {
+      console.log(
+        `Tenant ${props.slug} is marked deleted. Its data is kept in schema tenant_${id}; ` +
+          `forceDestroy: true, applied before a destroy, removes it.`,
+      );
+    }
+  },
+};
+
+/** What the engine's messages can hold: no property whose value is undefined. */
+function present(props: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined));
+}
+
+/** Makes the row, or goes on with the one that an interrupted run of the same owner left. */
+async function insertOrAdopt(client: PoolClient, inputs: Inputs): Promise<string> {
+  const values = [inputs.tenantId ?? null, inputs.name, inputs.slug, inputs.owner];
+  const { rows } = await namingConflicts(client, inputs, () =>
+    client.query<{ id: string }>(
+      `insert into public.tenants as t (id, name, slug, owner)
+      values (coalesce($1, gen_random_uuid()), $2, $3, $4)
+      on conflict (slug) do update
+      set name = excluded.name,
+        status = case t.status when 'deleted' then 'provisioning' else t.status end,
+        updated_at = now()
+      where t.owner = excluded.owner and ($1::uuid is null or t.id = $1)
+      returning id`,
+      values,
+    ),
+  );
+  if (rows[0] === undefined) throw await slugTaken(client, inputs);
+  return rows[0].id;
+}
+
+/** Turns the refusal of a slug, or of an id, that another tenant has into words. */
+async function namingConflicts<T>(
+  client: PoolClient,
+  inputs: Inputs,
+  statement: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    if (!isDatabaseError(error, "23505")) throw error; // unique_violation
+    throw await slugTaken(client, inputs);
+  }
+}
+
+async function slugTaken(client: PoolClient, inputs: Inputs): Promise<SlugTakenError> {
+  const { rows } = await client.query<{ id: string; slug: string; owner: string; status: string }>(
+    "select id, slug, owner, status from public.tenants where slug = $1 or id = $2",
+    [inputs.slug, inputs.tenantId ?? null],
+  );
+  const holders = rows.map((row) => `${row.slug} (${row.status}, id ${row.id}) of ${row.owner}`);
+  return new SlugTakenError(
+    `slug ${inputs.slug} is taken, by tenant ${holders.join(" and by ") || "that is just going"}: ` +
+      `choose another slug, or remove that tenant where it is declared`,
+  );
+}

@@ -1,0 +1,147 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import { TenantDatabase } from "./database";
+import { AdminUser } from "./resources/admin";
+import { AdminMembership } from "./resources/membership";
+import { TenantMigrations } from "./resources/migrations";
+import { TenantRecord } from "./resources/record";
+
+/** The arguments of {@link Tenant}. What each must look like is in the README, under "Inputs". */
+export interface TenantArgs {
+  /** What people call it, 1 to 200 characters. Can change. */
+  name: pulumi.Input<string>;
+  /** Its part of an address, 3 to 63 of a-z, 0-9 and inner single hyphens; unique. Can change. */
+  slug: pulumi.Input<string>;
+  /** The admin's e-mail. A user who has it is linked, anybody else is made. Cannot change. */
+  adminEmail: pulumi.Input<string>;
+  /** The admin's first password, or its argon2id PHC string. */
+  adminPassword: pulumi.Input<string>;
+  /** The admin's first name, when they are made. */
+  adminFirstName: pulumi.Input<string>;
+  /** The admin's last name, when they are made. */
+  adminLastName: pulumi.Input<string>;
+  /** The folder with the tenant migrations; relative to the program. Default: the package's own. */
+  migrationsDir?: pulumi.Input<string>;
+  /**
+   * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
+   * row is marked `deleted`.
+   */
+  forceDestroy?: boolean;
+  /** The tenant's UUID. Default: PostgreSQL makes one. Another id replaces the tenant. */
+  id?: pulumi.Input<string>;
+  /** Default: the database of DATABASE_URL, one for the whole stack. */
+  database?: TenantDatabase;
+}
+
+/**
+ * A tenant: its row, its admin, its schema, its tables, and the admin's membership, in this order.
+ *
+ * @example
+ * const acme = new Tenant("acme", {
+ *   name: "Acme Corp",
+ *   slug: "acme",
+ *   adminEmail: "ana@acme.example",
+ *   adminPassword: config.requireSecret("acmeAdminPassword"),
+ *   adminFirstName: "Ana",
+ *   adminLastName: "Diaz",
+ * });
+ * export const schema = acme.schemaName;
+ */
+export class Tenant extends pulumi.ComponentResource {
+  /** The tenant's UUID. */
+  readonly tenantId: pulumi.Output<string>;
+  readonly slug: pulumi.Output<string>;
+  /** `tenant_{tenantId}`. */
+  readonly schemaName: pulumi.Output<string>;
+  readonly adminUserId: pulumi.Output<string>;
+  /** `active`, once all five steps are done. */
+  readonly status: pulumi.Output<string>;
+  /** The newest applied tenant migration's version, such as `20260101000006`. */
+  readonly migrationVersion: pulumi.Output<string>;
+
+  constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    // The arguments stay out of the component's own inputs: one of them is a password.
+    super("pulumi-tenant:index:Tenant", name, {}, opts);
+    const forceDestroy = args.forceDestroy ?? false;
+    const database = args.database ?? defaultDatabase();
+    const common = { urlEnv: database.urlEnv, forceDestroy };
+    const after = (step: pulumi.Resource) => ({ parent: this, dependsOn: [step] });
+
+    const record = new TenantRecord(
+      name,
+      { ...common, tenantId: args.id, name: args.name, slug: args.slug, owner: ownerOf(name) },
+      after(database),
+    );
+    const tenantId = record.id;
+
+    const admin = new AdminUser(
+      name,
+      {
+        ...common,
+        tenantId,
+        email: args.adminEmail,
+        password: args.adminPassword,
+        firstName: args.adminFirstName,
+        lastName: args.adminLastName,
+      },
+      after(record),
+    );
+
+    const schema = new postgresql.Schema(
+      name,
+      { name: pulumi.interpolate`tenant_${tenantId}` },
+      {
+        ...after(admin),
+        provider: database.provider,
+        retainOnDelete: !forceDestroy,
+        // A schema that is renamed would carry the old tenant's data over to the new one.
+        replaceOnChanges: ["name"],
+      },
+    );
+
+    const migrations = new TenantMigrations(
+      name,
+      { ...common, schemaName: schema.name, migrationsDir: args.migrationsDir },
+      after(schema),
+    );
+
+    const membership = new AdminMembership(
+      name,
+      { ...common, tenantId, userId: admin.id },
+      after(migrations),
+    );
+
+    this.tenantId = tenantId;
+    this.slug = record.slug;
+    this.schemaName = schema.name;
+    this.adminUserId = admin.id;
+    this.status = membership.status;
+    this.migrationVersion = migrations.version;
+    this.registerOutputs({
+      tenantId: this.tenantId,
+      slug: this.slug,
+      schemaName: this.schemaName,
+      adminUserId: this.adminUserId,
+      status: this.status,
+      migrationVersion: this.migrationVersion,
+    });
+  }
+}
+
+/** Who declares the tenant, in words that tell one stack from every other. */
+function ownerOf(name: string): string {
+  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  return `${stack}::${name}`;
+}
+
+// Programs of several stacks may run in one process (Automation API): each has its own database.
+const defaultDatabases = new WeakMap<pulumi.Resource, TenantDatabase>();
+
+function defaultDatabase(): TenantDatabase {
+  const stack = pulumi.runtime.getStackResource();
+  const known = stack && defaultDatabases.get(stack);
+  if (known) return known;
+  const database = new TenantDatabase("tenant-database");
+  if (stack) defaultDatabases.set(stack, database);
+  return database;
+}
