@@ -63,8 +63,9 @@ function nameOf(entry: unknown, index: number): string {
 }
 
 function words(issue: z.core.$ZodIssue): string {
-  const field = issue.path.join(".");
+  const field = issue.path.map((part) => `${String(part)}: `).join("");
   if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: is not a known field`;
-  if (issue.code === "invalid_type" && issue.input === undefined) return `${field}: is missing`;
-  return `${field}: ${issue.message}`;
+  return issue.message.endsWith("received undefined")
+    ? `${field}is missing`
+    : `${field}${issue.message}`;
 }

@@ -23,7 +23,8 @@ export async function isPassword(hash: string, password: string): Promise<boolea
  * A cost that would stall a login (10 GiB and more, 1,000 passes and more) is none.
  */
 export function isPasswordHash(text: string): boolean {
-  return /^\$argon2id\$v=19\$m=\d{1,7},t=\d{1,3},p=\d{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,171}$/.test(
-    text,
-  );
+  const [, cost] =
+    /^\$argon2id\$v=19\$([^$]+)\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,171}$/.exec(text) ?? [];
+  // The package writes m,p,t; the reference implementation m,t,p.
+  return /^m=\d{1,7},(t=\d{1,3},p=\d{1,3}|p=\d{1,3},t=\d{1,3})$/.test(cost ?? "");
 }

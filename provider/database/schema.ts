@@ -33,14 +33,24 @@ async function dependentsOutside(client: PoolClient, schemaName: string): Promis
       reached (classid, objid) as (
         select 'pg_namespace'::regclass::oid, oid from pg_namespace where nspname = $1
         union
-        select d.classid, d.objid
-        from pg_depend d
-        join reached r on d.refclassid = r.classid and d.refobjid = r.objid
+        select next.classid, next.objid
+        from reached r
+        cross join lateral (
+          select d.classid, d.objid
+          from pg_depend d
+          where d.refclassid = r.classid and d.refobjid = r.objid
+          union all
+          -- What is an internal part of a whole, as a view's rule is of the view, leads to the whole.
+          select d.refclassid, d.refobjid
+          from pg_depend d
+          where d.classid = r.classid and d.objid = r.objid and d.deptype = 'i'
+        ) next
       ),
       placed (classid, objid, namespace) as (
         select r.classid, r.objid, coalesce(
           (select relnamespace from pg_class where oid = r.objid and r.classid = 'pg_class'::regclass),
-          (select typnamespace from pg_type where oid = r.objid and r.classid = 'pg_type'::regclass),
+          (select typnamespace from pg_type
+            where oid = r.objid and r.classid = 'pg_type'::regclass and typrelid = 0 and typcategory <> 'A'),
           (select pronamespace from pg_proc where oid = r.objid and r.classid = 'pg_proc'::regclass),
           (select connamespace from pg_constraint
             where oid = r.objid and r.classid = 'pg_constraint'::regclass)

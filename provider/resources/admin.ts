@@ -119,6 +119,12 @@ async function hashed(old: unknown, password: unknown): Promise<unknown> {
 }
 
 async function makeOrLink(client: PoolClient, inputs: Inputs): Promise<string> {
+  const tenant = await client.query("select from public.tenants where id = $1 for update", [
+    inputs.tenantId,
+  ]);
+  if (tenant.rowCount === 0) {
+    throw new TenantGoneError(`tenant ${inputs.tenantId} is gone: run pulumi refresh, then up`);
+  }
   const made = await client.query<{ id: string }>(
     // A user with no membership yet, made for this very tenant, is an interrupted run's.
     `insert into public.users as u (email, password_hash, first_name, last_name, made_for_tenant_id)
@@ -131,15 +137,12 @@ async function makeOrLink(client: PoolClient, inputs: Inputs): Promise<string> {
     returning id`,
     [inputs.email, inputs.password, inputs.firstName, inputs.lastName, inputs.tenantId],
   );
-  const found = made.rows[0] ?? (await findByEmail(client, inputs.email));
-  const { rowCount } = await client.query(
+  const user = made.rows[0] ?? (await findByEmail(client, inputs.email));
+  await client.query(
     "update public.tenants set admin_user_id = $2, updated_at = now() where id = $1",
-    [inputs.tenantId, found.id],
+    [inputs.tenantId, user.id],
   );
-  if (rowCount === 0) {
-    throw new TenantGoneError(`tenant ${inputs.tenantId} is gone: run pulumi refresh, then up`);
-  }
-  return found.id;
+  return user.id;
 }
 
 async function findByEmail(client: PoolClient, email: string): Promise<{ id: string }> {

@@ -1,0 +1,232 @@
+import { adminMembership, adminUser, tenantRecord } from "../../../provider/resources";
+import { hashPassword, isPassword } from "../../../provider/passwords";
+import { checked, useResourceDatabase } from "../../support/resources";
+
+const database = useResourceDatabase();
+
+type Inputs = Parameters<typeof adminUser.create>[0];
+interface Row {
+  id: string;
+  email: string;
+  password_hash: string;
+  first_name: string;
+  last_name: string;
+}
+
+let count = 0;
+async function tenant(): Promise<string> {
+  const slug = `tenant-${++count}`;
+  const { urlEnv } = database;
+  const record = { urlEnv, name: "T", slug, owner: slug, forceDestroy: true, tenantId: undefined };
+  return (await tenantRecord.create(record)).id;
+}
+const typed = (tenantId: string, overrides: object = {}) => ({
+  urlEnv: database.urlEnv,
+  tenantId,
+  email: `ana${++count}@acme.example`,
+  password: "correct horse battery",
+  firstName: "Ana",
+  lastName: "Diaz",
+  forceDestroy: true,
+  ...overrides,
+});
+const declared = async (tenantId: string, overrides: object = {}): Promise<Inputs> =>
+  checked<Inputs>(await adminUser.check({}, typed(tenantId, overrides)));
+const usersWith = (email: string) =>
+  database.sql<Row>(
+    "select id, email, password_hash, first_name, last_name from users where lower(email) = lower($1)",
+    [email],
+  );
+const member = (tenantId: string, userId: string) =>
+  adminMembership.create({
+    urlEnv: database.urlEnv,
+    tenantId,
+    userId,
+    status: "active",
+    forceDestroy: true,
+  });
+
+describe("check", () => {
+  it("puts an argon2id hash in the password's place", async () => {
+    const { password } = await declared(await tenant());
+    expect(password).toMatch(/^\$argon2id\$v=19\$m=19456/);
+    expect(await isPassword(password, "correct horse battery")).toBe(true);
+  });
+
+  it("keeps the hash of an unchanged password, so that nothing changes", async () => {
+    const tenantId = await tenant();
+    const old = await declared(tenantId);
+    const again = await adminUser.check(old, { ...old, password: "correct horse battery" });
+    expect(again.inputs).toEqual(old);
+    expect(adminUser.diff("id", old, checked(again)).changes).toBe(false);
+  });
+
+  it("takes a hash as it is", async () => {
+    const password = await hashPassword("made elsewhere");
+    expect((await declared(await tenant(), { password })).password).toBe(password);
+  });
+
+  it("on any fault gives the password back in no form", async () => {
+    const answer = await adminUser.check({}, typed("no uuid"));
+    expect(JSON.stringify(answer)).not.toContain("correct horse");
+    expect(answer.failures).toMatchObject([{ property: "tenantId" }]);
+  });
+
+  it("refuses another e-mail, with the reason, and allows another spelling of the same", async () => {
+    const old = await declared(await tenant(), { email: "ana@acme.example" });
+    const other = await adminUser.check(old, { ...old, email: "eve@acme.example" });
+    expect(other.failures).toMatchObject([
+      {
+        property: "email",
+        reason: expect.stringContaining("cannot change from ana@acme.example") as string,
+      },
+    ]);
+    checked(await adminUser.check(old, { ...old, email: "Ana@Acme.example" }));
+  });
+});
+
+describe("create", () => {
+  it("makes the user and names them as the tenant's admin", async () => {
+    const tenantId = await tenant();
+    const inputs = await declared(tenantId);
+    const { id } = await adminUser.create(inputs);
+    expect(await usersWith(inputs.email)).toEqual([
+      {
+        id,
+        email: inputs.email,
+        password_hash: inputs.password,
+        first_name: "Ana",
+        last_name: "Diaz",
+      },
+    ]);
+    expect(
+      await database.sql("select admin_user_id from tenants where id = $1", [tenantId]),
+    ).toEqual([{ admin_user_id: id }]);
+  });
+
+  it("run twice makes one user, with the hash that the state will hold", async () => {
+    const tenantId = await tenant();
+    const first = await declared(tenantId);
+    const second = await declared(tenantId, { email: first.email });
+    expect((await adminUser.create(second)).id).toBe((await adminUser.create(first)).id);
+    expect(await usersWith(first.email)).toHaveLength(1);
+    await adminUser.create(second);
+    expect(await usersWith(first.email)).toMatchObject([{ password_hash: second.password }]);
+  });
+
+  it("links an existing user and leaves their password and names alone", async () => {
+    const [one, two] = [await tenant(), await tenant()];
+    const theirs = await declared(one);
+    const { id } = await adminUser.create(theirs);
+    await member(one, id);
+    const email = theirs.email.toUpperCase();
+    const linked = await declared(two, { email, password: "something else", firstName: "Eve" });
+    expect((await adminUser.create(linked)).id).toBe(id);
+    expect(await usersWith(email)).toMatchObject([
+      { email: theirs.email, password_hash: theirs.password, first_name: "Ana" },
+    ]);
+  });
+
+  it("among twenty tenants at once makes one user for all", async () => {
+    const tenants = await Promise.all(Array.from({ length: 20 }, tenant));
+    const inputs = await declared(tenants[0] ?? "");
+    const made = await Promise.all(
+      tenants.map((tenantId) => adminUser.create({ ...inputs, tenantId })),
+    );
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+    expect(await usersWith(inputs.email)).toHaveLength(1);
+  });
+
+  it("says what to do when the tenant's row is gone, and makes nobody", async () => {
+    const inputs = await declared("660e8400-e29b-41d4-a716-446655440000");
+    await expect(adminUser.create(inputs)).rejects.toThrow("run pulumi refresh, then up");
+    expect(await usersWith(inputs.email)).toEqual([]);
+  });
+});
+
+describe("update", () => {
+  it("changes what the person did not change since", async () => {
+    const inputs = await declared(await tenant());
+    const { id, outs } = await adminUser.create(inputs);
+    await database.sql("update users set last_name = 'Theirs' where id = $1", [id]);
+    const news = {
+      ...inputs,
+      firstName: "Anna",
+      lastName: "Ours",
+      password: await hashPassword("another one"),
+    };
+    await adminUser.update(id, outs, news);
+    expect(await usersWith(inputs.email)).toMatchObject([
+      { first_name: "Anna", last_name: "Theirs", password_hash: news.password },
+    ]);
+  });
+
+  it("never touches a user who was linked, even where the names are the same", async () => {
+    const [one, two] = [await tenant(), await tenant()];
+    const theirs = await declared(one);
+    await member(one, (await adminUser.create(theirs)).id);
+    const linked = { ...theirs, tenantId: two };
+    const { id, outs } = await adminUser.create(linked);
+    await adminUser.update(id, outs, {
+      ...linked,
+      firstName: "Eve",
+      password: await hashPassword("another one"),
+    });
+    expect(await usersWith(theirs.email)).toMatchObject([
+      { first_name: "Ana", password_hash: theirs.password },
+    ]);
+  });
+});
+
+describe("read", () => {
+  it("takes what a person changed for theirs, and a person who is gone for gone", async () => {
+    const tenantId = await tenant();
+    const inputs = await declared(tenantId);
+    const { id, outs } = await adminUser.create(inputs);
+    await database.sql("update users set first_name = 'Changed' where id = $1", [id]);
+    expect(await adminUser.read(id, outs)).toEqual({ id, props: outs });
+    await database.sql("update tenants set admin_user_id = null where id = $1", [tenantId]);
+    await database.sql("delete from users where id = $1", [id]);
+    expect(await adminUser.read(id, outs)).toEqual({});
+  });
+});
+
+describe("delete", () => {
+  it("keeps the user without forceDestroy", async () => {
+    const inputs = await declared(await tenant(), { forceDestroy: false });
+    const { id, outs } = await adminUser.create(inputs);
+    await adminUser.delete(id, outs);
+    expect(await usersWith(inputs.email)).toHaveLength(1);
+  });
+
+  it("removes a user who belongs to no other tenant", async () => {
+    const inputs = await declared(await tenant());
+    const { id, outs } = await adminUser.create(inputs);
+    await adminUser.delete(id, outs);
+    await adminUser.delete(id, outs);
+    expect(await usersWith(inputs.email)).toEqual([]);
+  });
+
+  it("keeps a user who is a member elsewhere, or who another tenant is just linking", async () => {
+    const [mine, member_of, linking] = [await tenant(), await tenant(), await tenant()];
+    const inputs = await declared(mine);
+    const { id, outs } = await adminUser.create(inputs);
+    await adminUser.create({ ...inputs, tenantId: linking });
+    await adminUser.delete(id, outs);
+    expect(await usersWith(inputs.email)).toHaveLength(1);
+    await adminUser.create({ ...inputs, tenantId: member_of });
+    await member(member_of, id);
+    await adminUser.delete(id, { ...outs, tenantId: linking });
+    expect(await usersWith(inputs.email)).toHaveLength(1);
+  });
+
+  it("of all an admin's tenants at once leaves no user behind", async () => {
+    const tenants = await Promise.all(Array.from({ length: 8 }, tenant));
+    const inputs = await declared(tenants[0] ?? "");
+    const made = await Promise.all(
+      tenants.map((tenantId) => adminUser.create({ ...inputs, tenantId })),
+    );
+    await Promise.all(made.map(({ id, outs }) => adminUser.delete(id, outs)));
+    expect(await usersWith(inputs.email)).toEqual([]);
+  });
+});

@@ -1,0 +1,97 @@
+import { adminMembership, adminUser, tenantRecord } from "../../../provider/resources";
+import { checked, useResourceDatabase } from "../../support/resources";
+
+const database = useResourceDatabase();
+
+type Inputs = Parameters<typeof adminMembership.create>[0];
+
+let count = 0;
+async function declared(forceDestroy = true): Promise<Inputs> {
+  const slug = `tenant-${++count}`;
+  const common = { urlEnv: database.urlEnv, forceDestroy };
+  const record = { ...common, name: "T", slug, owner: slug, tenantId: undefined };
+  const tenantId = (await tenantRecord.create(record)).id;
+  const admin = await adminUser.check(
+    {},
+    {
+      ...common,
+      tenantId,
+      email: `${slug}@acme.example`,
+      password: "correct horse",
+      firstName: "A",
+      lastName: "D",
+    },
+  );
+  const { id: userId } = await adminUser.create(checked(admin));
+  return checked(adminMembership.check({}, { ...common, tenantId, userId, status: "active" }));
+}
+const statusOf = async (tenantId: string) =>
+  (
+    await database.sql<{ status: string }>("select status from tenants where id = $1", [tenantId])
+  )[0]?.status;
+const membersOf = (tenantId: string) =>
+  database.sql("select user_id, role from tenant_users where tenant_id = $1", [tenantId]);
+
+describe("create", () => {
+  it("links the admin, and with that the tenant is active", async () => {
+    const inputs = await declared();
+    expect(await statusOf(inputs.tenantId)).toBe("provisioning");
+    const { id } = await adminMembership.create(inputs);
+    expect(id).toBe(`${inputs.tenantId}/${inputs.userId}`);
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+    expect(await membersOf(inputs.tenantId)).toEqual([{ user_id: inputs.userId, role: "ADMIN" }]);
+  });
+
+  it("run twice makes one membership", async () => {
+    const inputs = await declared();
+    await adminMembership.create(inputs);
+    await adminMembership.create(inputs);
+    expect(await membersOf(inputs.tenantId)).toHaveLength(1);
+  });
+
+  it("leaves the tenant as it was when the membership cannot be made", async () => {
+    const inputs = await declared();
+    const nobody = { ...inputs, userId: "660e8400-e29b-41d4-a716-446655440000" };
+    await expect(adminMembership.create(nobody)).rejects.toThrow();
+    expect(await statusOf(inputs.tenantId)).toBe("provisioning");
+  });
+
+  it("says what to do when the tenant is gone", async () => {
+    const inputs = { ...(await declared()), tenantId: "660e8400-e29b-41d4-a716-446655440000" };
+    await expect(adminMembership.create(inputs)).rejects.toThrow("run pulumi refresh, then up");
+  });
+});
+
+describe("read", () => {
+  it("takes a removed membership for gone", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    expect(await adminMembership.read(id, outs)).toEqual({ id, props: outs });
+    await database.sql("delete from tenant_users where tenant_id = $1", [inputs.tenantId]);
+    expect(await adminMembership.read(id, outs)).toEqual({});
+  });
+
+  it("shows a tenant that is not active any more as a change, and update repairs it", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    await database.sql("update tenants set status = 'provisioning' where id = $1", [
+      inputs.tenantId,
+    ]);
+    const { props } = (await adminMembership.read(id, outs)) as unknown as { props: Inputs };
+    expect(adminMembership.diff(id, props, inputs)).toEqual({ changes: true, replaces: [] });
+    await adminMembership.update(id, props, inputs);
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+  });
+});
+
+describe("delete", () => {
+  it("removes this membership alone, and only with forceDestroy", async () => {
+    const [kept, removed] = [await declared(false), await declared()];
+    for (const inputs of [kept, removed]) {
+      const { id, outs } = await adminMembership.create(inputs);
+      await adminMembership.delete(id, outs);
+    }
+    expect(await membersOf(kept.tenantId)).toHaveLength(1);
+    expect(await membersOf(removed.tenantId)).toEqual([]);
+  });
+});

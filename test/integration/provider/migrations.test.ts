@@ -1,0 +1,233 @@
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { tenantMigrationsDir } from "../../../provider/database/migrations";
+import { migrations } from "../../../provider/resources";
+import { checked, useResourceDatabase } from "../../support/resources";
+
+const database = useResourceDatabase();
+
+type Inputs = Parameters<typeof migrations.create>[0];
+
+const folders = mkdtempSync(path.join(tmpdir(), "tenant-migrations-"));
+afterAll(() => {
+  rmSync(folders, { recursive: true });
+});
+
+let count = 0;
+async function schema(): Promise<string> {
+  const name = `tenant_660e8400-e29b-41d4-a716-${String(++count).padStart(12, "0")}`;
+  await database.sql(`create schema "${name}"`);
+  return name;
+}
+const typed = (schemaName: string, overrides: object = {}) => ({
+  urlEnv: database.urlEnv,
+  schemaName,
+  forceDestroy: true,
+  ...overrides,
+});
+const declared = (schemaName: string, overrides: object = {}, olds: object = {}): Inputs =>
+  checked<Inputs>(migrations.check({ ...olds }, typed(schemaName, overrides)));
+const tablesOf = async (schemaName: string) =>
+  (
+    await database.sql<{ tablename: string }>(
+      "select tablename from pg_tables where schemaname = $1 order by tablename",
+      [schemaName],
+    )
+  ).map(({ tablename }) => tablename);
+
+function folder(files: Record<string, string>): string {
+  const directory = mkdtempSync(path.join(folders, "case-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(directory, name), text);
+  return directory;
+}
+const good = "-- migrate:up\ncreate table a (id int);\n-- migrate:down\ndrop table a;\n";
+const broken = "-- migrate:up\ncreate table b (id nonsense);\n-- migrate:down\n";
+const mended = broken.replace("nonsense", "int");
+
+describe("check", () => {
+  it("lists each file with its digest, so that a preview shows a new one by name", () => {
+    const directory = folder({ "1_a.sql": good });
+    const old = declared("s", { migrationsDir: directory });
+    writeFileSync(path.join(directory, "2_b.sql"), mended);
+    const news = declared("s", { migrationsDir: directory }, old);
+    expect(Object.keys(news.files)).toEqual(["1_a.sql", "2_b.sql"]);
+    expect(news.version).toBe("2");
+    expect(migrations.diff("s", old, news)).toEqual({ changes: true, replaces: [] });
+  });
+
+  it("names an applied file that was edited, and one that is gone", () => {
+    const directory = folder({ "1_a.sql": good, "2_b.sql": mended });
+    const old = declared("s", { migrationsDir: directory });
+    writeFileSync(path.join(directory, "1_a.sql"), `${good}-- edited`);
+    rmSync(path.join(directory, "2_b.sql"));
+    const { failures } = migrations.check({ ...old }, typed("s", { migrationsDir: directory }));
+    expect(failures.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining("1_a.sql was edited after it was applied"),
+      expect.stringContaining("2_b.sql is gone after it was applied"),
+    ]);
+  });
+
+  it("sees no change when the same files lie in another folder", () => {
+    const old = declared("s");
+    const elsewhere = folder({});
+    for (const file of readdirSync(tenantMigrationsDir)) {
+      copyFileSync(path.join(tenantMigrationsDir, file), path.join(elsewhere, file));
+    }
+    expect(
+      migrations.diff("s", old, declared("s", { migrationsDir: elsewhere }, old)).changes,
+    ).toBe(false);
+  });
+
+  it("reports a folder that cannot be read as a fault of migrationsDir", () => {
+    expect(
+      migrations.check({}, typed("s", { migrationsDir: "no/such/folder" })).failures,
+    ).toMatchObject([{ property: "migrationsDir" }]);
+  });
+});
+
+describe("create", () => {
+  it("makes the tenant's tables in its schema and in no other", async () => {
+    const name = await schema();
+    const before = await tablesOf("public");
+    await migrations.create(declared(name));
+    expect(await tablesOf(name)).toEqual([
+      "activities",
+      "activity_results",
+      "commerces",
+      "dispatch_providers",
+      "operators",
+      "routes",
+      "schema_migrations",
+    ]);
+    expect(await tablesOf("public")).toEqual(before);
+  });
+
+  it("run twice applies every file once", async () => {
+    const name = await schema();
+    await migrations.create(declared(name));
+    await migrations.create(declared(name));
+    const rows = await database.sql(`select version from "${name}".schema_migrations`);
+    expect(rows).toHaveLength(readdirSync(tenantMigrationsDir).length);
+  });
+
+  it("run four times at once applies every file once", async () => {
+    const name = await schema();
+    await Promise.all(Array.from({ length: 4 }, () => migrations.create(declared(name))));
+    expect(await tablesOf(name)).toContain("dispatch_providers");
+  });
+
+  it("that fails names the file and PostgreSQL's message, keeps what ran, and finishes once it is mended", async () => {
+    const name = await schema();
+    const directory = folder({ "1_a.sql": good, "2_b.sql": broken });
+    const attempt = migrations.create(declared(name, { migrationsDir: directory }));
+    await expect(attempt).rejects.toThrow(
+      /migration 2_b\.sql failed in schema tenant_.*type "nonsense" does not exist.*1 of 2 are applied/,
+    );
+    writeFileSync(path.join(directory, "2_b.sql"), mended);
+    await migrations.create(declared(name, { migrationsDir: directory }));
+    expect(await tablesOf(name)).toEqual(["a", "b", "schema_migrations"]);
+  });
+
+  it("never reads the .env of the folder it is started in", async () => {
+    const name = await schema();
+    const here = process.cwd();
+    process.chdir(folder({ ".env": "DBMATE_URL=postgres://nobody@127.0.0.1:1/none\n" }));
+    try {
+      await migrations.create(declared(name));
+    } finally {
+      process.chdir(here);
+    }
+    expect(await tablesOf(name)).toContain("routes");
+  });
+});
+
+describe("read", () => {
+  it("shows a half-migrated schema as a change, and update finishes it", async () => {
+    const name = await schema();
+    const inputs = declared(name);
+    const { outs } = await migrations.create(inputs);
+    await database.sql(`delete from "${name}".schema_migrations where version = '20260101000006'`);
+    await database.sql(`alter table "${name}".routes drop column dispatch_provider_id`);
+    await database.sql(`drop table "${name}".dispatch_providers`);
+    const { props } = (await migrations.read(name, outs)) as { props: Inputs };
+    expect(migrations.diff(name, props, inputs).changes).toBe(true);
+    await migrations.update(name, props, inputs);
+    expect(await tablesOf(name)).toContain("dispatch_providers");
+  });
+
+  it("takes a schema that is dropped for gone, and an empty one for unmigrated", async () => {
+    const name = await schema();
+    const inputs = declared(name);
+    expect(await migrations.read(name, inputs)).toMatchObject({
+      id: name,
+      props: { files: {}, version: "" },
+    });
+    await database.sql(`drop schema "${name}"`);
+    expect(await migrations.read(name, inputs)).toEqual({});
+  });
+});
+
+describe("delete", () => {
+  it("leaves everything without forceDestroy", async () => {
+    const name = await schema();
+    const { outs } = await migrations.create(declared(name, { forceDestroy: false }));
+    await migrations.delete(name, outs);
+    expect(await tablesOf(name)).toHaveLength(7);
+  });
+
+  it("with it empties the schema and leaves the schema", async () => {
+    const name = await schema();
+    const { outs } = await migrations.create(declared(name));
+    await database.sql(`create view "${name}".v as select * from "${name}".routes`);
+    await migrations.delete(name, outs);
+    await migrations.delete(name, outs);
+    expect(await tablesOf(name)).toEqual([]);
+    expect(await database.sql("select from pg_namespace where nspname = $1", [name])).toHaveLength(
+      1,
+    );
+  });
+
+  it("refuses to reach past the schema, and names what is in the way", async () => {
+    const [name, other] = [await schema(), await schema()];
+    const { outs } = await migrations.create(declared(name));
+    await database.sql(`create view "${other}".report as select id from "${name}".routes`);
+    await database.sql(
+      `create table "${other}".visits (route uuid references "${name}".routes (id))`,
+    );
+    await expect(migrations.delete(name, outs)).rejects.toThrow(
+      /in use from outside.*visits.*report/,
+    );
+    expect(await tablesOf(name)).toHaveLength(7);
+    expect(await tablesOf(other)).toEqual(["visits"]);
+  });
+});
+
+describe("every migration", () => {
+  it("of a tenant can be taken back, and applied again", async () => {
+    const name = await schema();
+    await migrations.create(declared(name));
+    await rollBackAll(name, tenantMigrationsDir);
+    expect(await tablesOf(name)).toEqual(["schema_migrations"]);
+    await migrations.create(declared(name));
+    expect(await tablesOf(name)).toHaveLength(7);
+  });
+});
+
+async function rollBackAll(schemaName: string, directory: string): Promise<void> {
+  for (const file of readdirSync(directory).sort().reverse()) {
+    const down = readFileSync(path.join(directory, file), "utf8").split("-- migrate:down")[1] ?? "";
+    await database.sql(`set search_path = "${schemaName}"; ${down}; reset search_path`);
+    const version = /^\d+/.exec(file)?.[0];
+    await database.sql(`delete from "${schemaName}".schema_migrations where version = $1`, [
+      version,
+    ]);
+  }
+}

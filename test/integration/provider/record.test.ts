@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import { tenantRecord } from "../../../provider/resources";
+import { checked, useResourceDatabase } from "../../support/resources";
+
+const database = useResourceDatabase();
+
+type Inputs = Parameters<typeof tenantRecord.create>[0];
+interface Row {
+  id: string;
+  name: string;
+  slug: string;
+  status: string;
+  owner: string;
+}
+
+let count = 0;
+const declared = (overrides: Partial<Inputs> = {}): Inputs => {
+  const slug = `tenant-${++count}`;
+  return checked<Inputs>(
+    tenantRecord.check(
+      {},
+      {
+        name: "Acme",
+        slug,
+        owner: `o/p/s::${slug}`,
+        forceDestroy: false,
+        urlEnv: database.urlEnv,
+        ...overrides,
+      },
+    ),
+  );
+};
+const rowsOf = (slug: string) =>
+  database.sql<Row>("select id, name, slug, status, owner from tenants where slug = $1", [slug]);
+
+describe("create", () => {
+  it("makes a row that is provisioning, with an id from the database", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    expect(await rowsOf(inputs.slug)).toEqual([
+      { id, name: "Acme", slug: inputs.slug, status: "provisioning", owner: inputs.owner },
+    ]);
+    expect(outs).toEqual(inputs);
+  });
+
+  it("run twice finds its own row and makes nothing", async () => {
+    const inputs = declared();
+    const first = await tenantRecord.create(inputs);
+    const second = await tenantRecord.create({ ...inputs, name: "Acme Ltd" });
+    expect(second.id).toBe(first.id);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ name: "Acme Ltd" }]);
+  });
+
+  it("takes the id that the program names", async () => {
+    const tenantId = randomUUID();
+    expect((await tenantRecord.create(declared({ tenantId }))).id).toBe(tenantId);
+  });
+
+  it("refuses a slug of another owner, names that owner, and changes nothing", async () => {
+    const inputs = declared();
+    await tenantRecord.create(inputs);
+    const before = await rowsOf(inputs.slug);
+    const thief = { ...inputs, owner: "o/p/other::x", name: "Mine" };
+    await expect(tenantRecord.create(thief)).rejects.toThrow(
+      `of ${inputs.owner}: choose another slug`,
+    );
+    expect(await rowsOf(inputs.slug)).toEqual(before);
+  });
+
+  it("refuses an id that another tenant has", async () => {
+    const tenantId = randomUUID();
+    const inputs = declared({ tenantId });
+    await tenantRecord.create(inputs);
+    await expect(tenantRecord.create(declared({ tenantId }))).rejects.toThrow(inputs.slug);
+  });
+
+  it("among twenty owners at once, lets exactly one have the slug", async () => {
+    const inputs = declared();
+    const tries = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) =>
+        tenantRecord.create({ ...inputs, owner: `o/p/s${i}::x` }),
+      ),
+    );
+    expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await rowsOf(inputs.slug)).toHaveLength(1);
+  });
+
+  it.each([
+    'O\'Brien & "Sons"; drop table tenants',
+    "$(reboot)",
+    "../../etc",
+    "ünïcode 🏢 \\",
+    "%s{{7*7}}",
+  ])("stores the name %s as it is", async (name) => {
+    const inputs = declared({ name });
+    await tenantRecord.create(inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ name }]);
+  });
+});
+
+describe("read", () => {
+  it("finds the row as it is now", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    await database.sql("update tenants set name = 'Changed by hand' where id = $1", [id]);
+    expect(await tenantRecord.read(id, outs)).toEqual({
+      id,
+      props: { ...inputs, name: "Changed by hand" },
+    });
+  });
+
+  it("shows a row that was deleted as a change, and update makes it again with the same id", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    await database.sql("delete from tenants where id = $1", [id]);
+    const { props } = await tenantRecord.read(id, outs);
+    expect(tenantRecord.diff(id, props as Inputs, inputs)).toMatchObject({
+      changes: true,
+      replaces: [],
+    });
+    await tenantRecord.update(id, props as Inputs, inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, status: "provisioning" }]);
+  });
+});
+
+describe("diff and update", () => {
+  it("changes name and slug in place", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const news = { ...inputs, name: "New", slug: `${inputs.slug}-new` };
+    expect(tenantRecord.diff(id, outs, news)).toMatchObject({ changes: true, replaces: [] });
+    await tenantRecord.update(id, outs, news);
+    expect(await rowsOf(news.slug)).toMatchObject([{ id, name: "New" }]);
+    expect(await rowsOf(inputs.slug)).toEqual([]);
+  });
+
+  it("refuses to take over a slug by a change", async () => {
+    const [mine, theirs] = [declared(), declared()];
+    const { id, outs } = await tenantRecord.create(mine);
+    await tenantRecord.create(theirs);
+    await expect(tenantRecord.update(id, outs, { ...mine, slug: theirs.slug })).rejects.toThrow(
+      `slug ${theirs.slug} is taken`,
+    );
+  });
+
+  it("sees no change when the program starts to name the id that is there", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    expect(tenantRecord.diff(id, outs, { ...inputs, tenantId: id }).changes).toBe(false);
+  });
+
+  it("replaces for another id, once forceDestroy says that the old data may go", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const news = { ...inputs, tenantId: randomUUID() };
+    expect(() => tenantRecord.diff(id, outs, news)).toThrow("apply forceDestroy: true first");
+    expect(tenantRecord.diff(id, { ...outs, forceDestroy: true }, news)).toMatchObject({
+      replaces: ["tenantId"],
+      deleteBeforeReplace: true,
+    });
+  });
+});
+
+describe("delete", () => {
+  it("keeps the row, marked deleted, and says where the data is", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await tenantRecord.delete(id, outs);
+    expect(said.mock.calls.join()).toContain(`kept in schema tenant_${id}`);
+    said.mockRestore();
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, status: "deleted" }]);
+  });
+
+  it("is taken back when the same owner declares the tenant again", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create({ ...inputs, forceDestroy: false });
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await tenantRecord.delete(id, outs);
+    said.mockRestore();
+    expect((await tenantRecord.create(inputs)).id).toBe(id);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ status: "provisioning" }]);
+  });
+
+  it("with forceDestroy removes the row, and is content when it is gone", async () => {
+    const inputs = declared({ forceDestroy: true });
+    const { id, outs } = await tenantRecord.create(inputs);
+    await tenantRecord.delete(id, outs);
+    await tenantRecord.delete(id, outs);
+    expect(await rowsOf(inputs.slug)).toEqual([]);
+  });
+});

@@ -1,0 +1,44 @@
+import { Client, type QueryResultRow } from "pg";
+import { migrations } from "../../provider/resources";
+import { createTestDatabase } from "./database";
+
+/** A database of a test file's own, with the control tables in it. */
+export interface ResourceDatabase {
+  /** The environment variable that names it, for the resources under test. */
+  readonly urlEnv: string;
+  /** Runs a statement as the tables' owner. */
+  sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
+}
+
+/** Makes the database before a file's tests, and drops it after them. */
+export function useResourceDatabase(): ResourceDatabase {
+  const urlEnv = "RESOURCE_TEST_URL";
+  let client: Client;
+  let drop: () => Promise<void>;
+  beforeAll(async () => {
+    const database = await createTestDatabase();
+    process.env[urlEnv] = database.url;
+    drop = () => database.drop();
+    client = new Client(database.url);
+    await client.connect();
+    const inputs = { urlEnv, schemaName: "public", forceDestroy: false };
+    await migrations.create(checked(migrations.check({}, inputs)));
+  });
+  afterAll(async () => {
+    await client.end();
+    await drop();
+  });
+  return {
+    urlEnv,
+    sql: async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
+      (await client.query<T>(statement, values)).rows,
+  };
+}
+
+/** What the engine does with a check's answer: fails on a fault, goes on with the inputs else. */
+// The caller names the type: the engine's messages have none.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+export function checked<T>(answer: { inputs: unknown; failures?: unknown[] | undefined }): T {
+  expect(answer.failures ?? []).toEqual([]);
+  return answer.inputs as T;
+}

@@ -1,0 +1,65 @@
+import { readConfig } from "../../../program/config";
+
+const acme = {
+  name: "Acme Corp",
+  slug: "acme",
+  adminEmail: "ana@acme.example",
+  adminPassword: "correct horse battery",
+  adminFirstName: "Ana",
+  adminLastName: "Diaz",
+};
+
+const faultsOf = (tenants: unknown, database?: unknown): string => {
+  try {
+    readConfig(tenants, database);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "none";
+};
+
+describe("a stack's configuration", () => {
+  it("may hold no tenant yet", () => {
+    expect(readConfig(undefined, undefined)).toEqual({ tenants: [], database: {} });
+  });
+
+  it("gives normalised tenants", () => {
+    expect(readConfig([{ ...acme, name: " Acme Corp " }], { urlEnv: "TENANTS_URL" })).toEqual({
+      tenants: [acme],
+      database: { urlEnv: "TENANTS_URL" },
+    });
+  });
+
+  it("names the tenant and the field of every fault at once", () => {
+    const noEmail = { ...acme, adminEmail: undefined };
+    expect(
+      faultsOf([
+        { ...acme, name: "" },
+        { ...noEmail, slug: "globex", forceDestory: true },
+        7,
+      ]).split("\n  "),
+    ).toEqual([
+      "the stack's configuration is not valid:",
+      "tenant acme (tenants[0]): name: must not be empty",
+      "tenant globex (tenants[1]): adminEmail: is missing",
+      "tenant globex (tenants[1]): forceDestory: is not a known field",
+      "tenants[2]: Invalid input: expected object, received number",
+    ]);
+  });
+
+  it("never repeats a password that is refused", () => {
+    expect(faultsOf([{ ...acme, adminPassword: "hunter2" }])).toContain("adminPassword: must have");
+    expect(faultsOf([{ ...acme, adminPassword: "hunter2" }])).not.toContain("hunter2");
+  });
+
+  it("refuses one slug twice", () => {
+    expect(faultsOf([acme, acme])).toContain("tenant acme: slug: is in the list twice");
+  });
+
+  it("refuses what is no list, and a database it does not know", () => {
+    expect(faultsOf({ acme })).toContain("tenants: must be a list");
+    expect(faultsOf([], { url: "postgres://me:secret@h/db" })).toContain(
+      "database: url: is not a known field",
+    );
+  });
+});

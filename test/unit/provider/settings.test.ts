@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { dbmateUrl, parseDatabaseUrl, pgConfig } from "../../../provider/database/settings";
+
+const parse = (url: string) => parseDatabaseUrl(url, "DATABASE_URL");
+
+describe("a database URL", () => {
+  it("is read once, for pg, dbmate and the postgresql plugin alike", () => {
+    expect(parse("postgres://me:s%40crypt@db.example:6543/app?sslmode=verify-full")).toEqual({
+      host: "db.example",
+      port: 6543,
+      database: "app",
+      user: "me",
+      password: "s@crypt",
+      sslmode: "verify-full",
+      sslrootcert: undefined,
+    });
+  });
+
+  it.each([
+    ["postgres://me@127.0.0.1/app", "disable"],
+    ["postgres://me@localhost/app", "disable"],
+    ["postgres://me@[::1]/app", "disable"],
+    ["postgres://me@db.example/app", "require"],
+    ["postgres://me@127.evil.example/app", "require"],
+  ])("without an sslmode, %s means %s", (url, sslmode) => {
+    expect(parse(url).sslmode).toBe(sslmode);
+  });
+
+  it.each([
+    ["hunter2", "is not a URL"],
+    ["mysql://me:hunter2@h/app", "must start with postgres:// or postgresql://"],
+    ["postgres:///app?host=/run/hunter2", "names no host"],
+    ["postgres://me:hunter2@h/", "names no database"],
+    ["postgres://h/hunter2", "names no user"],
+    ["postgres://me:hunter2@h/app?sslmode=prefer", "sslmode"],
+    ["postgres://me:hunter2@h/app?options=x", "not supported: options"],
+  ])("that cannot be used is refused by its fault and never repeated: %s", (url, fault) => {
+    expect(() => parse(url)).toThrow(fault);
+    expect(() => parse(url)).not.toThrow("hunter2");
+  });
+
+  it("comes back whole from dbmate's form, whatever is in its parts", () => {
+    const part = fc.string({ unit: "grapheme", minLength: 1 });
+    fc.assert(
+      fc.property(part, part, part, (user, password, database) => {
+        const url = `postgres://${[user, password].map(encodeURIComponent).join(":")}@h/${encodeURIComponent(database)}`;
+        const settings = parse(url);
+        const again = new URL(dbmateUrl(settings, "tenant_1-2"));
+        expect(decodeURIComponent(again.username)).toBe(user);
+        expect(decodeURIComponent(again.password)).toBe(password);
+        expect(decodeURIComponent(again.pathname.slice(1))).toBe(database);
+        expect(again.searchParams.get("search_path")).toBe("tenant_1-2");
+      }),
+    );
+  });
+
+  it("gives pg a checked certificate from verify-ca on, and none for require", () => {
+    const ssl = (mode: string) => pgConfig(parse(`postgres://me@h/app?sslmode=${mode}`)).ssl;
+    expect(ssl("disable")).toBe(false);
+    expect(ssl("require")).toEqual({ rejectUnauthorized: false });
+    expect(ssl("verify-ca")).toMatchObject({ rejectUnauthorized: true });
+    expect(ssl("verify-full")).toEqual({ rejectUnauthorized: true });
+  });
+});
