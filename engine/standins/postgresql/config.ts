@@ -1,0 +1,154 @@
+import { decoded } from "./encoded";
+import { secret, UNKNOWN, type Failure, type Properties, type Value } from "./properties";
+
+/** Where the database is, and how to reach it. */
+export interface ConnectionConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly username: string;
+  readonly password: string | undefined;
+  readonly sslmode: SslMode;
+  /** In seconds; 0 and less: as long as it takes. */
+  readonly connectTimeout: number;
+  /** At once, to one database; 0 and less: no limit. */
+  readonly maxConnections: number;
+}
+
+export type SslMode = (typeof SSL_MODES)[number];
+
+const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
+
+type Kind = "string" | "integer" | "boolean";
+
+/** What the provider takes: the kind of each value, and libpq's variable for it. */
+const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
+  ["host", { kind: "string", variable: "PGHOST" }],
+  ["port", { kind: "integer", variable: "PGPORT" }],
+  ["database", { kind: "string", variable: "PGDATABASE" }],
+  ["username", { kind: "string", variable: "PGUSER" }],
+  ["password", { kind: "string", variable: "PGPASSWORD" }],
+  ["sslmode", { kind: "string", variable: "PGSSLMODE" }],
+  ["connectTimeout", { kind: "integer", variable: "PGCONNECT_TIMEOUT" }],
+  ["maxConnections", { kind: "integer" }],
+  // Schemas are made in the same way for every role and since PostgreSQL 9.3: checked, not needed.
+  ["superuser", { kind: "boolean" }],
+  ["expectedVersion", { kind: "string" }],
+  // The engine's own, which every provider is given.
+  ["version", { kind: "string" }],
+  ["pluginDownloadURL", { kind: "string" }],
+]);
+
+/** What the official plugin takes as well, and this one would silently do nothing about. */
+const OFFICIAL_ONLY = new Set([
+  "awsRdsIamAuth",
+  "awsRdsIamProfile",
+  "awsRdsIamProviderRoleArn",
+  "awsRdsIamRegion",
+  "azureIdentityAuth",
+  "azureTenantId",
+  "clientcert",
+  "databaseUsername",
+  "gcpIamImpersonateServiceAccount",
+  "scheme",
+  "sslMode",
+  "sslrootcert",
+]);
+
+/**
+ * Checks what a stack gives the `postgresql.Provider` of that name. The inputs come back as they
+ * are, but the password as a secret.
+ *
+ * @throws SyntaxError when a number or a boolean is not JSON.
+ */
+export function checkConfig(
+  name: string,
+  news: Properties,
+): { inputs: Properties; failures: Failure[] } {
+  const failures = Object.entries(news).flatMap(([key, value]) => fault(name, key, value) ?? []);
+  const { password } = news;
+  return { inputs: password ? { ...news, password: secret(password) } : news, failures };
+}
+
+/**
+ * The connection that a provider's configuration describes. What that leaves out comes from libpq's
+ * variables and then from defaults, as in the official plugin.
+ * https://github.com/cyrilgdn/terraform-provider-postgresql/blob/main/postgresql/provider.go
+ *
+ * @throws Error that says which value cannot be used.
+ */
+export function connectionConfig(
+  config: Properties,
+  env: Readonly<Record<string, string | undefined>>,
+): ConnectionConfig {
+  const all = { ...config };
+  for (const [key, { variable }] of KNOWN) {
+    const fallback = variable === undefined ? undefined : env[variable];
+    if (fallback && isUnset(all[key])) all[key] = fallback;
+  }
+  const [failure] = checkConfig("provider", all).failures;
+  if (failure) throw new Error(failure.reason);
+
+  const text = (key: string) => {
+    const value = all[key];
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const integer = (key: string) => {
+    const value = decoded(all[key]);
+    return typeof value === "number" ? value : undefined;
+  };
+  return {
+    host: text("host") ?? "localhost",
+    port: integer("port") ?? 5432,
+    database: text("database") ?? "postgres",
+    username: text("username") ?? "postgres",
+    password: text("password"),
+    sslmode: SSL_MODES.find((mode) => mode === all.sslmode) ?? "require",
+    connectTimeout: integer("connectTimeout") ?? 180,
+    maxConnections: integer("maxConnections") ?? 20,
+  };
+}
+
+function isUnset(value: Value | undefined): boolean {
+  return value === undefined || value === "";
+}
+
+function fault(name: string, key: string, value: Value): Failure | undefined {
+  if (OFFICIAL_ONLY.has(key)) {
+    return {
+      property: key,
+      reason: `The stand-in for the postgresql plugin takes no "${key}"; the official plugin does.`,
+    };
+  }
+  const complaint = complaintAbout(key, value);
+  return complaint === undefined
+    ? undefined
+    : {
+        property: "",
+        reason: `could not validate provider configuration: ${complaint}. Examine values at '${name}.${key}'.`,
+      };
+}
+
+function complaintAbout(key: string, value: Value): string | undefined {
+  const known = KNOWN.get(key);
+  if (known === undefined) return "Invalid or unknown key";
+  if (value === UNKNOWN || value === "") return undefined;
+  if (known.kind === "string") {
+    if (typeof value !== "string") return "expected a string";
+    if (key === "sslmode" && !SSL_MODES.some((mode) => mode === value)) {
+      return `the stand-in for the postgresql plugin knows the values ${SSL_MODES.join(", ")}`;
+    }
+    if (key === "expectedVersion" && !/^v?\d+(\.\d+){0,2}\b/.test(value)) {
+      return `invalid version ("${value}")`;
+    }
+    return undefined;
+  }
+  const plain = decoded(value);
+  if (known.kind === "boolean")
+    return typeof plain === "boolean" ? undefined : "expected a boolean";
+  if (!Number.isInteger(plain)) return "expected an integer";
+  const [least, most] = key === "port" ? [1, 65_535] : [-1, 2 ** 31 - 1];
+  return Number(plain) >= least && Number(plain) <= most
+    ? undefined
+    : `expected an integer from ${least} to ${most}`;
+}

@@ -1,0 +1,129 @@
+import type { ConnectionOptions } from "node:tls";
+import type { Pool, PoolClient } from "pg";
+import { messageOf } from "../rpc";
+import type { ConnectionConfig, SslMode } from "./config";
+
+/** How long an unused connection stays open, in ms: from one `pulumi up` to a next one close by. */
+const IDLE_TIMEOUT = 5_000;
+
+/** Connections to the databases of one server, opened when first needed. */
+export class Connections {
+  private readonly pools = new Map<string, Promise<Pool>>();
+
+  constructor(readonly config: ConnectionConfig) {}
+
+  /**
+   * Runs the work in a transaction, which ends with the connection when this process is killed.
+   *
+   * @param database the provider's own when undefined.
+   * @throws Error in lib/pq's words when the database cannot be reached, or what the work throws.
+   */
+  async transaction<T>(
+    database: string | undefined,
+    work: (client: PoolClient) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.connect(database ?? this.config.database);
+    let lost = true;
+    try {
+      await client.query("begin");
+      const result = await work(client);
+      await client.query("commit");
+      lost = false;
+      return result;
+    } catch (error) {
+      // A broken connection cannot roll back, and the server has done so already.
+      lost = await client.query("rollback").then(
+        () => false,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.release(lost);
+    }
+  }
+
+  /** Closes every connection once its work is done. */
+  async close(): Promise<void> {
+    await Promise.all([...this.pools.values()].map(async (pool) => (await pool).end()));
+    this.pools.clear();
+  }
+
+  private async connect(database: string): Promise<PoolClient> {
+    const { host, password } = this.config;
+    const pool = this.pools.get(database) ?? this.open(database);
+    this.pools.set(database, pool);
+    try {
+      return await (await pool).connect();
+    } catch (error) {
+      const reason = password ? complaint(error).replaceAll(password, "XXXX") : complaint(error);
+      throw new Error(
+        `error connecting to PostgreSQL server ${host} (scheme: postgres): ${reason}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Imports the client here: a check, a diff or a preview never needs it. */
+  private async open(database: string): Promise<Pool> {
+    const { Pool } = await import("pg");
+    const { host, port, username, password, sslmode, connectTimeout, maxConnections } = this.config;
+    const pool = new Pool({
+      host,
+      port,
+      database,
+      user: username,
+      password,
+      ssl: tls(sslmode),
+      max: maxConnections > 0 ? maxConnections : Infinity,
+      connectionTimeoutMillis: Math.max(connectTimeout, 0) * 1_000,
+      idleTimeoutMillis: IDLE_TIMEOUT,
+      fallback_application_name: "pulumi-resource-postgresql stand-in",
+    });
+    // An idle connection that breaks is replaced when next needed; unheard, it would end the process.
+    pool.on("error", () => undefined);
+    return pool;
+  }
+}
+
+/**
+ * The statement's result.
+ *
+ * @throws Error that says what failed, and then what PostgreSQL said.
+ */
+export async function because<T>(failure: string, statement: Promise<T>): Promise<T> {
+  try {
+    return await statement;
+  } catch (error) {
+    throw new Error(`${failure}: ${complaint(error)}`, { cause: error });
+  }
+}
+
+/**
+ * What went wrong, as lib/pq writes it, since the official plugin's messages end in that.
+ * https://github.com/lib/pq/blob/master/error.go
+ */
+function complaint(error: unknown): string {
+  const message = messageOf(error);
+  if (message === "The server does not support SSL connections") {
+    return "pq: SSL is not enabled on the server";
+  }
+  return isDatabaseError(error) ? `pq: ${message} (${error.code})` : message;
+}
+
+function isDatabaseError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "severity" in error && "code" in error;
+}
+
+/** libpq's modes: https://www.postgresql.org/docs/current/libpq-ssl.html */
+function tls(mode: SslMode): false | ConnectionOptions {
+  switch (mode) {
+    case "disable":
+      return false;
+    case "require":
+      return { rejectUnauthorized: false };
+    case "verify-ca":
+      return { rejectUnauthorized: true, checkServerIdentity: () => undefined };
+    case "verify-full":
+      return { rejectUnauthorized: true };
+  }
+}
