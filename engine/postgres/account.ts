@@ -1,0 +1,62 @@
+import { dirname } from "node:path";
+
+import { runTool, SetUpError } from "../tool";
+
+/** An account of the operating system. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Who runs the server: nothing for "whoever runs this", or the account `postgres`, made when it is
+ * missing, for root, as whom PostgreSQL refuses to run.
+ *
+ * @throws {SetUpError} when the account cannot be made
+ */
+export async function serverAccount(): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const account = await accountOf("postgres");
+  if (account) return account;
+  await runTool("groupadd", ["--system", "postgres"]);
+  await runTool("useradd", ["--system", "--gid", "postgres", "postgres"]);
+  const made = await accountOf("postgres");
+  if (made) return made;
+  throw new SetUpError(
+    "PostgreSQL does not run as root, and an account `postgres` for it could not be made: " +
+      "make one, run as another user, or set DATABASE_URL to a database of your own",
+  );
+}
+
+async function accountOf(name: string): Promise<Account | undefined> {
+  const uid = await runTool("id", ["-u", name]);
+  const gid = await runTool("id", ["-g", name]);
+  if (!uid.ok || !gid.ok) return undefined;
+  return { uid: Number(uid.output[0]), gid: Number(gid.output[0]) };
+}
+
+/**
+ * Makes sure that the account can reach a path: a checkout below `/root` is closed to `postgres`.
+ *
+ * @throws {SetUpError} that names the directory in the way
+ */
+export async function checkReachable(path: string, account: Account | undefined): Promise<void> {
+  if (!account || (await canEnter(path, account))) return;
+  for (const directory of ancestors(path)) {
+    if (await canEnter(directory, account)) continue;
+    throw new SetUpError(
+      `PostgreSQL runs as \`postgres\` because you are root, and \`postgres\` cannot enter ${directory}: ` +
+        `run as another user, move the project, \`chmod o+x ${directory}\`, or set DATABASE_URL`,
+    );
+  }
+}
+
+async function canEnter(path: string, account: Account): Promise<boolean> {
+  return (await runTool("test", ["-x", path], { account, cwd: "/" })).ok;
+}
+
+/** The directories from the root of the disk down to the path. */
+function ancestors(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [...ancestors(parent), path];
+}

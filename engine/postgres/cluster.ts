@@ -1,0 +1,158 @@
+import {
+  chown,
+  mkdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { reasonOf, runTool, SetUpError } from "../tool";
+import type { Account } from "./account";
+import type { PostgresBinaries } from "./binaries";
+
+/** One PostgreSQL data directory, with the programs and the account that run it. */
+export interface Cluster {
+  /** What belongs to the account that runs the server: data, log. */
+  readonly home: string;
+  readonly binaries: PostgresBinaries;
+  readonly account: Account | undefined;
+}
+
+export function dataOf({ home }: Cluster): string {
+  return join(home, "data");
+}
+
+/**
+ * Makes the data directory when there is none. It gets its name when it is whole, so one that was
+ * cut short is simply made again.
+ *
+ * @throws {SetUpError} with initdb's reason
+ */
+export async function initialise(cluster: Cluster, superuserPassword: string): Promise<void> {
+  if (existsSync(dataOf(cluster))) return;
+  const half = join(cluster.home, "data.new");
+  const passwordFile = join(cluster.home, "password.new");
+  await rm(half, { recursive: true, force: true });
+  await rm(passwordFile, { force: true });
+  await writeFile(passwordFile, superuserPassword, { mode: 0o600, flag: "wx" });
+  await give(passwordFile, cluster.account);
+  const run = await tool(cluster, cluster.binaries.initdb, [
+    `--pgdata=${half}`,
+    `--pwfile=${passwordFile}`,
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    // The same order of text on every machine, whatever locales it has.
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--set=listen_addresses=127.0.0.1",
+    "--set=unix_socket_directories=",
+  ]);
+  await rm(passwordFile, { force: true });
+  if (!run.ok) throw failure("The database's files cannot be made", run.output, cluster);
+  await rename(half, dataOf(cluster));
+}
+
+/** Gives a file to the account that runs the server. */
+export async function give(path: string, account: Account | undefined): Promise<void> {
+  if (account) await chown(path, account.uid, account.gid);
+}
+
+/**
+ * Starts the server in a session of its own, so that a Ctrl-C meant for us does not reach it, and
+ * returns when it accepts connections.
+ *
+ * @param settings of this run, beside the data directory's own
+ * @throws {SetUpError} with the last line of the server's log
+ */
+export async function start(
+  cluster: Cluster,
+  port: number,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const log = join(cluster.home, "server.log");
+  const options = Object.entries(settings).map(([name, value]) => ` -c ${name}=${value}`);
+  await rm(log, { force: true });
+  const run = await tool(cluster, cluster.binaries.pg_ctl, [
+    `--pgdata=${dataOf(cluster)}`,
+    `--log=${log}`,
+    "--wait",
+    // Recovery after a crash may take its time.
+    "--timeout=600",
+    `--options=-p ${port}${options.join("")}`,
+    "start",
+  ]);
+  if (run.ok) return;
+  const said = existsSync(log) ? (await readFile(log, "utf8")).split("\n") : run.output;
+  const faults = said.filter((line) => /FATAL|PANIC|No space left/.test(line));
+  throw failure("The database does not start", faults.length > 0 ? faults : said, cluster);
+}
+
+/** Stops the server, if it runs: open connections are ended, what is committed stays. */
+export async function stop(cluster: Cluster): Promise<void> {
+  for (const mode of ["fast", "immediate"]) {
+    const args = [
+      `--pgdata=${dataOf(cluster)}`,
+      "--wait",
+      "--timeout=60",
+      `--mode=${mode}`,
+      "stop",
+    ];
+    if ((await tool(cluster, cluster.binaries.pg_ctl, args)).ok) return;
+    if ((await runningPort(cluster)) === undefined) return;
+  }
+  throw new SetUpError(`The database in ${dataOf(cluster)} does not stop`);
+}
+
+/**
+ * The port of the server that runs on this data directory, if one does.
+ *
+ * When the process id that a killed server left behind is another process's by now, as it often is
+ * in a restarted container, PostgreSQL would refuse to start: then, and only then, its file is
+ * cleared away. Else PostgreSQL needs it, to see whether workers of the old server are still alive.
+ */
+export async function runningPort(cluster: Cluster): Promise<number | undefined> {
+  const file = join(dataOf(cluster), "postmaster.pid");
+  if (!existsSync(file)) return undefined;
+  const [pid, , , port] = (await readFile(file, "utf8")).split("\n");
+  if (await isServerOf(cluster, Number(pid))) return Number(port);
+  if (isAlive(Number(pid))) await rm(file, { force: true });
+  return undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** A server works in its data directory, and names it in its arguments. */
+async function isServerOf(cluster: Cluster, pid: number): Promise<boolean> {
+  if (existsSync("/proc/self")) {
+    const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+    return cwd === (await realpath(dataOf(cluster)));
+  }
+  const { output } = await runTool("ps", ["-p", String(pid), "-o", "command="]);
+  return output.some((line) => line.includes(dataOf(cluster)));
+}
+
+async function tool(cluster: Cluster, command: string, args: readonly string[]) {
+  await mkdir(cluster.home, { recursive: true });
+  return runTool(command, args, {
+    account: cluster.account,
+    cwd: cluster.home,
+    environment: { PATH: process.env.PATH, TZ: process.env.TZ, LC_ALL: "C" },
+  });
+}
+
+function failure(what: string, output: readonly string[], cluster: Cluster): SetUpError {
+  return new SetUpError(`${what}: ${reasonOf(output, cluster.home)}`);
+}

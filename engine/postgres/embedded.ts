@@ -1,0 +1,133 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+import { lockInstance } from "../instance-lock";
+import { withProgress } from "../progress";
+import { SetUpError } from "../tool";
+import { checkReachable, serverAccount } from "./account";
+import { postgresBinaries } from "./binaries";
+import { type Cluster, dataOf, give, initialise, runningPort, start, stop } from "./cluster";
+import {
+  type Credentials,
+  freePort,
+  isFree,
+  newCredentials,
+  readCredentials,
+  writeCredentials,
+} from "./credentials";
+import { accepts, makeOwner, ownerUrl, superuserUrl } from "./roles";
+
+/** A PostgreSQL server of this project's own, on 127.0.0.1 only. */
+export interface EmbeddedPostgres {
+  /** `postgres://` URL of the role `pulumi_tenant`, no superuser, on the database that it owns. */
+  readonly url: string;
+  readonly superuserUrl: string;
+  /** Stops the server; its data stays. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** Holds the data, the log and the credentials; made when it is missing. */
+  readonly directory: string;
+  readonly report: (line: string) => void;
+  /** Server settings of this run, such as `{ fsync: "off" }` for data that nobody will miss. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts the server of a directory, making it first when there is none, and holds the directory
+ * until `stop()`. A server that a killed owner left running is taken over.
+ *
+ * @throws {InstanceInUseError} when another live process holds the directory
+ * @throws {SetUpError} when the server cannot be made or started, with what to do
+ */
+export async function startEmbeddedPostgres({
+  directory,
+  report,
+  settings = {},
+}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const lock = await lockInstance(directory);
+  try {
+    const cluster = await clusterIn(directory);
+    const credentials = await credentialsFor(directory, cluster);
+    if (!existsSync(dataOf(cluster))) {
+      await withProgress(
+        report,
+        () => "database: making its files",
+        () => initialise(cluster, credentials.superuserPassword),
+      );
+    }
+    const ready = await running(directory, cluster, credentials, settings, report);
+    await makeOwner(ready);
+    return {
+      url: ownerUrl(ready),
+      superuserUrl: superuserUrl(ready),
+      stop: async () => {
+        await stop(cluster);
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** The URL of the owner role when the server of this directory runs; it is left as it is. */
+export async function findEmbeddedPostgres(directory: string): Promise<string | undefined> {
+  const credentials = await readCredentials(directory);
+  if (!credentials) return undefined;
+  const url = ownerUrl(credentials);
+  return (await accepts(url)) ? url : undefined;
+}
+
+async function clusterIn(directory: string): Promise<Cluster> {
+  const binaries = await postgresBinaries();
+  const account = await serverAccount();
+  const home = join(resolve(directory), "server");
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await chmod(home, 0o700);
+  await give(home, account);
+  await checkReachable(home, account);
+  await checkReachable(dirname(binaries.postgres), account);
+  return { home, binaries, account };
+}
+
+async function credentialsFor(directory: string, cluster: Cluster): Promise<Credentials> {
+  const known = await readCredentials(directory);
+  if (known) return known;
+  if (existsSync(dataOf(cluster))) {
+    throw new SetUpError(
+      `The database in ${directory} has lost its credentials.json: put it back, ` +
+        "or remove that directory, and its data with it",
+    );
+  }
+  const made = await newCredentials();
+  await writeCredentials(directory, made);
+  return made;
+}
+
+/** Takes over the server that runs, or starts it, on another port when its own is taken. */
+async function running(
+  directory: string,
+  cluster: Cluster,
+  known: Credentials,
+  settings: Readonly<Record<string, string>>,
+  report: (line: string) => void,
+): Promise<Credentials> {
+  const port = await runningPort(cluster);
+  if (port !== undefined) {
+    const left = { ...known, port };
+    if (await accepts(superuserUrl(left))) return left;
+    await stop(cluster);
+  }
+  const credentials = (await isFree(known.port)) ? known : { ...known, port: await freePort() };
+  if (credentials !== known) await writeCredentials(directory, credentials);
+  await withProgress(
+    report,
+    () => `database: starting PostgreSQL on 127.0.0.1:${credentials.port}`,
+    () => start(cluster, credentials.port, settings),
+  );
+  return credentials;
+}
