@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import * as argon2 from "argon2";
 import { Semaphore } from "async-mutex";
@@ -8,14 +9,16 @@ const cost = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 // Hashes fill Node's thread pool, where DNS and files wait too: no more at once than there are cores.
 const turns = new Semaphore(Math.min(availableParallelism(), 4));
 
-/** Hashes a password, at OWASP's minimum cost, into an argon2id PHC string. */
-export async function hashPassword(password: string): Promise<string> {
-  return turns.runExclusive(() => argon2.hash(password, cost));
-}
-
-/** Tells whether `password` is the one that `hash`, an argon2 PHC string, was made from. */
-export async function isPassword(hash: string, password: string): Promise<boolean> {
-  return turns.runExclusive(() => argon2.verify(hash, password).catch(() => false));
+/**
+ * Hashes a password, at OWASP's minimum cost, into an argon2id PHC string.
+ *
+ * @param account Who it is for, in words that name no other account in the world. The salt is made
+ * from them, so the same password of the same account gives the same text and a stack sees no
+ * change. A salt has to be unique, not secret (RFC 9106, section 3.1).
+ */
+export async function hashPassword(password: string, account: string): Promise<string> {
+  const salt = createHash("sha256").update(`pulumi-tenant ${account}`).digest().subarray(0, 16);
+  return turns.runExclusive(() => argon2.hash(password, { ...cost, salt }));
 }
 
 /**

@@ -64,12 +64,13 @@ export class Tenant extends pulumi.ComponentResource {
     super("pulumi-tenant:index:Tenant", name, {}, opts);
     const forceDestroy = args.forceDestroy ?? false;
     const database = args.database ?? defaultDatabase();
+    const owner = ownerOf(name);
     const common = { urlEnv: database.urlEnv, forceDestroy };
     const after = (step: pulumi.Resource) => ({ parent: this, dependsOn: [step] });
 
     const record = new TenantRecord(
       name,
-      { ...common, tenantId: args.id, name: args.name, slug: args.slug, owner: ownerOf(name) },
+      { ...common, tenantId: args.id, name: args.name, slug: args.slug, owner },
       after(database),
     );
     const tenantId = record.id;
@@ -83,6 +84,7 @@ export class Tenant extends pulumi.ComponentResource {
         password: args.adminPassword,
         firstName: args.adminFirstName,
         lastName: args.adminLastName,
+        account: owner,
       },
       after(record),
     );

@@ -3,7 +3,7 @@ import type { PoolClient } from "pg";
 import { z } from "zod";
 import { TenantGoneError } from "../database/errors";
 import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
-import { hashPassword, isPassword, isPasswordHash } from "../passwords";
+import { hashPassword, isPasswordHash } from "../passwords";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
 
@@ -17,6 +17,8 @@ export interface AdminUserArgs {
   password: pulumi.Input<string>;
   firstName: pulumi.Input<string>;
   lastName: pulumi.Input<string>;
+  /** Names the resource among those of all stacks; with the e-mail it salts the hash. */
+  account: string;
   /** Whether the end of the resource removes a user who belongs to no other tenant. */
   forceDestroy: pulumi.Input<boolean>;
 }
@@ -27,16 +29,41 @@ export interface AdminUserArgs {
  */
 export class AdminUser extends DynamicResource {
   constructor(name: string, args: AdminUserArgs, opts?: pulumi.CustomResourceOptions) {
-    const password = pulumi.secret(args.password);
-    super("AdminUser", "adminUser", name, { ...args, password }, opts);
+    const { account, ...inputs } = args;
+    const password = pulumi
+      .all([pulumi.secret(args.password), args.email])
+      .apply(([plain, email]) => seal(plain, `${account} ${email.toLowerCase()}`));
+    super("AdminUser", "adminUser", name, { ...inputs, password }, opts);
   }
 }
+
+const refused = "refused: ";
+
+/**
+ * Puts the password's hash in its place while it is still in the program: at `-v=9` the engine logs
+ * every input that it is given, secrets too. A password that breaks the rules becomes their words,
+ * for `check` to report along with all other faults.
+ */
+async function seal(password: string, account: string): Promise<string> {
+  const parsed = rules.password.safeParse(password);
+  if (!parsed.success) {
+    return refused + parsed.error.issues.map(({ message }) => message).join("; ");
+  }
+  return isPasswordHash(parsed.data) ? parsed.data : hashPassword(parsed.data, account);
+}
+
+const sealedPassword = z.string().refine(isPasswordHash, {
+  error: ({ input }) =>
+    typeof input === "string" && input.startsWith(refused)
+      ? input.slice(refused.length)
+      : "must be an argon2id hash by now",
+});
 
 const shape = {
   urlEnv: rules.environmentVariable,
   tenantId: rules.id,
   email: rules.email,
-  password: rules.password,
+  password: sealedPassword,
   firstName: rules.personName,
   lastName: rules.personName,
   forceDestroy: z.boolean(),
@@ -46,8 +73,7 @@ type Inputs = z.infer<z.ZodObject<typeof shape>>;
 
 /** The life cycle of {@link AdminUser}. */
 export const adminUser = {
-  /** Puts the password's hash in its place: from here on nobody sees the password. */
-  async check(olds: RawInputs, news: RawInputs) {
+  check(olds: RawInputs, news: RawInputs) {
     const { inputs, failures } = checkInputs(shape, news);
     if (olds.tenantId === inputs.tenantId && !isSameEmail(olds.email, inputs.email)) {
       failures.push({
@@ -57,9 +83,7 @@ export const adminUser = {
           `address in the product, or make another person admin there`,
       });
     }
-    const { password, ...others } = inputs;
-    if (failures.length > 0) return { inputs: others, failures };
-    return { inputs: { ...others, password: await hashed(olds.password, password) } };
+    return { inputs, failures };
   },
 
   diff(_id: string, olds: Inputs, news: Inputs) {
@@ -107,15 +131,6 @@ export const adminUser = {
 function isSameEmail(old: unknown, email: unknown): boolean {
   if (typeof old !== "string" || typeof email !== "string" || isUnknown(email)) return true;
   return old.toLowerCase() === email.toLowerCase();
-}
-
-/** An unchanged password keeps its hash, so that it shows no change. */
-async function hashed(old: unknown, password: unknown): Promise<unknown> {
-  if (typeof password !== "string" || isUnknown(password) || isPasswordHash(password)) {
-    return password;
-  }
-  if (typeof old === "string" && (await isPassword(old, password))) return old;
-  return hashPassword(password);
 }
 
 async function makeOrLink(client: PoolClient, inputs: Inputs): Promise<string> {

@@ -1,4 +1,5 @@
 import { adminMembership, adminUser, tenantRecord } from "../../../provider/resources";
+import { hashPassword } from "../../../provider/passwords";
 import { checked, useResourceDatabase } from "../../support/resources";
 
 const database = useResourceDatabase();
@@ -11,13 +12,14 @@ async function declared(forceDestroy = true): Promise<Inputs> {
   const common = { urlEnv: database.urlEnv, forceDestroy };
   const record = { ...common, name: "T", slug, owner: slug, tenantId: undefined };
   const tenantId = (await tenantRecord.create(record)).id;
-  const admin = await adminUser.check(
+  const password = await hashPassword("correct horse", slug);
+  const admin = adminUser.check(
     {},
     {
       ...common,
       tenantId,
       email: `${slug}@acme.example`,
-      password: "correct horse",
+      password,
       firstName: "A",
       lastName: "D",
     },
