@@ -4,4 +4,8 @@ module.exports = {
   testEnvironment: "node",
   testMatch: ["**/*.test.js"],
   testTimeout: 60_000,
+  transform: {},
+  globalSetup: "<rootDir>/support/global-setup.js",
+  globalTeardown: "<rootDir>/support/global-teardown.js",
+  reporters: ["default", "<rootDir>/support/totals-reporter.js"],
 };
