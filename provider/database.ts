@@ -1,7 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError } from "./database/errors";
-import { connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { PublicMigrations } from "./resources/migrations";
 
 /** The arguments of {@link TenantDatabase}. */
@@ -43,6 +43,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
   ) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
+    assertVariableName(this.urlEnv);
     this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
     if (args.publicMigrations ?? true) {
       new PublicMigrations(name, { urlEnv: this.urlEnv }, { parent: this });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ClientConfig } from "pg";
 import { z } from "zod";
+import { rules } from "../rules";
 import { ConfigurationError } from "./errors";
 
 /** The environment variable that holds the database URL unless a stack names another. */
@@ -27,6 +28,7 @@ export interface ConnectionSettings {
  * variable and never repeats its value.
  */
 export function connectionSettings(variable: string = DEFAULT_URL_VARIABLE): ConnectionSettings {
+  assertVariableName(variable);
   const text = process.env[variable];
   if (text === undefined || text === "") {
     throw new ConfigurationError(
@@ -34,6 +36,14 @@ export function connectionSettings(variable: string = DEFAULT_URL_VARIABLE): Con
     );
   }
   return parseDatabaseUrl(text, variable);
+}
+
+/** @throws {@link ConfigurationError} when a URL, say, is given where its variable's name belongs. */
+export function assertVariableName(variable: string): void {
+  if (rules.environmentVariable.safeParse(variable).success) return;
+  throw new ConfigurationError(
+    "urlEnv must be the name of the environment variable that holds the database's URL",
+  );
 }
 
 /**

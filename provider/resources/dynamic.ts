@@ -64,12 +64,22 @@ export function checkInputs(
     if (news[property] === unknown) continue;
     const parsed = rule.safeParse(news[property]);
     if (!parsed.success) {
-      for (const issue of parsed.error.issues) failures.push({ property, reason: issue.message });
+      failures.push(...parsed.error.issues.map(({ message }) => failure(property, message)));
     } else if (parsed.data !== undefined) {
       inputs[property] = parsed.data;
     }
   }
   return { inputs, failures };
+}
+
+/**
+ * The engine prints the value of a property that is refused, a secret's too. Where that may be a
+ * password, or a URL given in the place of a variable's name, the fault names no property to it.
+ * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/step_generator.go
+ */
+function failure(property: string, reason: string): pulumi.dynamic.CheckFailure {
+  const quiet = property === "password" || property === "urlEnv";
+  return quiet ? { property: "", reason: `${property} ${reason}` } : { property, reason };
 }
 
 /** Tells whether the value is one that only `pulumi up` will tell. */

@@ -44,6 +44,16 @@ describe("check", () => {
     expect(failures.map(({ property }) => property)).toEqual(["nmae", "slug", "slug", "name"]);
   });
 
+  it("names no property to the engine where it would print a secret with it", () => {
+    const { failures } = checkInputs(
+      { urlEnv: rules.environmentVariable },
+      { urlEnv: "postgres://me:secret@h/db" },
+    );
+    expect(failures).toEqual([
+      { property: "", reason: "urlEnv must be the name of an environment variable, not a URL" },
+    ]);
+  });
+
   it("lets through what only an update will tell", () => {
     const news = { slug: unknown, name: " Acme ", __provider: "text" };
     expect(checkInputs(shape, news)).toEqual({

@@ -1,5 +1,10 @@
 import fc from "fast-check";
-import { dbmateUrl, parseDatabaseUrl, pgConfig } from "../../../provider/database/settings";
+import {
+  connectionSettings,
+  dbmateUrl,
+  parseDatabaseUrl,
+  pgConfig,
+} from "../../../provider/database/settings";
 
 const parse = (url: string) => parseDatabaseUrl(url, "DATABASE_URL");
 
@@ -60,5 +65,11 @@ describe("a database URL", () => {
     expect(ssl("require")).toEqual({ rejectUnauthorized: false });
     expect(ssl("verify-ca")).toMatchObject({ rejectUnauthorized: true });
     expect(ssl("verify-full")).toEqual({ rejectUnauthorized: true });
+  });
+
+  it("given in the place of its variable's name is refused and not repeated", () => {
+    const mistake = () => connectionSettings("postgres://me:hunter2@h/app");
+    expect(mistake).toThrow("urlEnv must be the name of the environment variable");
+    expect(mistake).not.toThrow("hunter2");
   });
 });
