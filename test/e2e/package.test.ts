@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { obtainEngine, type Engine } from "../../engine/obtain";
+import { createTestDatabase, type TestDatabase } from "../support/database";
+
+const repository = path.resolve(__dirname, "../../..");
+const directory = mkdtempSync(path.join(tmpdir(), "somebody-elses-project-"));
+
+let engine: Engine;
+let database: TestDatabase;
+beforeAll(async () => {
+  [engine, database] = await Promise.all([obtainEngine(() => undefined), createTestDatabase()]);
+});
+afterAll(async () => {
+  await database.drop();
+  rmSync(directory, { recursive: true });
+});
+
+const write = (file: string, text: string) => {
+  writeFileSync(path.join(directory, file), text);
+};
+const execute = (command: string, args: string[], cwd = directory) =>
+  execFileSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      ...engine.env,
+      DATABASE_URL: database.url,
+      PULUMI_BACKEND_URL: `file://${directory}`,
+      PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+    },
+  });
+const pulumi = (...args: string[]) => execute(engine.pulumi, [...args, "--non-interactive"]);
+
+describe("the package, in a project of somebody else's", () => {
+  let files: string[];
+
+  it("is installed beside @pulumi/pulumi", () => {
+    const packed = JSON.parse(
+      execute("npm", ["pack", "--json", "--pack-destination", directory], repository),
+    ) as [{ filename: string; files: { path: string }[] }];
+    files = packed[0].files.map((file) => file.path);
+    write("package.json", JSON.stringify({ name: "shop-infrastructure", private: true }));
+    const { version } = JSON.parse(
+      readFileSync(path.join(repository, "node_modules/@pulumi/pulumi/package.json"), "utf8"),
+    ) as { version: string };
+    const packages = [`./${packed[0].filename}`, `@pulumi/pulumi@${version}`];
+    execute("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...packages]);
+  });
+
+  it("holds the library, the program and the migrations, and nothing else", () => {
+    const rooms = new Set(files.map((file) => file.split("/").slice(0, 2).join("/")));
+    expect([...rooms].sort()).toEqual([
+      ...["README.md", "dist/program", "dist/provider", "migrations/public", "migrations/tenant"],
+      "package.json",
+    ]);
+  });
+
+  it("has types that a strict program compiles with, and that refuse a mistake", () => {
+    const program = (slug: string) => `
+      import * as pulumi from "@pulumi/pulumi";
+      import { Tenant } from "pulumi-tenant";
+      const config = new pulumi.Config();
+      const acme = new Tenant("acme", {
+        name: "Acme Corp",
+        ${slug}: "acme",
+        adminEmail: "ana@acme.example",
+        adminPassword: config.requireSecret("adminPassword"),
+        adminFirstName: "Ana",
+        adminLastName: "Diaz",
+        forceDestroy: true,
+      });
+      export const schema = acme.schemaName;
+      export const status: pulumi.Output<string> = acme.status;
+    `;
+    write("index.ts", program("slug"));
+    const options = [
+      "--strict",
+      "--module",
+      "node16",
+      "--moduleResolution",
+      "node16",
+      "--skipLibCheck",
+    ];
+    const tsc = path.join(repository, "node_modules/typescript/bin/tsc");
+    execute(process.execPath, [tsc, ...options, "--types", "", "index.ts"]);
+    write("mistake.ts", program("slag"));
+    expect(() => execute(process.execPath, [tsc, ...options, "--noEmit", "mistake.ts"])).toThrow();
+    rmSync(path.join(directory, "mistake.ts"));
+  });
+
+  it("sets up a tenant, shows no change, and goes down", () => {
+    write(
+      "Pulumi.yaml",
+      "name: shop\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n",
+    );
+    pulumi("stack", "init", "dev");
+    pulumi("config", "set", "--secret", "adminPassword", "correct-horse-battery");
+    pulumi("up", "--yes", "--skip-preview");
+    expect(pulumi("stack", "output", "status").trim()).toBe("active");
+    expect(pulumi("stack", "output", "schema")).toMatch(/^tenant_[0-9a-f-]{36}/);
+    pulumi("preview", "--expect-no-changes");
+    pulumi("destroy", "--yes", "--skip-preview");
+  });
+});
