@@ -76,7 +76,8 @@ export function reasonOf(output: readonly string[], directory: string): string {
 const running = new Set<ChildProcess>();
 process.on("exit", () => running.forEach(endGroup));
 
-function endGroup(child: ChildProcess): void {
+/** Kills a process that was started in a group of its own, with all that it started. */
+export function endGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, "SIGKILL");

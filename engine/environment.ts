@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readlink, rename, symlink } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
+
+import type { Found } from "./find";
+import type { Piece } from "./piece";
+import { made, onPath, type Places, usersPath } from "./places";
+
+/**
+ * What a process needs beside the user's own environment, so that the CLI uses just these pieces,
+ * asks nobody for updates and downloads nothing unasked.
+ */
+export function childEnvironment(
+  places: Places,
+  pieces: { readonly [piece in keyof Found]: Piece },
+): Readonly<Record<string, string>> {
+  const { cli, languageHost, postgresqlPlugin, dynamicProvider } = pieces;
+  let path = usersPath(places);
+  for (const piece of [postgresqlPlugin, dynamicProvider, languageHost, cli]) {
+    const [first] = onPath(basename(piece.path), path);
+    if (first === undefined && isFoundUnasked(piece, cli)) continue;
+    if (first !== piece.path) path = `${dirname(piece.path)}${delimiter}${path}`;
+  }
+  return {
+    PATH: path,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION:
+      places.environment.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?? "true",
+  };
+}
+
+/**
+ * The CLI looks beside itself and in its plugin cache without being told. It warns of plugins that
+ * it finds on the PATH, so what need not be there stays away.
+ */
+function isFoundUnasked(piece: Piece, cli: Piece): boolean {
+  return (
+    (piece !== cli && dirname(piece.path) === dirname(realpathSync(cli.path))) ||
+    (piece.name === "postgresql plugin" && piece.origin === "~/.pulumi")
+  );
+}
+
+/**
+ * The CLI as `<root>/bin/pulumi`: the Automation API takes only that form. An unpacked archive of
+ * Pulumi has no `bin`, so such a CLI gets a link, through which it still finds what is beside it.
+ */
+export async function inBinDirectory(places: Places, cli: string): Promise<string> {
+  if (basename(dirname(cli)) === "bin") return cli;
+  const link = join(made.link(places), "bin", "pulumi");
+  if ((await readlink(link).catch(() => undefined)) === cli) return link;
+  const half = `${link}.${randomBytes(4).toString("hex")}`;
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(cli, half);
+  await rename(half, link);
+  return link;
+}
