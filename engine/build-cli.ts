@@ -2,8 +2,7 @@ import { chmod, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { checkout, made, onPath, type Places } from "./places";
-import { withProgress } from "./progress";
-import { reasonOf, runTool, SetUpError } from "./tool";
+import { reasonOf, runTool, SetUpError, withProgress } from "./tool.cjs";
 import { wanted } from "./wanted";
 
 const COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";

@@ -3,8 +3,7 @@ import { dirname, join } from "node:path";
 
 import { cliVersion } from "./find";
 import { isExecutable, made, onPath, type Places, pluginDirectory } from "./places";
-import { withProgress } from "./progress";
-import { reasonOf, runTool, type ToolRun } from "./tool";
+import { reasonOf, runTool, type ToolRun, withProgress } from "./tool.cjs";
 import { fits, wanted } from "./wanted";
 
 type Report = (line: string) => void;

@@ -12,7 +12,7 @@ import {
   usersPath,
 } from "./places";
 import { askPlugin, type PluginService } from "./plugin-process";
-import { runTool } from "./tool";
+import { runTool } from "./tool.cjs";
 import { fits, wanted } from "./wanted";
 
 /** Where each piece was found; a missing one is undefined. */

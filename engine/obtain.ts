@@ -13,9 +13,8 @@ import { findCli, findPieces, type Found } from "./find";
 import { withLock } from "./lock.cjs";
 import type { Piece, PieceName } from "./piece";
 import { made, type Places, usualPlaces } from "./places";
-import { withProgress } from "./progress";
+import { SetUpError, withProgress } from "./tool.cjs";
 import { writeLauncher } from "./standins/launchers";
-import { SetUpError } from "./tool";
 
 /** Everything that runs a Pulumi program of this project. */
 export interface Engine {

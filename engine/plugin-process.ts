@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { Client, credentials } from "@grpc/grpc-js";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 
-import { endGroup } from "./tool";
+import { endGroup } from "./tool.cjs";
 
 /** How long a plugin may take to start and to answer, in ms. */
 const PATIENCE = 15_000;

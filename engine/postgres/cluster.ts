@@ -11,7 +11,7 @@ import {
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { reasonOf, runTool, SetUpError } from "../tool";
+import { reasonOf, runTool, SetUpError } from "../tool.cjs";
 import type { Account } from "./account";
 import type { PostgresBinaries } from "./binaries";
 

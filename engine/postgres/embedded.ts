@@ -3,8 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { lockInstance } from "../instance-lock";
-import { withProgress } from "../progress";
-import { SetUpError } from "../tool";
+import { SetUpError, withProgress } from "../tool.cjs";
 import { checkReachable, serverAccount } from "./account";
 import { postgresBinaries } from "./binaries";
 import { type Cluster, dataOf, give, initialise, runningPort, start, stop } from "./cluster";

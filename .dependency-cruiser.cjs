@@ -1,0 +1,84 @@
+/**
+ * The arrows of the house: service → program → provider, each through to what is below it, and
+ * engine beside them, for the service, the benches and the tests.
+ */
+const only = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: "error",
+  from: { path: `^${from}/` },
+  to: {
+    path: "^(provider|program|service|engine|bench|test)/",
+    pathNot: `^(${allowed.join("|")})/`,
+  },
+});
+
+module.exports = {
+  forbidden: [
+    only(
+      "provider-stands-alone",
+      "provider",
+      ["provider"],
+      "The library needs nothing of this house.",
+    ),
+    only(
+      "program-on-provider",
+      "program",
+      ["program", "provider"],
+      "A program uses the library only.",
+    ),
+    only(
+      "service-on-program-and-engine",
+      "service",
+      ["service", "program", "provider", "engine"],
+      "The service knows neither benches nor tests.",
+    ),
+    only("engine-stands-alone", "engine", ["engine"], "The engine knows no tenant."),
+    {
+      name: "no-cycles",
+      comment: "Two files that need each other are one file, or three.",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "nobody-asks-for-a-stand-in",
+      comment: "Which piece is a stand-in is known inside engine/ only; their own tests may look.",
+      severity: "error",
+      from: { pathNot: "^(engine|test/[^/]+/standins)/" },
+      to: { path: "^engine/standins/" },
+    },
+    {
+      name: "library-without-http-and-automation",
+      comment: "A stack imports the library: no Express, no Automation API comes along.",
+      severity: "error",
+      from: { path: "^(provider|program)/" },
+      to: { path: "node_modules/(express|@pulumi/pulumi/automation)(/|$)" },
+    },
+    {
+      name: "library-ships-its-dependencies",
+      comment: "What provider/ imports must be installed with the package.",
+      severity: "error",
+      from: { path: "^provider/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], pathNot: "@pulumi/pulumi/" },
+    },
+    {
+      name: "resolvable",
+      comment: "An import that leads nowhere.",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    // Types are arrows too.
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^dist/" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["require", "node", "import", "types"],
+    },
+  },
+};

@@ -1,0 +1,108 @@
+// From a fresh clone to built JavaScript: the first two steps of every command of this project.
+
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import lock from "./lock.cjs";
+import tool from "./tool.cjs";
+
+const { SetUpError, reasonOf, runTool, withProgress } = tool;
+
+/** The root of the project. */
+export const checkout = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+/**
+ * Installs what package-lock.json names and builds what has changed. Silent when there is nothing
+ * to do; one process at a time.
+ *
+ * @param {(line: string) => void} report
+ */
+export function prepare(report) {
+  return lock.withLock(
+    join(checkout, ".engine"),
+    "prepare",
+    (pid) => report(`waiting for another set-up (process ${pid ?? "unknown"})`),
+    async () => {
+      if (!isInstalled()) {
+        await withProgress(report, () => "[1/3] dependencies: installing with npm ci", install);
+      }
+      removeStaleOutput();
+      await build(report);
+    },
+  );
+}
+
+/** Whether node_modules holds just what the lock file names, by npm's own record of it. */
+function isInstalled() {
+  const record = join(checkout, "node_modules", ".package-lock.json");
+  if (!existsSync(record)) return false;
+  const wanted = packagesIn(join(checkout, "package-lock.json"));
+  const present = packagesIn(record);
+  const isSame = (path) =>
+    wanted[path]?.version === present[path].version &&
+    wanted[path]?.integrity === present[path].integrity;
+  return (
+    Object.keys(present).every(isSame) &&
+    // Optional packages are those of other platforms.
+    Object.keys(wanted).every((path) => path in present || wanted[path].optional)
+  );
+}
+
+function packagesIn(lockFile) {
+  const { packages } = JSON.parse(readFileSync(lockFile, "utf8"));
+  // The project itself, which is in one of the two records only.
+  delete packages[""];
+  return packages;
+}
+
+async function install() {
+  const args = ["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=1"];
+  // The npm that runs us, when one does.
+  const npm = process.env.npm_execpath;
+  const [command, ...first] = npm ? [process.execPath, npm] : ["npm"];
+  const { ok, output } = await runTool(command, [...first, ...args], { cwd: checkout });
+  if (ok) return;
+  const fault = output.map((line) => /^npm err(?:or|!) code (\w+)/i.exec(line)?.[1]).find(Boolean);
+  if (/^(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)$/.test(fault ?? "")) {
+    throw new SetUpError(
+      `The npm registry cannot be reached (${fault}), and the dependencies come from it: ` +
+        "check the network, or set the npm options `registry` or `proxy`",
+    );
+  }
+  const lines = output.filter((line) => !line.includes("A complete log of this run"));
+  throw new SetUpError(`npm ci failed: ${reasonOf(lines, checkout)}`);
+}
+
+/** tsc leaves the output of a source that is gone, and a deleted test would go on being run. */
+function removeStaleOutput() {
+  const dist = join(checkout, "dist");
+  if (!existsSync(dist)) return;
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.c?js$/.test(entry.name)) continue;
+    const output = join(entry.parentPath, entry.name);
+    const stem = output.replace(/\.c?js$/, "");
+    const source = join(checkout, relative(dist, output));
+    if ([source, source.replace(/\.js$/, ".ts")].some((path) => existsSync(path))) continue;
+    for (const end of [".js", ".js.map", ".d.ts", ".cjs", ".cjs.map", ".d.cts"]) {
+      rmSync(stem + end, { force: true });
+    }
+  }
+}
+
+async function build(report) {
+  const tsc = join(checkout, "node_modules", "typescript", "bin", "tsc");
+  const run = (args) => runTool(process.execPath, [tsc, "--build", ...args], { cwd: checkout });
+  const { output } = await run(["--dry"]);
+  if (output.some((line) => line.includes("is up to date"))) return;
+  const { ok, output: faults } = await withProgress(
+    report,
+    () => "[2/3] build: compiling TypeScript",
+    () => run([]),
+  );
+  if (ok) return;
+  const space = reasonOf(faults, checkout);
+  throw new SetUpError(
+    space.startsWith("no space") ? space : `The build failed:\n${faults.join("\n")}`,
+  );
+}
