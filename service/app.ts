@@ -1,0 +1,38 @@
+import express, { type Express } from "express";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import type { Permit } from "./auth";
+import { answerErrors, notFound } from "./http/answers";
+import { UnavailableAnswer } from "./http/errors";
+import { healthRoutes, type Trial } from "./http/health";
+import { tenantRoutes } from "./http/tenants";
+import { logRequests } from "./log";
+import type { TenantSetUp } from "./setup/set-up-tenant";
+
+/** What the HTTP service is made of. */
+export interface AppParts {
+  readonly log: Logger;
+  readonly permit: Permit;
+  readonly setUp: TenantSetUp;
+  readonly tryEngine: Trial;
+  /** Whether the service is going down, and takes nothing new. */
+  readonly isStopping: () => boolean;
+}
+
+/** The HTTP service, as a handler of requests. */
+export function createApp({ log, permit, setUp, tryEngine, isStopping }: AppParts): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use(logRequests(log), helmet());
+  app.use((_request, response, next) => {
+    response.set("Cache-Control", "no-store");
+    if (isStopping()) throw new UnavailableAnswer("Going down", 5, { Connection: "close" });
+    next();
+  });
+  app.use("/api/tenant", tenantRoutes(permit, setUp));
+  app.use(healthRoutes(tryEngine));
+  app.use(notFound);
+  app.use(answerErrors);
+  return app;
+}

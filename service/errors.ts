@@ -1,0 +1,45 @@
+/** The slug is another tenant's, or an unfinished set-up's that this request does not go on with. */
+export class TenantConflictError extends Error {
+  override readonly name = "TenantConflictError";
+}
+
+/** Something the service needs does not answer. Nothing is lost: the request can be sent again. */
+export abstract class UnavailableError extends Error {}
+
+/** The database does not answer, or answers that it cannot work now. */
+export class DatabaseDownError extends UnavailableError {
+  override readonly name = "DatabaseDownError";
+
+  constructor(cause: unknown) {
+    super(`the database is down: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** The Pulumi CLI does not start, or cannot open the state backend. */
+export class EngineDownError extends UnavailableError {
+  override readonly name = "EngineDownError";
+
+  constructor(reason: string) {
+    super(`the Pulumi engine is down: ${reason}`);
+  }
+}
+
+/** Another instance, or a run that outlived its own, works on the same tenant. */
+export class SetUpBusyError extends UnavailableError {
+  override readonly name = "SetUpBusyError";
+}
+
+/** The engine ran and failed. Sending the request again goes on from where it stopped. */
+export class SetUpFailedError extends Error {
+  override readonly name = "SetUpFailedError";
+
+  /** @param faults What the engine said, for the operator only. */
+  constructor(
+    slug: string,
+    readonly faults: readonly string[],
+  ) {
+    super(`the set-up of tenant ${slug} failed: ${faults.join(" | ")}`);
+  }
+}

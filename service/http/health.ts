@@ -1,0 +1,56 @@
+import { Router } from "express";
+import { ping } from "../database";
+import { onlyMethods } from "./answers";
+import { HttpError, type Detail } from "./errors";
+
+/** How long one try of the engine stands for all who ask, in ms: each starts a process. */
+const ENGINE_TRY_LASTS = 5_000;
+
+/** Tells what is wrong with something the service needs; undefined when it works. */
+export type Trial = () => Promise<string | undefined>;
+
+/** `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. */
+export function healthRoutes(tryEngine: Trial): Router {
+  const router = Router();
+  const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
+  router
+    .route("/healthz")
+    .get((_request, response) => {
+      response.json({ status: "ok" });
+    })
+    .all(onlyMethods("GET"));
+  router
+    .route("/readyz")
+    .get(async (request, response) => {
+      const [database, engine] = await Promise.all([tryDatabase(), tryEngineNow()]);
+      const faults = Object.entries({ database, engine }).filter(
+        ([, fault]) => fault !== undefined,
+      );
+      if (faults.length > 0) {
+        request.log.warn(Object.fromEntries(faults), "not ready");
+        const details: Detail[] = faults.map(([path]) => ({ path, message: "does not work" }));
+        throw new HttpError(503, "Not ready", { details });
+      }
+      response.json({ status: "ready" });
+    })
+    .all(onlyMethods("GET"));
+  return router;
+}
+
+async function tryDatabase(): Promise<string | undefined> {
+  return ping().then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+}
+
+/** One call at a time, whose answer is everybody's for a while. */
+function shared<T>(work: () => Promise<T>, lasts: number): () => Promise<T> {
+  let last: { readonly began: number; readonly result: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || Date.now() - last.began > lasts) {
+      last = { began: Date.now(), result: work() };
+    }
+    return last.result;
+  };
+}

@@ -1,0 +1,57 @@
+import { Router } from "express";
+import { z } from "zod";
+import { rules } from "../../provider/rules";
+import type { Permit } from "../auth";
+import { tenantRequest } from "../setup/request";
+import type { TenantSetUp } from "../setup/set-up-tenant";
+import { activeTenant, activeTenants } from "../tenants";
+import { onlyMethods } from "./answers";
+import { parseBody, parseInput, takeBody } from "./body";
+import { HttpError } from "./errors";
+
+const count = (most: number) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
+    .transform(Number)
+    .refine((value) => value <= most, `must be at most ${most}`);
+
+const pageRequest = z.strictObject({
+  page: count(1_000_000).default(1),
+  limit: count(100).default(20),
+});
+
+/** `/api/tenant`: set-up, one tenant, the list of them. */
+export function tenantRoutes(permit: Permit, setUp: TenantSetUp): Router {
+  const router = Router();
+
+  router
+    .route("/setup")
+    .post(...takeBody, permit("CREATE_TENANT"), async (request, response) => {
+      const tenant = await setUp(parseBody(tenantRequest, request.body), request.log);
+      response.status(201).location(`/api/tenant/${tenant.id}`).json(tenant);
+    })
+    .all(onlyMethods("POST"));
+
+  router
+    .route("/:id")
+    .get(permit("VIEW_TENANTS"), async (request, response) => {
+      const { id } = parseInput(z.object({ id: rules.id }), request.params);
+      const tenant = await activeTenant(id);
+      if (tenant === undefined) throw new HttpError(404, "There is no such tenant");
+      response.json(tenant);
+    })
+    .all(onlyMethods("GET"));
+
+  router
+    .route("/")
+    .get(permit("VIEW_TENANTS"), async (request, response) => {
+      const { page, limit } = parseInput(pageRequest, request.query);
+      const { tenants, total } = await activeTenants(page, limit);
+      const meta = { page, limit, total, totalPages: Math.ceil(total / limit) };
+      response.json({ data: tenants, meta });
+    })
+    .all(onlyMethods("GET"));
+
+  return router;
+}

@@ -1,0 +1,118 @@
+/** The service's process: `npm start`, or `node dist/service/main.js`. */
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { lockInstance } from "../engine/instance-lock";
+import { obtainEngine } from "../engine/obtain";
+import { startEmbeddedPostgres } from "../engine/postgres/embedded";
+import { migrate } from "../provider/database/dbmate";
+import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
+import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
+import { createApp } from "./app";
+import { createPermit } from "./auth";
+import { stateFolder } from "./backend";
+import { readConfig, type Config } from "./config";
+import { ping } from "./database";
+import { EngineDownError } from "./errors";
+import { createLog } from "./log";
+import { redactor } from "./redact";
+import { engineEnvironment } from "./runs/environment";
+import { startHosts } from "./runs/hosts";
+import { addressOf, checkPort, closeServer, listen } from "./server";
+import { createTenantSetUp } from "./setup/set-up-tenant";
+import { tracked } from "./setup/tracked";
+import { Shutdown, StoppedError } from "./shutdown";
+import { sayWelcome } from "./welcome";
+
+type Report = (line: string) => void;
+
+const shutdown = new Shutdown();
+shutdown.listen();
+start().catch(async (error: unknown) => {
+  if (!(error instanceof StoppedError)) console.error(inOneLine(error));
+  await shutdown.end();
+  process.exit(1);
+});
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env);
+  const out = config.databaseUrl === undefined ? process.stdout : process.stderr;
+  const report: Report = (line) => out.write(`${line}\n`);
+
+  await checkPort(config.host, config.port);
+  const engine = await obtainEngine(report);
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(config, report));
+  // Where the library, in this process too, looks for it.
+  process.env[DEFAULT_URL_VARIABLE] = databaseUrl;
+  await applyPublicMigrations(report);
+
+  const { backendUrl, passphrase, concurrency, migrationsDir } = config;
+  const runs = startHosts({
+    pulumi: engine.pulumi,
+    env: engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase }),
+    size: concurrency,
+  });
+  await shutdown.add(
+    () => runs.close("finished"),
+    () => void runs.close("now"),
+  );
+  const trouble = await runs.tryEngine();
+  if (trouble !== undefined) throw new EngineDownError(trouble);
+
+  const log = createLog(config.logLevel, redactor(secretsOf(config, databaseUrl)));
+  process.on("uncaughtException", (error) => {
+    log.fatal(error, "unexpected: the service ends");
+    void shutdown.end().then(() => process.exit(1));
+  });
+  const setUp = tracked(createTenantSetUp({ runs, migrationsDir, concurrency }));
+  const permit = await createPermit(config.tokens);
+  const isStopping = () => shutdown.begun;
+  const app = createApp({ log, permit, setUp, tryEngine: runs.tryEngine, isStopping });
+  const server = await listen(app, config.host, config.port);
+  await shutdown.add(async () => {
+    log.info("going down: what runs is finished, nothing new begins");
+    await closeServer(server, setUp.ended);
+  });
+
+  log.info({ address: addressOf(server) }, "listening");
+  if (config.databaseUrl === undefined) await sayWelcome(addressOf(server), config, report);
+}
+
+/** Embedded mode: a PostgreSQL of our own, whose data stays in the data folder. */
+async function startDatabase({ dataDir, backendUrl }: Config, report: Report): Promise<string> {
+  const lock = await lockInstance(dataDir);
+  await shutdown.add(() => lock.release());
+  const state = stateFolder(backendUrl);
+  if (state !== undefined) mkdirSync(state, { recursive: true, mode: 0o700 });
+  const postgres = await startEmbeddedPostgres({
+    directory: path.join(dataDir, "postgres"),
+    report,
+  });
+  await shutdown.add(() => postgres.stop());
+  return postgres.url;
+}
+
+/** Instances that start at once take turns in it. */
+async function applyPublicMigrations(report: Report): Promise<void> {
+  await ping();
+  report("database: applying the migrations of the public schema");
+  await migrate({
+    urlEnv: DEFAULT_URL_VARIABLE,
+    schemaName: "public",
+    directory: publicMigrationsDir,
+    files: readMigrations(publicMigrationsDir),
+  });
+}
+
+function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {
+  const { key } = config.tokens;
+  const secret = key instanceof Uint8Array ? Buffer.from(key).toString() : undefined;
+  return [secret, config.passphrase, decodeURIComponent(new URL(databaseUrl).password)];
+}
+
+/** A failure that names itself needs no stack; what nobody foresaw does. */
+function inOneLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === "Error" && !("code" in error)
+    ? (error.stack ?? error.message)
+    : error.message;
+}

@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { PulumiCommand } from "@pulumi/pulumi/automation";
+
+const run = promisify(execFile);
+
+let known: Promise<PulumiCommand> | undefined;
+
+/** The CLI on the PATH, found once for the process: each look starts it to ask its version. */
+export function pulumiCommand(): Promise<PulumiCommand> {
+  known ??= PulumiCommand.get().catch((error: unknown) => {
+    known = undefined;
+    throw error;
+  });
+  return known;
+}
+
+/**
+ * Makes a stack, in this process's project and backend.
+ *
+ * @returns why it could not be made, which is mostly that it is there; undefined when it was made.
+ * The Automation API would also write which stack is selected into the user's home.
+ */
+export async function initStack(name: string): Promise<Error | undefined> {
+  const { command } = await pulumiCommand();
+  const init = ["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"];
+  return run(command, [...init, "--non-interactive"]).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+}
+
+/**
+ * Starts the CLI on the state backend.
+ *
+ * @returns what is wrong, in one line; undefined when it works.
+ */
+export async function tryCli(
+  pulumi: string,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<string | undefined> {
+  try {
+    // It opens the backend before it answers.
+    await run(pulumi, ["whoami", "--non-interactive"], { env, cwd, timeout: 15_000 });
+    return undefined;
+  } catch (error) {
+    const { stderr = "", message } = error as Error & { stderr?: string };
+    const said = stderr.split("\n").find((line) => line.startsWith("error:"));
+    return said?.replace("error: ", "") ?? message.split("\n")[0] ?? "it does not start";
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pool, type Pool } from "workerpool";
+import type { TenantDeclaration } from "../../program/stack";
+import { tryCli } from "./cli";
+import type { EngineRuns, RunOutcome } from "./engine-runs";
+import { PROJECT } from "./owner";
+
+/** What the program hosts are started with. */
+export interface HostSettings {
+  /** Absolute path of the CLI. */
+  readonly pulumi: string;
+  /** The environment of every host, and so of the CLI and its plugins. */
+  readonly env: NodeJS.ProcessEnv;
+  /** How many hosts there are. The caller starts no more runs at once. */
+  readonly size: number;
+  /** After how many runs of each the hosts are replaced: an inline run leaves 0.3 MB behind. */
+  readonly runsEach?: number;
+  /** After how many ms a run counts as hung and is killed. */
+  readonly timeout?: number;
+}
+
+/**
+ * Starts the program hosts: forked processes, because one stray rejection fails all the inline
+ * programs of a process, and because worker threads hang in them.
+ */
+export function startHosts(settings: HostSettings): EngineRuns {
+  const { runsEach = 200, timeout = 10 * 60_000 } = settings;
+  const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
+  const retired: ReturnType<Pool["terminate"]>[] = [];
+  const begun = new Set<number>();
+  let hosts = warmHosts(settings, root);
+  let runsLeft = runsEach * settings.size;
+
+  function freshHosts(): Pool {
+    if (runsLeft-- > 0) return hosts;
+    retired.push(hosts.terminate());
+    hosts = warmHosts(settings, root);
+    runsLeft = runsEach * settings.size;
+    return hosts;
+  }
+
+  async function run(tenant: TenantDeclaration): Promise<RunOutcome> {
+    // Every host may have died idle, and the pool finds that out by giving it a run.
+    for (let tries = settings.size; ; tries--) {
+      const attempt = attemptRun(freshHosts(), tenant, timeout, begun);
+      const outcome = await attempt;
+      if (outcome !== "not begun") return outcome;
+      if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
+    }
+  }
+
+  return {
+    run,
+    tryEngine: () => tryCli(settings.pulumi, settings.env, root),
+    async close(when) {
+      retired.push(hosts.terminate(when === "now"));
+      if (when === "now") begun.forEach(killGroup);
+      await Promise.all(retired);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function attemptRun(
+  hosts: Pool,
+  tenant: TenantDeclaration,
+  timeout: number,
+  begun: Set<number>,
+): Promise<RunOutcome | "not begun"> {
+  let host: number | undefined;
+  let complaint = "";
+  const on = (event: { begun?: number; stderr?: string }) => {
+    if (event.begun !== undefined) begun.add((host = event.begun));
+    if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
+  };
+  try {
+    const outcome: unknown = await hosts.exec("upTenant", [tenant], { on }).timeout(timeout);
+    return outcome as RunOutcome;
+  } catch (error) {
+    if (host === undefined) return "not begun";
+    // The CLI that it started has nobody left to report to.
+    killGroup(host);
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return { result: "failed", faults: [`the program host ended: ${reason ?? ""} ${complaint}`] };
+  } finally {
+    if (host !== undefined) begun.delete(host);
+  }
+}
+
+function warmHosts({ env, size }: HostSettings, root: string): Pool {
+  return pool(path.join(__dirname, "host.js"), {
+    workerType: "process",
+    minWorkers: size,
+    maxWorkers: size,
+    emitStdStreams: true,
+    // A group of its own: Ctrl-C in a terminal must not reach the running set-ups.
+    onCreateWorker: () => ({ forkOpts: { env, cwd: makeWorkDir(root), detached: true } }),
+    onTerminateWorker: ({ forkOpts }) => {
+      rmSync((forkOpts as { cwd: string }).cwd, { recursive: true, force: true });
+    },
+  });
+}
+
+const packageRoot = path.resolve(__dirname, "../../..");
+
+/**
+ * A folder for one host: the CLI writes settings of every stack into it, and what was written by
+ * another host or service would be wrong. The dynamic provider finds its modules from it.
+ */
+function makeWorkDir(root: string): string {
+  const directory = mkdtempSync(path.join(root, "host-"));
+  writeFileSync(path.join(directory, "Pulumi.yaml"), `name: ${PROJECT}\nruntime: nodejs\n`);
+  symlinkSync(path.join(packageRoot, "node_modules"), path.join(directory, "node_modules"));
+  return directory;
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // Nothing of it is left.
+  }
+}

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { stateFolder } from "../backend";
+import { PROJECT } from "./owner";
+
+// As the CLI writes it:
+// https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/diy/lock.go
+const lockFile = z.object({ pid: z.int().positive(), hostname: z.string() });
+
+/**
+ * Whether the process that holds the stack's lock is proven dead. That can be proven on the machine
+ * where it ran only, so of other backends than `file://` and of other machines nothing is known.
+ */
+export function holderOf(backendUrl: string, stack: string): "dead" | "unknown" {
+  const folder = stateFolder(backendUrl);
+  if (folder === undefined) return "unknown";
+  const locks = path.join(folder, ".pulumi/locks/organization", PROJECT, stack);
+  const files = readdirSync(locks).filter((file) => file.endsWith(".json"));
+  return files.every((file) => isDead(path.join(locks, file))) ? "dead" : "unknown";
+}
+
+function isDead(file: string): boolean {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    // It went away while we looked: not ours to judge, the next try sees.
+    return false;
+  }
+  const lock = z
+    .string()
+    .transform((json) => lockFile.parse(JSON.parse(json)))
+    .safeParse(text);
+  return lock.success && lock.data.hostname === hostname() && !isPulumi(lock.data.pid);
+}
+
+/** A process id is used again soon after a container starts, so one that is there may be another's. */
+function isPulumi(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+  } catch {
+    // No such file system here: it may be.
+    return true;
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  ConcurrentUpdateError,
+  LocalWorkspace,
+  Stack,
+  StackNotFoundError,
+  type EngineEvent,
+  type PulumiFn,
+} from "@pulumi/pulumi/automation";
+import { declareStack, type TenantDeclaration } from "../../program/stack";
+import { initStack, pulumiCommand } from "./cli";
+import type { RunOutcome } from "./engine-runs";
+import { holderOf } from "./stack-lock";
+
+/** Brings the tenant's stack up, with program/ as its inline program, in this process. */
+export async function upTenant(tenant: TenantDeclaration): Promise<RunOutcome> {
+  const faults: string[] = [];
+  try {
+    const refusal = await initStack(tenant.slug);
+    const stack = await openStack(tenant.slug, () => Promise.resolve(program(tenant)));
+    const up = () => runUp(stack, refusal === undefined, faults);
+    await up().catch((error: unknown) => {
+      // Most stacks that cannot be made are there already; this one is not.
+      if (error instanceof StackNotFoundError && refusal !== undefined) throw refusal;
+      return afterStaleLock(error, stack, up);
+    });
+    return { result: "succeeded" };
+  } catch (error) {
+    const result = error instanceof ConcurrentUpdateError ? "locked" : "failed";
+    return { result, faults: faults.length > 0 ? faults : [lastWords(error)] };
+  }
+}
+
+function program(tenant: TenantDeclaration) {
+  const database = {
+    // The service runs them when it starts.
+    publicMigrations: false,
+    passwordFromEnvironment: true,
+  };
+  return declareStack({ database, tenants: [tenant] });
+}
+
+async function openStack(slug: string, inline: PulumiFn): Promise<Stack> {
+  const workspace = await LocalWorkspace.create({
+    workDir: process.cwd(),
+    pulumiCommand: await pulumiCommand(),
+    program: inline,
+  });
+  // Selecting costs a start of the CLI, and every command names its stack anyway.
+  workspace.selectStack = () => Promise.resolve();
+  return Stack.select(slug, workspace);
+}
+
+async function runUp(stack: Stack, isNew: boolean, faults: string[]): Promise<void> {
+  // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
+  stack.outputs = () => Promise.resolve({});
+  stack.info = () => Promise.resolve(undefined);
+  await stack.up({
+    // What an earlier run saved need not be what the database has.
+    refresh: !isNew,
+    suppressProgress: true,
+    color: "never",
+    onEvent: (event) => faults.push(...faultsOf(event)),
+  });
+}
+
+/** A run that was killed leaves its lock behind, for good. */
+async function afterStaleLock(
+  error: unknown,
+  stack: Stack,
+  up: () => Promise<void>,
+): Promise<void> {
+  if (!(error instanceof ConcurrentUpdateError)) throw error;
+  if (holderOf(process.env.PULUMI_BACKEND_URL ?? "", stack.name) !== "dead") throw error;
+  await stack.cancel();
+  await up();
+}
+
+/** Errors only: other diagnostics repeat inputs, the password's hash among them. */
+function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
+  if (diagnosticEvent?.severity !== "error") return [];
+  const message = diagnosticEvent.message.trim();
+  if (message === "update failed") return [];
+  const resource = diagnosticEvent.urn?.split("::")[2]?.split("$").at(-1);
+  return [resource === undefined ? message : `${resource}: ${message}`];
+}
+
+/** What the CLI wrote last, when it failed before its first event. */
+function lastWords(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().slice(-1_000);
+}

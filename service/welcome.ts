@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import type { Config } from "./config";
+import { signToken } from "./tokens";
+
+/** The end of a start in embedded mode: where it is, and how to try it. */
+export async function sayWelcome(
+  address: string,
+  { developmentSecret, tokens }: Config,
+  report: (line: string) => void,
+): Promise<void> {
+  report(`\nServing at ${address}. Ctrl-C stops everything.`);
+  if (developmentSecret === undefined) return;
+  report('Set up the tenant "Acme Corp", with a development token that is good for 8 hours:\n');
+  report(`${await curlLine(address, developmentSecret, tokens)}\n`);
+}
+
+/** A line that a shell takes as it stands. */
+async function curlLine(
+  address: string,
+  secret: string,
+  { issuer, audience }: Config["tokens"],
+): Promise<string> {
+  const token = await signToken(secret, {
+    permissions: ["CREATE_TENANT", "VIEW_TENANTS"],
+    subject: "developer",
+    expiresIn: "8h",
+    issuer,
+    audience,
+  });
+  const body = JSON.stringify({
+    name: "Acme Corp",
+    slug: "acme-corp",
+    adminEmail: "admin@acme.example",
+    adminPassword: randomBytes(12).toString("base64url"),
+    adminFirstName: "Ana",
+    adminLastName: "Diaz",
+  });
+  // No value here has a quote in it.
+  return (
+    `curl -i ${address}/api/tenant/setup -H 'Authorization: Bearer ${token}' ` +
+    `-H 'Content-Type: application/json' -d '${body}'`
+  );
+}
