@@ -42,7 +42,9 @@ export function parseId(id: string): Pick<LiveSchema, "database" | "name"> {
 export function stateOf(live: LiveSchema, given: Properties, older: Properties = {}): Properties {
   const { ifNotExists = true, dropCascade = false } = withDefaults(given);
   const kept = Object.fromEntries(Object.entries(older).filter(([key]) => key in OFFICIAL));
-  return { ...OFFICIAL, ...kept, ifNotExists, dropCascade, ...live, id: idOf(live) };
+  // The delta tells of the policies beside it, so a state has its own of both, or ours.
+  const official = "policies" in older ? kept : OFFICIAL;
+  return { ...official, ifNotExists, dropCascade, ...live, id: idOf(live) };
 }
 
 /** The state to be, as a preview shows it: PostgreSQL chooses what the inputs leave open. */

@@ -11,18 +11,21 @@ export interface PluginProcess {
   stop(): Promise<void>;
 }
 
-const STAND_INS = join(__dirname, "../../../engine/standins");
-
 /**
- * Starts a stand-in and waits for the port that it prints.
+ * The path of a built stand-in.
  *
- * @param script its path below the built stand-ins, e.g. "postgresql/main.js".
+ * @param script below the folder of the stand-ins, e.g. "postgresql/main.js".
  */
+export function scriptPath(script: string): string {
+  return join(__dirname, "../../../engine/standins", script);
+}
+
+/** Starts a stand-in and waits for the port that it prints. */
 export async function startPlugin(
   script: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<PluginProcess> {
-  const child = spawn(process.execPath, [join(STAND_INS, script)], {
+  const child = spawn(process.execPath, [scriptPath(script)], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, ...env },
   });

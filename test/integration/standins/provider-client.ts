@@ -1,4 +1,5 @@
 import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import {
   CheckRequest,
@@ -6,12 +7,14 @@ import {
   CreateRequest,
   DeleteRequest,
   DiffRequest,
+  InvokeRequest,
   ReadRequest,
   UpdateRequest,
   type CheckResponse,
   type ConfigureResponse,
   type CreateResponse,
   type DiffResponse,
+  type InvokeResponse,
   type ReadResponse,
   type UpdateResponse,
 } from "@pulumi/pulumi/proto/provider_pb";
@@ -30,11 +33,30 @@ export class ProviderClient {
   private readonly client: ResourceProviderClient;
 
   constructor(address: string) {
-    this.client = new ResourceProviderClient(address, credentials.createInsecure());
+    // gRPC would share one connection between clients, and an engine never shares its own.
+    this.client = new ResourceProviderClient(address, credentials.createInsecure(), {
+      "grpc.use_local_subchannel_pool": 1,
+    });
   }
 
   close(): void {
     this.client.close();
+  }
+
+  attach(): Promise<Answer> {
+    const request = new PluginAttach();
+    request.setAddress("127.0.0.1:1");
+    return answered<Empty>(
+      (done) => this.client.attach(request, done),
+      () => ({}),
+    );
+  }
+
+  invoke(): Promise<Answer> {
+    return answered<InvokeResponse>(
+      (done) => this.client.invoke(new InvokeRequest(), done),
+      () => ({}),
+    );
   }
 
   checkConfig(news: Properties): Promise<Answer> {
