@@ -11,6 +11,7 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
   fail(`Node 20 or newer is needed, this is ${process.version}: see https://nodejs.org`);
 }
 const { checkout, prepare } = await import("./prepare.mjs");
+const { exitOnSignals } = (await import("./tool.cjs")).default;
 const built = (path) => join(checkout, "dist", path);
 
 /** What each word does once everything is built. Only the first two may talk on stdout. */
@@ -27,10 +28,7 @@ if (!Object.hasOwn(words, word ?? "")) {
   fail(`usage: node engine/bootstrap.mjs ${Object.keys(words).join("|")} [arguments]`);
 }
 const { talk, run } = words[word];
-// Ending by exit() takes along the tools that set-up runs in groups of their own.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.once(signal, () => process.exit(128 + constants.signals[signal]));
-}
+exitOnSignals();
 try {
   await prepare((line) => talk.write(`${line}\n`));
   await run(args);

@@ -13,11 +13,11 @@ import { made, onPath, type Places, usersPath } from "./places";
  */
 export function childEnvironment(
   places: Places,
-  pieces: { readonly [piece in keyof Found]: Piece },
+  { cli, languageHost, postgresqlPlugin, dynamicProvider }: Found,
 ): Readonly<Record<string, string>> {
-  const { cli, languageHost, postgresqlPlugin, dynamicProvider } = pieces;
   let path = usersPath(places);
   for (const piece of [postgresqlPlugin, dynamicProvider, languageHost, cli]) {
+    if (!piece) continue;
     const [first] = onPath(basename(piece.path), path);
     if (first === undefined && isFoundUnasked(piece, cli)) continue;
     if (first !== piece.path) path = `${dirname(piece.path)}${delimiter}${path}`;
@@ -34,9 +34,10 @@ export function childEnvironment(
  * The CLI looks beside itself and in its plugin cache without being told. It warns of plugins that
  * it finds on the PATH, so what need not be there stays away.
  */
-function isFoundUnasked(piece: Piece, cli: Piece): boolean {
+function isFoundUnasked(piece: Piece, cli: Piece | undefined): boolean {
+  const own = cli && dirname(realpathSync(cli.path));
   return (
-    (piece !== cli && dirname(piece.path) === dirname(realpathSync(cli.path))) ||
+    (piece !== cli && dirname(piece.path) === own) ||
     (piece.name === "postgresql plugin" && piece.origin === "~/.pulumi")
   );
 }

@@ -81,12 +81,10 @@ function removeStaleOutput() {
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !/\.c?js$/.test(entry.name)) continue;
     const output = join(entry.parentPath, entry.name);
-    const stem = output.replace(/\.c?js$/, "");
     const source = join(checkout, relative(dist, output));
     if ([source, source.replace(/\.js$/, ".ts")].some((path) => existsSync(path))) continue;
-    for (const end of [".js", ".js.map", ".d.ts", ".cjs", ".cjs.map", ".d.cts"]) {
-      rmSync(stem + end, { force: true });
-    }
+    const types = output.replace(/\.(c?)js$/, ".d.$1ts");
+    for (const file of [output, `${output}.map`, types]) rmSync(file, { force: true });
   }
 }
 

@@ -4,6 +4,7 @@
 // Plain JavaScript because bootstrap.mjs needs it before anything is built.
 
 const { spawn } = require("node:child_process");
+const { constants } = require("node:os");
 const { createInterface } = require("node:readline");
 
 /** Set-up cannot go on. The message is one line: what is wrong, and what to do about it. */
@@ -87,7 +88,9 @@ function reasonOf(output, directory) {
     return `no space is left on the disk that holds ${directory}`;
   }
   const said = output.map((line) => line.trim()).filter((line) => line !== "");
-  return said.at(-1) ?? "it gave no reason";
+  return (
+    said.findLast((line) => /\b(error|fatal)\b/i.test(line)) ?? said.at(-1) ?? "no reason given"
+  );
 }
 
 /**
@@ -109,6 +112,13 @@ function endGroup(child) {
     process.kill(-child.pid, "SIGKILL");
   } catch {
     // It has ended by itself in the meantime.
+  }
+}
+
+/** Makes the signals that end a process end it by exit(), which takes its tools along. */
+function exitOnSignals() {
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
 }
 
@@ -135,4 +145,4 @@ async function withProgress(report, describe, work) {
   }
 }
 
-module.exports = { SetUpError, endGroup, reasonOf, runTool, withProgress };
+module.exports = { SetUpError, endGroup, exitOnSignals, reasonOf, runTool, withProgress };

@@ -23,7 +23,7 @@ export interface EmbeddedPostgres {
   readonly url: string;
   readonly superuserUrl: string;
   /** Stops the server; its data stays. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+
+import { Client } from "pg";
+
+import { checkout } from "../places";
+import { findEmbeddedPostgres } from "../postgres/embedded";
+import { startTemporaryPostgres } from "../postgres/temporary";
+import { type Finding, finding } from "./finding";
+
+/**
+ * Asks the database for its version: the one of DATABASE_URL, else the embedded one if it runs, else
+ * another embedded one, started for the occasion.
+ */
+export function tryDatabase(environment: NodeJS.ProcessEnv): Promise<Finding> {
+  const { DATABASE_URL: url, DATA_DIR: data = join(checkout, ".data") } = environment;
+  return url === undefined
+    ? finding(
+        { piece: "database", origin: "embedded" },
+        "Set DATABASE_URL to a database of your own to do without the embedded one",
+        async () => {
+          const running = await findEmbeddedPostgres(join(data, "postgres"));
+          return { version: await (running ? versionOf(running) : withTemporary(versionOf)) };
+        },
+      )
+    : finding(
+        { piece: "database", origin: "DATABASE_URL" },
+        "Check DATABASE_URL and that the server accepts connections from here",
+        async () => ({ version: await versionOf(url) }),
+      );
+}
+
+async function versionOf(connectionString: string): Promise<string> {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ version: string }>("select version()");
+    // "PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by ..."
+    return rows[0]?.version.split(" ")[1] ?? "unknown";
+  } finally {
+    await client.end();
+  }
+}
+
+async function withTemporary<T>(use: (url: string) => Promise<T>): Promise<T> {
+  const server = await startTemporaryPostgres();
+  try {
+    return await use(server.url);
+  } finally {
+    await server.stop();
+  }
+}

@@ -1,0 +1,15 @@
+import dbmatePackage from "dbmate/package.json";
+
+import { reasonOf, runTool } from "../tool.cjs";
+import { type Finding, finding } from "./finding";
+
+/** Runs dbmate's own binary, as the migrations do. */
+export function tryDbmate(): Promise<Finding> {
+  const known = { piece: "dbmate", version: dbmatePackage.version, origin: "npm package" };
+  return finding(known, "Run `npm ci`", async () => {
+    const { resolveBinary } = await import("dbmate");
+    const { ok, output } = await runTool(resolveBinary(), ["--version"]);
+    if (!ok) throw new Error(`It does not run: ${reasonOf(output, ".")}`);
+    return {};
+  });
+}
