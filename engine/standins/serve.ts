@@ -17,8 +17,8 @@ export interface Plugin {
 /** The limit that the engine and the official plugins use, far above gRPC's default of 4 MiB. */
 const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
 
-/** How long `stop` may take, in ms. The engine kills a plugin 5 s after it asked it to end. */
-const STOP_TIMEOUT = 2_000;
+/** How long `stop` may take, in ms: more than a program gets to end. An engine waits 5 s itself. */
+const STOP_TIMEOUT = 6_000;
 
 /**
  * Serves a plugin on a free loopback port, as the engine expects of every plugin: the port is the

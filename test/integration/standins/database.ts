@@ -1,5 +1,6 @@
 import { Client } from "pg";
 import { createTestDatabase } from "../../support/database";
+import type { Properties } from "../../../engine/standins/postgresql/properties";
 
 /** A database of a test's own, its owner (no superuser) and a role that the owner is a member of. */
 export interface SchemaDatabase {
@@ -14,6 +15,27 @@ export interface SchemaDatabase {
   /** Its schemas and their owners, as "name (owner)". */
   schemas(): Promise<string[]>;
   drop(): Promise<void>;
+}
+
+/** What a `postgresql.Provider` for the database is configured with. */
+export function configOf(
+  database: Pick<SchemaDatabase, "host" | "port" | "name" | "owner" | "password">,
+): Properties {
+  const { host, port, name, owner, password } = database;
+  return { host, port, database: name, username: owner, password, sslmode: "disable" };
+}
+
+/** The state of a schema that the database's owner made. */
+export function stateOf(database: SchemaDatabase, name: string): Properties {
+  return {
+    id: `${database.name}.${name}`,
+    database: database.name,
+    name,
+    owner: database.owner,
+    ifNotExists: true,
+    dropCascade: false,
+    policies: [],
+  };
 }
 
 /** Makes the database and its roles. */

@@ -1,7 +1,6 @@
-import { createSchemaDatabase, type SchemaDatabase } from "./database";
+import { configOf, createSchemaDatabase, stateOf, type SchemaDatabase } from "./database";
 import { startPlugin, type PluginProcess } from "./plugin-process";
 import { ProviderClient } from "./provider-client";
-import type { Properties } from "../../../engine/standins/postgresql/properties";
 
 let database: SchemaDatabase;
 let other: SchemaDatabase;
@@ -45,7 +44,7 @@ test("serves each engine that attaches with the database that it configured", as
 
 test("asks no database for a check, a diff or a preview", async () => {
   const client = await engineOn({ ...database, port: "1" });
-  const state = stateOf("a");
+  const state = stateOf(database, "a");
   expect(await client.check({ name: "a" })).not.toHaveProperty("error");
   expect(await client.diff(state, { name: "b" })).toMatchObject({ diffs: ["name"] });
   expect(await client.create({ name: "a" }, true)).not.toHaveProperty("error");
@@ -63,90 +62,6 @@ test("says which server it cannot reach, and never the password", async () => {
       `1 error occurred:\n\t* error connecting to PostgreSQL server ${database.host} ` +
       `(scheme: postgres): pq: password authentication failed for user "${database.owner}" (28P01)\n\n`,
   });
-});
-
-test("imports a schema by its id, with all that PostgreSQL knows of it", async () => {
-  const client = await engineOn(database);
-  await client.create({ name: "imported" });
-  const id = `${database.name}.imported`;
-  const live = { database: database.name, name: "imported", owner: database.owner };
-  expect(await client.read(id, {}, {})).toEqual({
-    id,
-    properties: expect.objectContaining({
-      ...live,
-      ifNotExists: true,
-      dropCascade: false,
-    }) as object,
-    inputs: { ...live, __defaults: [] },
-  });
-  expect(await client.read("imported", {}, {})).toHaveProperty(
-    "error.message",
-    expect.stringContaining("schema ID imported has not the expected format 'database.schema'"),
-  );
-});
-
-test("finds by refresh who owns a schema now, and keeps the policies of an older state", async () => {
-  const client = await engineOn(database);
-  await client.create({ name: "handed_over" });
-  await database.query(`alter schema handed_over owner to ${database.keeper}`);
-  const older = { ...stateOf("handed_over"), policies: [{ role: "someone", usage: true }] };
-  const answer = await client.read("d.handed_over", older, {
-    name: "handed_over",
-    owner: database.owner,
-    ifNotExists: true,
-    __defaults: ["ifNotExists"],
-  });
-  expect(answer.properties).toEqual({ ...older, owner: database.keeper });
-  expect(answer.inputs).toEqual({
-    name: "handed_over",
-    owner: database.keeper,
-    ifNotExists: true,
-    __defaults: ["ifNotExists"],
-  });
-});
-
-test("leaves the schema as it was when PostgreSQL refuses half of an update", async () => {
-  const client = await engineOn(database);
-  await client.create({ name: "kept" });
-  const answer = await client.update("d.kept", stateOf("kept"), {
-    name: "renamed",
-    owner: "nobody_there",
-  });
-  expect(answer.error).toEqual({
-    code: "UNKNOWN",
-    message:
-      "updating urn:pulumi:dev::p::postgresql:index/schema:Schema::s: 1 error occurred:\n" +
-      '\t* error updating schema OWNER: pq: role "nobody_there" does not exist (42704)\n\n',
-  });
-  expect(await database.schemas()).toContain(`kept (${database.owner})`);
-});
-
-test("makes and finds schemas in another database of the server, until that is gone", async () => {
-  const client = await engineOn(database);
-  const elsewhere = `${database.name}_elsewhere`;
-  await database.query(`create database ${elsewhere} owner ${database.owner}`);
-  const { id, properties } = await client.create({ name: "a", database: elsewhere });
-  expect(id).toBe(`${elsewhere}.a`);
-  const state = properties as Properties;
-  expect(await client.read(`${elsewhere}.a`, state, {})).toMatchObject({ id });
-  await database.query(`drop database ${elsewhere} with (force)`);
-  expect(await client.read(`${elsewhere}.a`, state, {})).toEqual({});
-});
-
-test("is a member of the owner's role only for as long as giving the schema takes", async () => {
-  const client = await engineOn(database);
-  const { owner, keeper } = database;
-  const membership = `select admin_option, inherit_option, set_option from pg_auth_members
-    where roleid = '${keeper}'::regrole and member = '${owner}'::regrole`;
-  await database.query(`revoke ${keeper} from ${owner}`);
-  await database.query(`grant ${keeper} to ${owner} with admin true, inherit false, set false`);
-  const before = await database.query(membership);
-  const answer = await client.create({ name: "given", owner: keeper });
-  expect(answer).toMatchObject({ properties: { owner: keeper } });
-  expect(await database.query(membership)).toEqual(before);
-  await client.delete("d.given", { ...stateOf("given"), owner: keeper });
-  expect(await database.query(membership)).toEqual(before);
-  expect(await database.schemas()).not.toContain(`given (${keeper})`);
 });
 
 test("says that it is a stand-in wherever the official plugin does more", async () => {
@@ -176,29 +91,8 @@ function connect(): ProviderClient {
   return client;
 }
 
-async function engineOn(
-  at: Pick<SchemaDatabase, "host" | "port" | "name" | "owner" | "password">,
-): Promise<ProviderClient> {
+async function engineOn(at: Parameters<typeof configOf>[0]): Promise<ProviderClient> {
   const client = connect();
-  await client.configure({
-    host: at.host,
-    port: at.port,
-    database: at.name,
-    username: at.owner,
-    password: at.password,
-    sslmode: "disable",
-  });
+  await client.configure(configOf(at));
   return client;
-}
-
-function stateOf(name: string): Properties {
-  return {
-    id: `${database.name}.${name}`,
-    database: database.name,
-    name,
-    owner: database.owner,
-    ifNotExists: true,
-    dropCascade: false,
-    policies: [],
-  };
 }
