@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError } from "./database/errors";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 
 /** The arguments of {@link TenantDatabase}. */
@@ -34,6 +35,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly urlEnv: string;
   /** The provider for resources of @pulumi/postgresql in this database. */
   readonly provider: postgresql.Provider;
+  /** The provider of the steps that are dynamic resources. */
+  readonly dynamicProvider: pulumi.ProviderResource;
 
   /** @throws ConfigurationError when the environment variable is unusable, or not set in `pulumi up`. */
   constructor(
@@ -45,8 +48,10 @@ export class TenantDatabase extends pulumi.ComponentResource {
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
     this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
+    this.dynamicProvider = new DynamicProvider(name, { parent: this });
     if (args.publicMigrations ?? true) {
-      new PublicMigrations(name, { urlEnv: this.urlEnv }, { parent: this });
+      const opts = { parent: this, provider: this.dynamicProvider };
+      new PublicMigrations(name, { urlEnv: this.urlEnv }, opts);
     }
     this.registerOutputs({ urlEnv: this.urlEnv });
   }

@@ -66,7 +66,8 @@ export class Tenant extends pulumi.ComponentResource {
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(name);
     const common = { urlEnv: database.urlEnv, forceDestroy };
-    const after = (step: pulumi.Resource) => ({ parent: this, dependsOn: [step] });
+    const provider = database.dynamicProvider;
+    const after = (step: pulumi.Resource) => ({ parent: this, dependsOn: [step], provider });
 
     const record = new TenantRecord(
       name,

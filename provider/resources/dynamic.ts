@@ -20,6 +20,19 @@ export function providerText(lifecycle: LifecycleName): string {
   return `exports.handler = () => require("pulumi-tenant/resources").${lifecycle};`;
 }
 
+/**
+ * The engine's provider for dynamic resources, as a resource of its own.
+ *
+ * Without it they belong to the default one, into whose inputs, and so into the state, the engine
+ * copies the stack's whole configuration: the admins' passwords, decrypted by `--show-secrets`.
+ * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/target.go#L35
+ */
+export class DynamicProvider extends pulumi.ProviderResource {
+  constructor(name: string, opts?: pulumi.ResourceOptions) {
+    super("pulumi-nodejs", name, {}, opts);
+  }
+}
+
 /** A resource whose life cycle is plain functions of this package, run by Pulumi's dynamic provider. */
 export abstract class DynamicResource extends pulumi.CustomResource {
   /**

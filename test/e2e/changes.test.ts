@@ -2,7 +2,11 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
-const project = usePulumiProject("examples/three-tenants", ["Pulumi.yaml", "index.js"]);
+const project = usePulumiProject("examples/three-tenants", [
+  "Pulumi.yaml",
+  "package.json",
+  "index.js",
+]);
 const migrationsDir = "migrations";
 const write = (file: string, up: string) => {
   mkdirSync(path.join(project.directory, migrationsDir), { recursive: true });

@@ -1,6 +1,10 @@
 import { tenant, usePulumiProject } from "../support/pulumi";
 
-const project = usePulumiProject("examples/three-tenants", ["Pulumi.yaml", "index.js"]);
+const project = usePulumiProject("examples/three-tenants", [
+  "Pulumi.yaml",
+  "package.json",
+  "index.js",
+]);
 
 const idOf = async (slug: string) =>
   (await project.sql<{ id: string }>("select id from tenants where slug = $1", [slug]))[0]?.id ??

@@ -1,6 +1,10 @@
 import { plaintextPassword, tenant, usePulumiProject } from "../support/pulumi";
 
-const project = usePulumiProject("examples/three-tenants", ["Pulumi.yaml", "index.js"]);
+const project = usePulumiProject("examples/three-tenants", [
+  "Pulumi.yaml",
+  "package.json",
+  "index.js",
+]);
 const databasePassword = () => new URL(project.env.DATABASE_URL ?? "").password;
 
 describe("secrets", () => {

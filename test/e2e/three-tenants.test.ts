@@ -2,7 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { plaintextPassword, tenant, usePulumiProject } from "../support/pulumi";
 
-const project = usePulumiProject("examples/three-tenants", ["Pulumi.yaml", "index.js"]);
+const project = usePulumiProject("examples/three-tenants", [
+  "Pulumi.yaml",
+  "package.json",
+  "index.js",
+]);
 const three = ["acme", "globex", "initech"].map((slug) => tenant(slug));
 
 const tenants = () =>
@@ -15,7 +19,7 @@ describe("the example's life", () => {
     await project.configure(three);
     const { DATABASE_URL } = project.env;
     project.env.DATABASE_URL = "postgres://nobody:nothing@127.0.0.1:1/none";
-    expect(await project.run("preview")).toContain("+ 22 to create");
+    expect(await project.run("preview")).toContain("+ 23 to create");
     project.env.DATABASE_URL = "";
     expect(await project.run("preview")).toContain(
       "DATABASE_URL is not set: this preview cannot tell",
@@ -25,6 +29,7 @@ describe("the example's life", () => {
 
   it("sets up three tenants, each step after the one before it", async () => {
     const log = path.join(project.directory, "events.json");
+    project.env.PULUMI_DEBUG_COMMANDS = "true"; // without it the CLI has no --event-log
     await project.run("up", "--yes", "--skip-preview", "--event-log", log);
     expect(await tenants()).toMatchObject([
       { slug: "acme", status: "active" },
@@ -69,15 +74,15 @@ describe("the example's life", () => {
   });
 
   it("shows no change right after", async () => {
-    expect(await project.run("preview", "--expect-no-changes")).toContain("22 unchanged");
-    expect(await project.run("refresh", "--yes", "--expect-no-changes")).toContain("22 unchanged");
+    expect(await project.run("preview", "--expect-no-changes")).toContain("23 unchanged");
+    expect(await project.run("refresh", "--yes", "--expect-no-changes")).toContain("23 unchanged");
   });
 
   it("takes a fourth tenant and leaves the others alone", async () => {
     const before = await tenants();
     await project.configure([...three, tenant("umbrella")]);
     expect(await project.run("up", "--yes", "--skip-preview")).toMatch(
-      /\+ 6 created\s+22 unchanged/,
+      /\+ 6 created\s+23 unchanged/,
     );
     expect((await tenants()).slice(0, 3)).toEqual(before);
   });
