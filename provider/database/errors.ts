@@ -15,6 +15,10 @@ export abstract class TenantError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
+    // The message is all there is to say. Pulumi prints the whole stack of what a program or a diff
+    // throws, and Node 20.20 takes half a minute to format one with the SDK's source maps in it.
+    // https://github.com/nodejs/node/issues/64011
+    this.stack = `${this.name}: ${message}`;
   }
 }
 

@@ -29,11 +29,15 @@ describe.each(readdirSync(folder))("the state of release %s", (file) => {
   });
 
   it.each(resources)("is served by today's code without a change: $type", (resource) => {
-    const { inputs, failures } = lifecycleOf(resource).check(resource.inputs, resource.inputs);
+    // What check adds by itself no program gives.
+    const given = { ...resource.inputs, files: undefined, version: undefined };
+    const news = JSON.parse(JSON.stringify(given)) as object;
+    const { inputs, failures } = lifecycleOf(resource).check(resource.inputs, news);
     expect(failures).toEqual([]);
     // A migration that was written since is news, and the only one.
-    const news = "files" in inputs ? { ...resource.inputs } : inputs;
-    expect(lifecycleOf(resource).diff(resource.id, resource.outputs, news)).toMatchObject({
+    const { files = undefined, version = undefined } = resource.inputs;
+    const asThen = { ...inputs, ...(files === undefined ? {} : { files, version }) };
+    expect(lifecycleOf(resource).diff(resource.id, resource.outputs, asThen)).toMatchObject({
       changes: false,
       replaces: [],
     });
