@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
+import { codeOf } from "./error-code";
 
 const shape = z.strictObject({ jwtSecret: z.string(), passphrase: z.string() });
 
@@ -13,7 +14,7 @@ export function readDevelopmentSecrets(dataDir: string): DevelopmentSecrets | un
   try {
     return shape.parse(JSON.parse(readFileSync(fileIn(dataDir), "utf8")));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -37,7 +38,7 @@ function writeOnce(file: string, secrets: DevelopmentSecrets): void {
   try {
     linkSync(draft, file);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
   } finally {
     rmSync(draft);
   }

@@ -40,6 +40,6 @@ export class SetUpFailedError extends Error {
     slug: string,
     readonly faults: readonly string[],
   ) {
-    super(`the set-up of tenant ${slug} failed: ${faults.join(" | ")}`);
+    super(`the set-up of tenant ${slug} failed`);
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { pino, type Logger } from "pino";
+import { pino, type Logger, type SerializedError } from "pino";
 import { pinoHttp } from "pino-http";
 import pretty from "pino-pretty";
+import { SetUpFailedError, UnavailableError } from "./errors";
 import type { Redact } from "./redact";
 
 /**
@@ -35,7 +36,8 @@ export function logRequests(log: Logger) {
       if (error !== undefined || response.statusCode >= 500) return "error";
       return request.url === "/healthz" || request.url === "/readyz" ? "debug" : "info";
     },
-    customSuccessMessage: () => "answered",
+    customSuccessMessage: (_request, response) =>
+      response.writableFinished ? "answered" : "the caller hung up",
     customErrorMessage: (_request, _response, error) => error.message,
     // pino-http makes an error of its own for a status over 499 that came without one.
     customErrorObject: (_request, response, _error, line: object) => ({
@@ -52,6 +54,11 @@ export function logRequests(log: Logger) {
         remoteAddress: request.remoteAddress,
       }),
       res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
+      // Where a failure that was foreseen was noticed tells nothing.
+      err: ({ raw, ...error }: SerializedError) =>
+        raw instanceof SetUpFailedError || raw instanceof UnavailableError
+          ? { type: raw.name, message: raw.message, faults: Reflect.get(raw, "faults") as unknown }
+          : error,
     },
   });
 }

@@ -12,6 +12,7 @@ import { createPermit } from "./auth";
 import { stateFolder } from "./backend";
 import { readConfig, type Config } from "./config";
 import { ping } from "./database";
+import { codeOf } from "./error-code";
 import { EngineDownError } from "./errors";
 import { createLog } from "./log";
 import { redactor } from "./redact";
@@ -112,7 +113,7 @@ function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] 
 /** A failure that names itself needs no stack; what nobody foresaw does. */
 function inOneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.name === "Error" && !("code" in error)
+  return error.name === "Error" && codeOf(error) === undefined
     ? (error.stack ?? error.message)
     : error.message;
 }

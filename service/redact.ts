@@ -20,6 +20,6 @@ export function redactor(secrets: readonly (string | undefined)[]): Redact {
     known
       .reduce((line, secret) => line.replaceAll(secret, "[redacted]"), text)
       .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"\\]+@/gi, "$1[redacted]@")
-      .replace(/\$argon2[a-z]{1,2}\$[^\s"\\,}]+/g, "[redacted]")
+      .replace(/\$argon2(id|i|d)\$[\w$=,+/]+/g, "[redacted]")
       .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[redacted]");
 }

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { codeOf } from "./error-code";
 
 /** The port, or the address, cannot be had. */
 export class ListenError extends Error {
@@ -63,8 +64,7 @@ export async function closeServer(server: Server, ended: () => Promise<void>): P
 }
 
 function inOneLine(error: Error, host: string, port: number): Error {
-  const code = "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
+  if (codeOf(error) === "EADDRINUSE") {
     return new ListenError(`port ${port} of ${host} is in use: stop what uses it, or set PORT`);
   }
   return new ListenError(`cannot listen on port ${port} of ${host}: ${error.message}`);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { TenantConflictError, UnavailableError } from "../errors";
+import { SetUpFailedError, TenantConflictError, UnavailableError } from "../errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /** No route has this path: 404. */
@@ -19,7 +19,7 @@ export function onlyMethods(...methods: string[]): RequestHandler {
 }
 
 /** Answers what went wrong, and hands it to the log where it is not the caller's doing. */
-export const answerErrors: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+export const answerErrors: ErrorRequestHandler = (error: unknown, request, response, next) => {
   // Express ends a connection whose answer is half sent.
   if (response.headersSent) {
     next(error);
@@ -29,6 +29,11 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, _request, resp
   if (answer.statusCode >= 500 && !(error instanceof HttpError)) {
     response.err = error instanceof Error ? error : new Error(String(error));
     if (answer instanceof ReferencedAnswer) response.reference = answer.reference;
+    // The request's own line is written already when the caller has hung up.
+    if (response.closed) {
+      const { err, reference } = response;
+      request.log.error({ err, reference }, err.message);
+    }
   }
   response
     .set(answer.options.headers ?? {})
@@ -42,29 +47,19 @@ function toAnswer(error: unknown, reference: string): HttpError {
   if (error instanceof UnavailableError) {
     return new UnavailableAnswer("Not possible just now; send the request again", 5);
   }
-  const status = clientFault(error);
-  const refusal = status === undefined ? undefined : refusals[status];
-  return refusal ?? new ReferencedAnswer(reference);
+  // Of Express: a path that cannot be decoded.
+  if (error instanceof URIError) return new HttpError(400, "The address cannot be read");
+  return new ReferencedAnswer(reference, error instanceof SetUpFailedError);
 }
 
 class ReferencedAnswer extends HttpError {
   override readonly name = "ReferencedAnswer";
 
-  constructor(readonly reference: string) {
-    super(500, `It failed; the service's operator finds out why by reference ${reference}`);
+  constructor(
+    readonly reference: string,
+    resumes: boolean,
+  ) {
+    const again = resumes ? ". Sent again, the request goes on from where it stopped" : "";
+    super(500, `Failed; the operator of this service knows why, by reference ${reference}${again}`);
   }
 }
-
-/** The status of an error of Express or its body parser that blames the request. */
-function clientFault(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("status" in error)) return undefined;
-  return typeof error.status === "number" && error.status < 500 ? error.status : undefined;
-}
-
-/** In our words, because theirs tell of paths and limits. */
-const refusals: Record<number, HttpError> = {
-  400: new HttpError(400, "The request cannot be read"),
-  // The rest of the body is not worth reading.
-  413: new HttpError(413, "The body is larger than 16 KiB", { headers: { Connection: "close" } }),
-  415: new HttpError(415, "The body must be plain application/json in UTF-8"),
-};

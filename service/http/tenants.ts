@@ -27,7 +27,7 @@ export function tenantRoutes(permit: Permit, setUp: TenantSetUp): Router {
 
   router
     .route("/setup")
-    .post(...takeBody, permit("CREATE_TENANT"), async (request, response) => {
+    .post(takeBody, permit("CREATE_TENANT"), async (request, response) => {
       const tenant = await setUp(parseBody(tenantRequest, request.body), request.log);
       response.status(201).location(`/api/tenant/${tenant.id}`).json(tenant);
     })

@@ -82,11 +82,19 @@ async function attemptRun(
     if (host === undefined) return "not begun";
     // The CLI that it started has nobody left to report to.
     killGroup(host);
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return { result: "failed", faults: [`the program host ended: ${reason ?? ""} ${complaint}`] };
+    return { result: "failed", faults: [`the program host ended: ${endOf(error)} ${complaint}`] };
   } finally {
     if (host !== undefined) begun.delete(host);
   }
+}
+
+/** How a host ended, without the paths and the object dumps that workerpool adds. */
+function endOf(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
+  return lines
+    .slice(0, 3)
+    .map((line) => line.trim())
+    .join(" ");
 }
 
 function warmHosts({ env, size }: HostSettings, root: string): Pool {

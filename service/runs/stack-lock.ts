@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { stateFolder } from "../backend";
+import { codeOf } from "../error-code";
 import { PROJECT } from "./owner";
 
 // As the CLI writes it:
@@ -22,18 +23,13 @@ export function holderOf(backendUrl: string, stack: string): "dead" | "unknown" 
 }
 
 function isDead(file: string): boolean {
-  let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    const { pid, hostname: machine } = lockFile.parse(JSON.parse(readFileSync(file, "utf8")));
+    return machine === hostname() && !isPulumi(pid);
   } catch {
-    // It went away while we looked: not ours to judge, the next try sees.
+    // Gone since we looked, or not as we know it: nothing is proven.
     return false;
   }
-  const lock = z
-    .string()
-    .transform((json) => lockFile.parse(JSON.parse(json)))
-    .safeParse(text);
-  return lock.success && lock.data.hostname === hostname() && !isPulumi(lock.data.pid);
 }
 
 /** A process id is used again soon after a container starts, so one that is there may be another's. */
@@ -41,7 +37,7 @@ function isPulumi(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+    return codeOf(error) !== "ESRCH";
   }
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";

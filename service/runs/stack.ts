@@ -80,11 +80,24 @@ function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
   if (diagnosticEvent?.severity !== "error") return [];
   const message = diagnosticEvent.message.trim();
   if (message === "update failed") return [];
-  const resource = diagnosticEvent.urn?.split("::")[2]?.split("$").at(-1);
-  return [resource === undefined ? message : `${resource}: ${message}`];
+  const type = diagnosticEvent.urn?.split(/[:$]/).at(-3) ?? "";
+  const step = steps[type];
+  return [step === undefined ? message : `step ${step}: ${message}`];
 }
 
-/** What the CLI wrote last, when it failed before its first event. */
+/** The last part of a resource's type → the step that it is. */
+const steps: Record<string, string> = {
+  Record: "record",
+  AdminUser: "admin",
+  Schema: "schema",
+  Migrations: "migrations",
+  Membership: "membership",
+};
+
+/** What the CLI gave as its reason, when it failed without an event that does. */
 function lastWords(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().slice(-1_000);
+  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
+  const reasons = lines.filter((line) => line.startsWith("error:"));
+  const ending = lines.find((line) => line.startsWith(" stderr:")) ?? lines[0] ?? "";
+  return (reasons.length > 0 ? reasons.join(" ") : ending.replace(" stderr: ", "")).slice(0, 1_000);
 }

@@ -81,6 +81,7 @@ async function conclude(
   }
   if (tenant?.status === "active") {
     if (faults.length > 0) log.warn({ faults }, `tenant ${slug} is active, and its run failed`);
+    log.info({ tenant: tenant.id, slug }, "tenant set up");
     return { id: tenant.id, name: tenant.name, slug: tenant.slug };
   }
   if (outcome.result === "locked") {
