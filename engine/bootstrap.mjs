@@ -11,7 +11,6 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
   fail(`Node 20 or newer is needed, this is ${process.version}: see https://nodejs.org`);
 }
 const { checkout, prepare } = await import("./prepare.mjs");
-const { exitOnSignals } = (await import("./tool.cjs")).default;
 const built = (path) => join(checkout, "dist", path);
 
 /** What each word does once everything is built. Only the first two may talk on stdout. */
@@ -28,7 +27,6 @@ if (!Object.hasOwn(words, word ?? "")) {
   fail(`usage: node engine/bootstrap.mjs ${Object.keys(words).join("|")} [arguments]`);
 }
 const { talk, run } = words[word];
-exitOnSignals();
 try {
   await prepare((line) => talk.write(`${line}\n`));
   await run(args);
@@ -66,7 +64,11 @@ async function runPulumi(args) {
   const engine = await obtainEngine("[3/3] ");
   // npm goes to the project's root; the user may have been in a stack's directory.
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  runHere(engine.pulumi, args, { cwd, env: { ...process.env, ...engine.env } });
+  const { embeddedEnvironment } = await import(
+    pathToFileURL(built("service/embedded-environment.js"))
+  );
+  const env = { ...process.env, ...(await embeddedEnvironment(process.env)), ...engine.env };
+  runHere(engine.pulumi, args, { cwd, env });
 }
 
 async function obtainEngine(step) {
@@ -89,7 +91,6 @@ function runHere(command, args, options) {
 /** Ends this process as the child ends, and tells the child of the signals that come before. */
 function exitWith(child, onSignal) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.removeAllListeners(signal);
     process.on(signal, onSignal);
   }
   child.on("error", (error) => fail(error.message));
