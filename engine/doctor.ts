@@ -3,7 +3,6 @@ import { tryDatabase } from "./doctor/database";
 import { tryDbmate } from "./doctor/dbmate";
 import type { Finding } from "./doctor/finding";
 import { usualPlaces } from "./places";
-import { exitOnSignals } from "./tool.cjs";
 
 const HELP = `npm run doctor
 
@@ -19,7 +18,6 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return args.every((arg) => arg === "--help" || arg === "-h") ? 0 : 1;
   }
-  exitOnSignals();
   const findings = (
     await Promise.all([tryPieces(usualPlaces()), tryDbmate(), tryDatabase(process.env)])
   ).flat();

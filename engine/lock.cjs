@@ -37,7 +37,7 @@ async function takeLock(directory, name) {
       await link(listener.path, turnPath(directory, name, turn));
     } catch (error) {
       await listener.close();
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const { code } = /** @type {NodeJS.ErrnoException} */ (error);
       // Taken by another contender, who may have cleared our file away too.
       if (code === "EEXIST" || code === "ENOENT") continue;
       throw error;
@@ -163,8 +163,7 @@ function askHolder(path) {
     socket.setTimeout(1000, done);
     socket.on("data", (data) => (answer += data.toString()));
     socket.on("end", done);
-    socket.on("error", (error) => {
-      const code = "code" in error ? error.code : undefined;
+    socket.on("error", (/** @type {NodeJS.ErrnoException} */ { code }) => {
       if (code === "ECONNREFUSED" || code === "ENOENT") resolve(undefined);
       else done();
     });

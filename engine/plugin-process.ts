@@ -1,11 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-
 import { Client, credentials } from "@grpc/grpc-js";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 
-import { endGroup } from "./tool.cjs";
+import { reasonOf, runTool } from "./tool.cjs";
 
 /** How long a plugin may take to start and to answer, in ms. */
 const PATIENCE = 15_000;
@@ -25,35 +21,23 @@ export async function askPlugin(
   service: PluginService,
   options: { readonly args?: readonly string[]; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
-  const plugin = spawn(path, options.args ?? [], {
-    env: options.environment,
-    // Its stdin stays open: a plugin may take the end of it for the end of its engine.
-    stdio: ["pipe", "pipe", "ignore"],
-    // A group of its own, to end with it what a shell script starts.
-    detached: true,
-  });
+  const { args = [], ...rest } = options;
+  const done = new AbortController();
+  const tooLate = setTimeout(() => done.abort(), PATIENCE);
   try {
-    const port = await portOf(plugin);
+    const port = await new Promise<number>((resolve, reject) => {
+      const onLine = (line: string) => {
+        if (/^\d+$/.test(line)) resolve(Number(line));
+      };
+      void runTool(path, args, { ...rest, onLine, signal: done.signal }).then(({ output }) =>
+        reject(new Error(`It named no port to listen on: ${reasonOf(output, ".")}`)),
+      );
+    });
     return (await getPluginInfo(port, service)).replace(/^v/, "");
   } finally {
-    plugin.stdin.destroy();
-    endGroup(plugin);
+    clearTimeout(tooLate);
+    done.abort();
   }
-}
-
-/** A plugin prints the port that it listens on as its first line. */
-async function portOf(plugin: ChildProcess): Promise<number> {
-  if (!plugin.stdout) throw new Error("no stdout");
-  const signal = AbortSignal.timeout(PATIENCE);
-  const lines = createInterface(plugin.stdout);
-  const [line] = (await Promise.race([
-    once(lines, "line", { signal }),
-    once(lines, "close", { signal }).then(() => ["it ended without naming its port"]),
-    once(plugin, "error", { signal }).then(([error]: unknown[]) => Promise.reject(error as Error)),
-  ])) as [string];
-  const port = Number(line);
-  if (!Number.isInteger(port)) throw new Error(line);
-  return port;
 }
 
 function getPluginInfo(port: number, service: PluginService): Promise<string> {

@@ -4,7 +4,6 @@
 // Plain JavaScript because bootstrap.mjs needs it before anything is built.
 
 const { spawn } = require("node:child_process");
-const { constants } = require("node:os");
 const { createInterface } = require("node:readline");
 
 /** Set-up cannot go on. The message is one line: what is wrong, and what to do about it. */
@@ -36,6 +35,9 @@ class SetUpError extends Error {
 /**
  * Runs a tool to its end. A tool that cannot be started counts as failed, with the reason.
  *
+ * It ends with this process, with all that it started, even when this process is killed: an
+ * `npm ci` that went on alone would spoil the next one.
+ *
  * @param {string} command
  * @param {readonly string[]} args
  * @param {ToolOptions} [options]
@@ -50,31 +52,40 @@ function runTool(command, args, { environment, cwd, account, onLine, signal } = 
     onLine?.(line);
   };
   return new Promise((resolve) => {
-    const child = spawn(command, args, {
+    const child = spawn("/bin/sh", ["-c", GUARDED, command, ...args], {
       env: environment,
       cwd,
       ...account,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: "pipe",
       // A group of its own, so that it can be ended with its children.
       detached: true,
     });
     createInterface(child.stdout).on("line", keep);
     createInterface(child.stderr).on("line", keep);
-    const end = () => endGroup(child);
-    running.add(child);
+    const end = () => child.stdin.destroy();
     signal?.addEventListener("abort", end);
-    const finish = (/** @type {boolean} */ ok) => {
-      running.delete(child);
-      signal?.removeEventListener("abort", end);
-      resolve({ ok, output });
-    };
-    child.on("error", (error) => {
-      keep(error.message);
-      finish(false);
+    /** @type {number | null} */
+    let exitCode = null;
+    child.on("exit", (code) => {
+      exitCode = code;
+      end();
     });
-    child.on("close", (code) => finish(code === 0));
+    child.on("error", (error) => keep(error.message));
+    child.on("close", () => {
+      signal?.removeEventListener("abort", end);
+      resolve({ ok: exitCode === 0, output });
+    });
   });
 }
+
+/**
+ * Becomes the tool, beside a guard that waits for the end of stdin, which is a pipe from us: it ends
+ * when we close it or die. Then the guard kills the group, itself included.
+ */
+const GUARDED = `
+exec 3<&0
+{ read -r _ <&3; kill -KILL 0; } &
+exec "$0" "$@" 3<&- </dev/null`;
 
 /**
  * Why a tool failed, in one line, from what it said.
@@ -91,35 +102,6 @@ function reasonOf(output, directory) {
   return (
     said.findLast((line) => /\b(error|fatal)\b/i.test(line)) ?? said.at(-1) ?? "no reason given"
   );
-}
-
-/**
- * Tools that run now: they end with this process, unless it is killed.
- *
- * @type {Set<import("node:child_process").ChildProcess>}
- */
-const running = new Set();
-process.on("exit", () => running.forEach(endGroup));
-
-/**
- * Kills a process that was started in a group of its own, with all that it started.
- *
- * @param {import("node:child_process").ChildProcess} child
- */
-function endGroup(child) {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // It has ended by itself in the meantime.
-  }
-}
-
-/** Makes the signals that end a process end it by exit(), which takes its tools along. */
-function exitOnSignals() {
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
 }
 
 /**
@@ -145,4 +127,4 @@ async function withProgress(report, describe, work) {
   }
 }
 
-module.exports = { SetUpError, endGroup, exitOnSignals, reasonOf, runTool, withProgress };
+module.exports = { SetUpError, reasonOf, runTool, withProgress };

@@ -1,0 +1,177 @@
+import { type ChildProcess } from "node:child_process";
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { ending, type FakeCheckout, lockFile, makeFakeCheckout } from "../../support/fake-checkout";
+
+let checkout: FakeCheckout;
+
+beforeEach(() => {
+  checkout = makeFakeCheckout();
+});
+afterEach(() => rmSync(checkout.root, { recursive: true, force: true }));
+
+const until = async (isTrue: () => boolean) => {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
+describe("setting up a fresh clone", () => {
+  it("installs, builds and runs, and shows each step", async () => {
+    checkout.write("changed", "");
+    const { code, stdout } = await checkout.run(["test", "some/test"]);
+    expect(code).toBe(0);
+    expect(stdout.split("\n")).toEqual([
+      "[1/3] dependencies: installing with npm ci",
+      "[2/3] build: compiling TypeScript",
+      "[3/3] engine: made",
+      "jest some/test",
+      "",
+    ]);
+    expect(checkout.log()).toEqual(["npm ci", "npm done", "tsc"]);
+  });
+
+  it("has nothing to do or to say the next time", async () => {
+    await checkout.run(["test"]);
+    expect((await checkout.run(["test"])).stdout).toBe("[3/3] engine: made\njest\n");
+    expect(checkout.log()).toEqual(["npm ci", "npm done"]);
+  });
+
+  it("installs again when the lock file has changed", async () => {
+    await checkout.run(["test"]);
+    checkout.write("package-lock.json", lockFile("1.0.1"));
+    await checkout.run(["test"]);
+    expect(checkout.log()).toEqual(["npm ci", "npm done", "npm ci", "npm done"]);
+  });
+
+  it("installs again when the last installation was cut short, which does not go on alone", async () => {
+    const cut = checkout.start(["test"], { NPM_MS: "1000" });
+    await until(() => checkout.log().length === 1);
+    cut.kill("SIGKILL");
+    await ending(cut);
+    expect((await checkout.run(["test"], { NPM_MS: "1500" })).code).toBe(0);
+    expect(checkout.log()).toEqual(["npm ci", "npm ci", "npm done"]);
+  });
+
+  it("twice at once installs once: the second waits for the first", async () => {
+    const both = await Promise.all([
+      checkout.run(["test"], { NPM_MS: "500" }),
+      checkout.run(["test"], { NPM_MS: "500" }),
+    ]);
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect(both.map(({ stdout }) => stdout).join()).toMatch(
+      /waiting for another set-up \(process \d+\)/,
+    );
+    expect(checkout.log()).toEqual(["npm ci", "npm done"]);
+  });
+
+  it("says how long it has been at it when that takes more than two seconds", async () => {
+    const { stdout } = await checkout.run(["test"], { NPM_MS: "2500" });
+    expect(stdout).toContain("[1/3] dependencies: installing with npm ci, 2 s\n");
+  });
+
+  it("removes the output of sources that are gone, and no other", async () => {
+    for (const end of [".js", ".js.map", ".d.ts"]) checkout.write(`dist/test/gone.test${end}`, "");
+    await checkout.run(["test"]);
+    expect(existsSync(join(checkout.root, "dist/test/gone.test.js"))).toBe(false);
+    expect(existsSync(join(checkout.root, "dist/test/gone.test.d.ts"))).toBe(false);
+    expect(existsSync(join(checkout.root, "dist/engine/obtain.js"))).toBe(true);
+  });
+});
+
+describe("what goes wrong is one line and a non-zero exit", () => {
+  it.each([
+    ["npm error code ENOTFOUND", /^The npm registry cannot be reached \(ENOTFOUND\)[^\n]*\n$/],
+    ["npm error code ENOSPC", /^npm ci failed: no space is left on the disk that holds [^\n]*\n$/],
+    ["npm error code EUSAGE\nnpm error out of sync", /^npm ci failed: npm error out of sync\n$/],
+  ])("when npm says %p", async (fault, line) => {
+    const { code, stderr } = await checkout.run(["test"], { NPM_FAULT: fault });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(line);
+  });
+
+  it("except for the build, whose faults are all shown", async () => {
+    checkout.write("changed", "a.ts(1,1): error TS1\nb.ts(2,2): error TS2");
+    const { code, stderr } = await checkout.run(["test"]);
+    expect(code).toBe(1);
+    expect(stderr).toBe("The build failed:\na.ts(1,1): error TS1\nb.ts(2,2): error TS2\n");
+  });
+
+  it("when the word is none of its words", async () => {
+    const { code, stderr } = await checkout.run(["constructor"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^usage: node engine\/bootstrap\.mjs start\|test\|doctor\|token\|pulumi/,
+    );
+  });
+});
+
+describe("npm run pulumi", () => {
+  it("runs the engine's CLI where npm was called, and keeps stdout for it", async () => {
+    const { code, stdout, stderr } = await checkout.run(
+      ["pulumi", "-c", "pwd; echo $FROM_ENGINE; exit 7"],
+      { INIT_CWD: join(checkout.root, "src") },
+    );
+    expect(stdout).toBe(`${realpathSync(checkout.root)}/src\nyes\n`);
+    expect(stderr).toContain("[1/3] dependencies");
+    expect(code).toBe(7);
+  });
+});
+
+describe("npm start", () => {
+  let started: ChildProcess;
+
+  beforeEach(async () => {
+    checkout.write("service/main.ts", "");
+    checkout.write("service/token.ts", "");
+    // A service that takes a while to finish what runs, and that a second SIGINT makes hurry.
+    checkout.write(
+      "dist/service/main.js",
+      `const say = (line) => require("fs").appendFileSync(process.env.FAKE_ROOT + "/log", line + "\\n");
+       let asked = 0;
+       process.on("SIGINT", () => {
+         say("SIGINT");
+         asked += 1;
+         setTimeout(() => process.exit(asked === 2 ? 5 : 3), 1000);
+       });
+       process.on("disconnect", () => { say("alone"); process.exit(4); });
+       process.on("SIGTERM", () => { say("SIGTERM"); process.exit(0); });
+       say("serving " + process.pid);`,
+    );
+    started = checkout.start(["start"]);
+    await until(() => checkout.log().length === 3);
+  });
+
+  const servicePid = () => Number(checkout.log()[2]?.split(" ")[1]);
+
+  it("passes a signal on and ends with the service's own exit code", async () => {
+    started.kill("SIGTERM");
+    expect((await ending(started)).code).toBe(0);
+    expect(checkout.log().slice(3)).toEqual(["SIGTERM"]);
+  });
+
+  it("passes a Ctrl-C on once, though the terminal and npm both deliver it", async () => {
+    started.kill("SIGINT");
+    setTimeout(() => started.kill("SIGINT"), 50);
+    expect((await ending(started)).code).toBe(3);
+    expect(checkout.log().slice(3)).toEqual(["SIGINT"]);
+  });
+
+  it("passes a second Ctrl-C on too", async () => {
+    started.kill("SIGINT");
+    setTimeout(() => started.kill("SIGINT"), 600);
+    expect((await ending(started)).code).toBe(5);
+    expect(checkout.log().slice(3)).toEqual(["SIGINT", "SIGINT"]);
+  });
+
+  it("has the service in a session of its own, where the terminal's Ctrl-C does not reach it", () => {
+    // The leader of a process group has the group's id; a signal to it finds the group.
+    expect(process.kill(-servicePid(), 0)).toBe(true);
+    started.kill("SIGTERM");
+  });
+
+  it("lets the service know when it is killed itself", async () => {
+    started.kill("SIGKILL");
+    await until(() => checkout.log().includes("alone"));
+    expect(checkout.log().slice(3)).toEqual(["alone"]);
+  });
+});

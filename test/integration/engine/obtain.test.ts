@@ -1,0 +1,254 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+import { obtainEngine } from "../../../engine/obtain";
+import { type FakeTree, makeFakeTree } from "../../support/fake-tree";
+
+// The decisions, on small fake machines: `pulumi`, `go`, `curl` and the installation script are
+// shell scripts that do what the real ones do to the files. The real Go build is what `npm test`
+// itself runs on; the real downloads need an open network.
+
+let tree: FakeTree;
+let said: string[];
+const report = (line: string) => said.push(line);
+const obtain = () => obtainEngine(report, tree.places);
+const origins = async () =>
+  Object.fromEntries((await obtain()).pieces.map(({ name, origin }) => [name, origin]));
+const addToPath = (directory: string) => {
+  tree.places.environment.PATH = `${tree.places.environment.PATH ?? ""}:${inTree(directory)}`;
+};
+const inTree = (...path: string[]) => join(tree.root, ...path);
+
+/** A Go that "builds" a CLI in `seconds` and writes a line into go.log for each build. */
+function installGo(seconds = 0, version = "3.246.0"): void {
+  tree.cli("made/pulumi", version);
+  tree.script(
+    "bin/go",
+    `if [ "$1" = list ]; then echo one; echo two; exit; fi
+     echo build >> ${inTree("go.log")}
+     sleep ${seconds}
+     while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+     cp ${inTree("made/pulumi")} "$out"`,
+  );
+}
+
+const builds = () =>
+  existsSync(inTree("go.log")) ? readFileSync(inTree("go.log"), "utf8").split("\n").length - 1 : 0;
+
+/** An open network: curl gets everything, and Pulumi's script is this one. */
+function openNetwork(installScript: string): void {
+  tree.script("install.sh", `root=$3\n${installScript}`);
+  tree.script("bin/curl", `case "$*" in *install.sh) cat ${inTree("install.sh")};; esac`);
+}
+
+const INSTALLS = `mkdir -p "$root/bin"
+cp $(dirname "$0")/../../made/official "$root/bin/pulumi"
+cp $(dirname "$0")/../../made/host "$root/bin/pulumi-language-nodejs"
+cp $(dirname "$0")/../../made/host "$root/bin/pulumi-resource-pulumi-nodejs"`;
+
+/** What the official CLI does on \`plugin install\`. */
+const INSTALLS_PLUGIN = `dir=$PULUMI_HOME/plugins/resource-postgresql-v3.18.1
+mkdir -p "$dir"
+cp $(dirname "$0")/../../../made/plugin "$dir/pulumi-resource-postgresql"`;
+
+beforeEach(() => {
+  tree = makeFakeTree();
+  said = [];
+});
+afterEach(() => rmSync(tree.root, { recursive: true, force: true }));
+
+describe("what is installed already", () => {
+  it("is taken as it is, and nothing is made", async () => {
+    tree.cli("opt/bin/pulumi", "3.250.1");
+    tree.plugin("opt/bin/pulumi-language-nodejs", "3.250.1");
+    tree.script("opt/bin/pulumi-resource-pulumi-nodejs", "");
+    tree.plugin(
+      "home/.pulumi/plugins/resource-postgresql-v3.18.1/pulumi-resource-postgresql",
+      "3.18.1",
+    );
+    tree.link("env");
+    addToPath("opt/bin");
+    const engine = await obtain();
+    expect(engine.pieces.map(({ origin }) => origin)).toEqual([
+      "PATH",
+      "PATH",
+      "~/.pulumi",
+      "PATH",
+    ]);
+    expect(engine.pulumi).toBe(inTree("opt/bin/pulumi"));
+    expect(engine.env.PATH).toBe(tree.places.environment.PATH);
+    expect(said).toEqual([]);
+    expect(existsSync(tree.places.engine)).toBe(false);
+  });
+
+  it.each(["3.245.0", "4.0.0"])("is passed over when the CLI is %s", async (version) => {
+    tree.cli("bin/pulumi", version);
+    tree.plugin("home/.pulumi/bin/pulumi-language-nodejs", version);
+    installGo();
+    expect(await origins()).toMatchObject({
+      "Pulumi CLI": "built",
+      "Node language host": "stand-in",
+    });
+  });
+
+  it("is passed over when it does not run, or is another program of that name", async () => {
+    tree.script("bin/pulumi", "exit 127");
+    tree.script("home/.pulumi/bin/pulumi", "echo v3.250.0, or so I say");
+    tree.script("bin/pulumi-resource-postgresql", "echo hello");
+    installGo();
+    expect(await origins()).toMatchObject({
+      "Pulumi CLI": "built",
+      "postgresql plugin": "stand-in",
+    });
+  });
+
+  it("is found in ~/.pulumi, behind an older one on the PATH, and then goes before it", async () => {
+    tree.cli("bin/pulumi", "3.100.0");
+    tree.plugin("bin/pulumi-language-nodejs", "3.100.0");
+    tree.cli("home/.pulumi/bin/pulumi", "3.246.0");
+    tree.plugin("home/.pulumi/bin/pulumi-language-nodejs", "3.246.0");
+    const engine = await obtain();
+    expect(engine.pulumi).toBe(inTree("home/.pulumi/bin/pulumi"));
+    expect(engine.env.PATH?.split(":")[0]).toBe(inTree("home/.pulumi/bin"));
+    expect(builds()).toBe(0);
+  });
+
+  it("leaves the other pieces to be made: each is decided apart", async () => {
+    tree.plugin("bin/pulumi-resource-postgresql", "3.19.0");
+    installGo();
+    expect(await origins()).toEqual({
+      "Pulumi CLI": "built",
+      "Node language host": "stand-in",
+      "postgresql plugin": "PATH",
+      "dynamic provider": "npm package",
+    });
+  });
+
+  it("does not count as a plugin while its own download is unfinished", async () => {
+    const cache = "home/.pulumi/plugins/resource-postgresql-v3.18.1";
+    tree.plugin(`${cache}/pulumi-resource-postgresql`, "3.18.1");
+    tree.script(`${cache}.partial`, "");
+    installGo();
+    expect(await origins()).toMatchObject({ "postgresql plugin": "stand-in" });
+  });
+
+  it("is linked as bin/pulumi when it lies in no bin, as the Automation API wants it", async () => {
+    tree.cli("opt/pulumi/pulumi", "3.246.0");
+    addToPath("opt/pulumi");
+    const { pulumi } = await obtain();
+    expect(pulumi).toBe(join(tree.places.engine, "link", "bin", "pulumi"));
+    expect(readFileSync(pulumi, "utf8")).toContain("v3.246.0");
+  });
+});
+
+describe("on an open network", () => {
+  it("all comes from the official downloads, and Go is not asked", async () => {
+    tree.cli("made/official", "3.246.0", INSTALLS_PLUGIN);
+    tree.plugin("made/host", "3.246.0");
+    tree.plugin("made/plugin", "3.18.1");
+    openNetwork(INSTALLS);
+    installGo();
+    expect(await origins()).toEqual({
+      "Pulumi CLI": "download",
+      "Node language host": "download",
+      "postgresql plugin": "download",
+      "dynamic provider": "download",
+    });
+    expect(builds()).toBe(0);
+  });
+
+  it("a download that fails half-way is followed by the next way", async () => {
+    openNetwork(
+      `mkdir -p "$root/bin"; echo half > "$root/bin/pulumi"; echo "curl: (18) cut"; exit 1`,
+    );
+    installGo();
+    expect(await origins()).toMatchObject({ "Pulumi CLI": "built" });
+    expect(said.join("\n")).toContain("did not work: curl: (18) cut");
+    expect(existsSync(join(tree.places.engine, "download"))).toBe(false);
+  });
+
+  it("the login page of a hotel is no installation script", async () => {
+    tree.script("bin/curl", "echo '<html>Please log in</html>'");
+    installGo();
+    expect(await origins()).toMatchObject({ "Pulumi CLI": "built" });
+  });
+});
+
+describe("on a closed network", () => {
+  it("five seconds are enough to know, when nothing answers at all", async () => {
+    // The real curl, sent through a proxy that takes every connection and never answers.
+    const blackhole = createServer(() => undefined).listen(0, "127.0.0.1");
+    await once(blackhole, "listening");
+    const address = blackhole.address() as { port: number };
+    rmSync(tree.root, { recursive: true });
+    tree = makeFakeTree({ HTTPS_PROXY: `http://127.0.0.1:${address.port}` });
+    tree.link("curl");
+    installGo();
+    const began = performance.now();
+    await obtain();
+    expect(performance.now() - began).toBeGreaterThan(4000);
+    expect(performance.now() - began).toBeLessThan(7000);
+    blackhole.close();
+  });
+
+  it("says in one line what to install when there is no Go either", async () => {
+    const error: unknown = await obtain().catch((e: unknown) => e);
+    expect(error).toMatchObject({ name: "SetUpError" });
+    expect(String(error)).toMatch(/^[^\n]*Go[^\n]*is not installed: install one of them[^\n]*$/);
+  });
+
+  it("says what Go said when it cannot build", async () => {
+    tree.script("bin/go", "echo 'go: dial tcp: no such host' >&2; exit 1");
+    await expect(obtain()).rejects.toThrow(/cannot build it: go: dial tcp: no such host$/);
+  });
+
+  it("says that the disk is full when it is", async () => {
+    tree.script("bin/go", "echo 'write x.o: no space left on device' >&2; exit 1");
+    await expect(obtain()).rejects.toThrow(/no space is left on the disk that holds .*\.engine$/);
+  });
+});
+
+describe("a second run", () => {
+  it("makes nothing again and says nothing", async () => {
+    installGo();
+    const first = await obtain();
+    said = [];
+    expect(await obtain()).toEqual(first);
+    expect(said).toEqual([]);
+    expect(builds()).toBe(1);
+  });
+
+  it("waits for one that is at it, and makes nothing twice", async () => {
+    installGo(1);
+    const [one, two] = await Promise.all([obtain(), obtain()]);
+    expect(one).toEqual(two);
+    expect(builds()).toBe(1);
+    expect(said.filter((line) => line.includes("waiting for another set-up"))).toHaveLength(1);
+  });
+
+  it("goes on after one that was killed half-way", async () => {
+    installGo(60);
+    const killed = fork(join(__dirname, "..", "..", "support", "obtain-in-tree.js"), {
+      env: { ...process.env, TREE: JSON.stringify(tree.places) },
+    });
+    const exit = once(killed, "exit");
+    while (builds() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    killed.kill("SIGKILL");
+    await exit;
+    installGo();
+    expect(await origins()).toMatchObject({ "Pulumi CLI": "built" });
+    expect(builds()).toBe(2);
+    expect(existsSync(join(tree.places.engine, "tmp"))).toBe(false);
+  });
+
+  it("builds anew when what was built is too old by now", async () => {
+    installGo(0, "3.246.0");
+    await obtain();
+    tree.cli(".engine/bin/pulumi", "3.200.0");
+    await obtain();
+    expect(builds()).toBe(2);
+  });
+});
