@@ -35,8 +35,8 @@ describe.each(readdirSync(folder))("the state of release %s", (file) => {
     const { inputs, failures } = lifecycleOf(resource).check(resource.inputs, news);
     expect(failures).toEqual([]);
     // A migration that was written since is news, and the only one.
-    const { files = undefined, version = undefined } = resource.inputs;
-    const asThen = { ...inputs, ...(files === undefined ? {} : { files, version }) };
+    const { files, version } = resource.inputs;
+    const asThen = files === undefined ? inputs : { ...inputs, files, version };
     expect(lifecycleOf(resource).diff(resource.id, resource.outputs, asThen)).toMatchObject({
       changes: false,
       replaces: [],
