@@ -1,0 +1,320 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isPasswordHash } from "../../../provider/passwords";
+import type { RunOutcome } from "../../../service/runs/engine-runs";
+import { ownerOf } from "../../../service/runs/owner";
+import { FakeEngineRuns, startServiceApp, type ServiceApp } from "../../support/service-app";
+import { postSetUp, tenantBody, type Answer } from "../../support/service-client";
+import { useServiceDatabase } from "../../support/service-database";
+import { signed } from "../../support/service-tokens";
+
+const database = useServiceDatabase();
+const services: ServiceApp[] = [];
+let token: string;
+
+beforeAll(async () => {
+  token = await signed({ expiresIn: 600 });
+});
+afterAll(() => Promise.all(services.map((service) => service.close())));
+
+/** The service with a fake engine; by default one that leaves the tenant active. */
+async function serviceWith(run: (slug: string) => Promise<RunOutcome> = succeed) {
+  const runs = new FakeEngineRuns(({ slug }) => run(slug));
+  const service = await startServiceApp(runs);
+  services.push(service);
+  const post = (changes: Record<string, unknown>): Promise<Answer> =>
+    postSetUp(service.url, token, tenantBody(changes));
+  return { service, runs, post };
+}
+
+async function succeed(slug: string): Promise<RunOutcome> {
+  await delay(50);
+  await database.addTenant(slug, { owner: ownerOf(slug) });
+  return { result: "succeeded" };
+}
+
+const fail = (...faults: string[]): Promise<RunOutcome> =>
+  Promise.resolve({ result: "failed", faults });
+
+const taken = (slug: string) => ({
+  statusCode: 409,
+  message: `The slug ${slug} is taken`,
+  error: "Conflict",
+});
+
+test("a tenant that is set up is answered with its id and its address", async () => {
+  const { post } = await serviceWith();
+  const { status, headers, body } = await post({ slug: "acme" });
+  const [row] = await database.sql("select id, name, slug from public.tenants where slug = 'acme'");
+  expect(status).toBe(201);
+  expect(body).toEqual(row);
+  expect(headers.get("location")).toBe(`/api/tenant/${body.id ?? ""}`);
+});
+
+test("what the engine gets is normalised, and the password is a hash", async () => {
+  const { post, runs } = await serviceWith();
+  await post({ slug: "normal", name: "  Zoe\u0308  ", adminPassword: "a quiet purple river" });
+  const [asked] = runs.asked;
+  expect(asked).toMatchObject({ name: "Zo\u00eb", slug: "normal", adminEmail: "ana@acme.example" });
+  expect(isPasswordHash(asked?.adminPassword ?? "")).toBe(true);
+});
+
+test("an argon2 string is hashed like any other password", async () => {
+  const { post, runs } = await serviceWith();
+  const hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$qGQmBB7xZ4nLCL4nVZcfVw";
+  await post({ slug: "hash-as-password", adminPassword: hash });
+  expect(runs.asked[0]?.adminPassword).not.toBe(hash);
+  expect(isPasswordHash(runs.asked[0]?.adminPassword ?? "")).toBe(true);
+});
+
+describe("a slug is taken", () => {
+  test.each([
+    ["by another owner's tenant", "active", "organization/other/dev::x"],
+    ["by another owner's unfinished tenant", "provisioning", "organization/other/dev::x"],
+    ["by a tenant that was set up before", "active", undefined],
+    ["by a tenant that was deleted", "deleted", undefined],
+  ])("%s", async (_, status, owner) => {
+    const slug = `taken-${status}-${String(owner?.length)}`;
+    await database.addTenant(slug, { status, owner: owner ?? ownerOf(slug) });
+    const { post, runs } = await serviceWith();
+    const answer = await post({ slug });
+    expect(answer.status).toBe(409);
+    expect(answer.body).toEqual(taken(slug));
+    expect(runs.asked).toEqual([]);
+  });
+
+  test("by whoever takes it while the engine runs", async () => {
+    const { post } = await serviceWith(async (slug) => {
+      await database.addTenant(slug);
+      return fail("step record: the slug is taken");
+    });
+    expect((await post({ slug: "overtaken" })).body).toEqual(taken("overtaken"));
+  });
+});
+
+describe("an unfinished tenant of this service", () => {
+  test("is gone on with under its id", async () => {
+    const owner = ownerOf("unfinished");
+    const id = await database.addTenant("unfinished", { status: "provisioning", owner });
+    const { post } = await serviceWith(async () => {
+      await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
+      return { result: "succeeded" };
+    });
+    const { status, body } = await post({ slug: "unfinished", adminEmail: "ANA@acme.example" });
+    expect(status).toBe(201);
+    expect(body.id).toBe(id);
+  });
+
+  test("is not gone on with for another admin", async () => {
+    const owner = ownerOf("half-made");
+    await database.addTenant("half-made", { status: "provisioning", owner });
+    const { post, runs } = await serviceWith();
+    const { status, body } = await post({ slug: "half-made", adminEmail: "bob@acme.example" });
+    expect(status).toBe(409);
+    expect(body.message).toBe(
+      "An unfinished set-up of half-made has another adminEmail; send it with that one",
+    );
+    expect(runs.asked).toEqual([]);
+  });
+});
+
+describe("at once", () => {
+  test("50 requests for one slug make one tenant: one 201, 49 times 409", async () => {
+    const { post, runs } = await serviceWith();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => post({ slug: "race" })));
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([201, ...Array<number>(49).fill(409)]);
+    expect(runs.asked).toHaveLength(1);
+  });
+
+  test("and on two instances: still one", async () => {
+    const [one, other] = [await serviceWith(), await serviceWith()];
+    const answers = await Promise.all(
+      [one, other, one, other, one, other].map(({ post }) => post({ slug: "two-instances" })),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([201, 409, 409, 409, 409, 409]);
+    expect([...one.runs.asked, ...other.runs.asked]).toHaveLength(1);
+  });
+
+  test("a request that failed lets the next one for its slug try", async () => {
+    let tries = 0;
+    const { post } = await serviceWith((slug) => (++tries === 1 ? fail("broken") : succeed(slug)));
+    const answers = await Promise.all([post({ slug: "again" }), post({ slug: "again" })]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 500]);
+  });
+
+  test("four slugs run beside each other, and no more", async () => {
+    let running = 0;
+    let most = 0;
+    const { post } = await serviceWith(async (slug) => {
+      most = Math.max(most, ++running);
+      for (let waited = 0; most < 4 && waited < 2_000; waited += 20) await delay(20);
+      const outcome = await succeed(slug);
+      running -= 1;
+      return outcome;
+    });
+    const slugs = ["p1x", "p2x", "p3x", "p4x", "p5x", "p6x"];
+    const answers = await Promise.all(slugs.map((slug) => post({ slug })));
+    expect(answers.map(({ status }) => status)).toEqual(slugs.map(() => 201));
+    expect(most).toBe(4);
+  });
+});
+
+describe("a run that fails", () => {
+  test("is answered with a reference and nothing else; the operator's log has the rest", async () => {
+    const { post, service } = await serviceWith(() =>
+      fail('step migrations: 0004.sql failed: pq: column "id" specified twice (42701)'),
+    );
+    const { status, body } = await post({ slug: "broken" });
+    const [, reference] = /by reference ([0-9a-f-]{36})/.exec(body.message ?? "") ?? [];
+    expect(status).toBe(500);
+    expect(Object.keys(body)).toEqual(["statusCode", "message", "error"]);
+    expect(JSON.stringify(body)).not.toMatch(/migrations|sql|pq/);
+    expect(service.log).toHaveLength(1);
+    expect(JSON.parse(service.log[0] ?? "")).toMatchObject({
+      level: 50,
+      msg: "the set-up of tenant broken failed",
+      reference,
+      err: {
+        faults: ['step migrations: 0004.sql failed: pq: column "id" specified twice (42701)'],
+      },
+    });
+  });
+
+  test("and says a secret to the log leaves it there redacted", async () => {
+    const { post, service } = await serviceWith(() =>
+      fail(
+        `cannot open postgres://app:hunter22@db/x`,
+        `$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA`,
+      ),
+    );
+    await post({ slug: "leaky" });
+    expect(service.log[0]).toContain("postgres://[redacted]@db/x");
+    expect(service.log.join("")).not.toMatch(/hunter22|aGFzaA/);
+  });
+
+  test("although the tenant is active counts as done, and is told to the operator", async () => {
+    const { post, service } = await serviceWith(async (slug) => {
+      await succeed(slug);
+      return fail("the state could not be saved");
+    });
+    expect((await post({ slug: "unsaved" })).status).toBe(201);
+    expect(service.log.join("")).toContain("tenant unsaved is active, and its run failed");
+  });
+
+  test("although the engine says it succeeded is a failure", async () => {
+    const { post } = await serviceWith(() => Promise.resolve({ result: "succeeded" }));
+    expect((await post({ slug: "nothing-made" })).status).toBe(500);
+  });
+
+  test("of an error that nobody foresaw is answered alike", async () => {
+    const { post, service } = await serviceWith(() => Promise.reject(new TypeError("x is not y")));
+    const { status, body } = await post({ slug: "unforeseen" });
+    expect(status).toBe(500);
+    expect(JSON.stringify(body)).not.toContain("x is not y");
+    expect(service.log.join("")).toContain("TypeError: x is not y");
+  });
+
+  test("is in the log also when the caller hung up before", async () => {
+    const { service } = await serviceWith(async () => {
+      await delay(200);
+      return fail("too late");
+    });
+    const signal = AbortSignal.timeout(100);
+    const request = fetch(`${service.url}/api/tenant/setup`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: JSON.stringify(tenantBody({ slug: "hung-up" })),
+      signal,
+    });
+    await expect(request).rejects.toThrow();
+    await delay(400);
+    expect(service.log.join("")).toContain("the caller hung up");
+    expect(service.log.join("")).toContain("too late");
+  });
+});
+
+test("a set-up goes on when its caller hangs up", async () => {
+  const { service } = await serviceWith(async (slug) => {
+    await delay(200);
+    return succeed(slug);
+  });
+  const request = fetch(`${service.url}/api/tenant/setup`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify(tenantBody({ slug: "goes-on" })),
+    signal: AbortSignal.timeout(100),
+  });
+  await expect(request).rejects.toThrow();
+  await delay(500);
+  const rows = await database.sql("select status from public.tenants where slug = 'goes-on'");
+  expect(rows).toEqual([{ status: "active" }]);
+});
+
+describe("503, and one line that says which", () => {
+  const unavailable = {
+    statusCode: 503,
+    message: "Not possible just now; send the request again",
+    error: "Service Unavailable",
+  };
+
+  test("the engine is down", async () => {
+    const { post, runs, service } = await serviceWith(() => fail("error: unable to open bucket"));
+    runs.trouble = "unable to open bucket postgres://x:secretpw@h/d";
+    const { status, body, headers } = await post({ slug: "no-engine" });
+    expect(status).toBe(503);
+    expect(body).toEqual(unavailable);
+    expect(headers.get("retry-after")).toBe("5");
+    expect(service.log).toHaveLength(1);
+    expect(service.log[0]).toContain("the Pulumi engine is down: unable to open bucket");
+    expect(service.log[0]).not.toContain("secretpw");
+  });
+
+  test("another run holds the stack", async () => {
+    const { post, service } = await serviceWith(() =>
+      Promise.resolve({ result: "locked", faults: ["the stack is currently locked by 1 lock(s)"] }),
+    );
+    expect((await post({ slug: "held" })).body).toEqual(unavailable);
+    expect(service.log[0]).toContain("the stack of tenant held is locked");
+  });
+
+  test("the database is down", async () => {
+    const { post, runs, service } = await serviceWith();
+    const url = process.env.DATABASE_URL;
+    process.env.DATABASE_URL = "postgres://app:s3cr3tpw@127.0.0.1:1/app";
+    const { status, body } = await post({ slug: "no-database" });
+    process.env.DATABASE_URL = url;
+    expect(status).toBe(503);
+    expect(body).toEqual(unavailable);
+    expect(runs.asked).toEqual([]);
+    expect(service.log).toHaveLength(1);
+    expect(service.log[0]).toContain("the database is down: ");
+    expect(service.log[0]).not.toContain("s3cr3tpw");
+  });
+
+  test("the database takes no more connections", async () => {
+    const { post, service } = await serviceWith();
+    const { username } = new URL(database.url());
+    await database.asSuperuser(`alter role ${username} connection limit 0`);
+    await database.asSuperuser(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+      where usename = '${username}' and application_name = 'pulumi-tenant'`,
+    );
+    const answer = await post({ slug: "refused" });
+    await database.asSuperuser(`alter role ${username} connection limit -1`);
+    expect(answer.status).toBe(503);
+    expect(service.log.join("")).toContain("the database is down: ");
+  });
+
+  test("the database goes down while the engine runs", async () => {
+    const url = process.env.DATABASE_URL;
+    const { post, service } = await serviceWith(() => {
+      process.env.DATABASE_URL = "postgres://app@127.0.0.1:1/app";
+      return fail("step record: connect ECONNREFUSED 127.0.0.1:1");
+    });
+    const { status } = await post({ slug: "goes-down" });
+    process.env.DATABASE_URL = url;
+    expect(status).toBe(503);
+    expect(service.log.join("")).toContain("the database is down: ");
+  });
+});
