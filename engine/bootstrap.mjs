@@ -31,7 +31,8 @@ try {
   await prepare((line) => talk.write(`${line}\n`));
   await run(args);
 } catch (error) {
-  fail(error.name === "SetUpError" ? error.message : error.stack);
+  // A failure that names itself needs no stack; what nobody foresaw does.
+  fail(error.name in globalThis ? error.stack : error.message);
 }
 
 /**

@@ -40,6 +40,11 @@ export function makeFakeCheckout(): FakeCheckout {
   write("src/tsc.js", `${SAY}\n${FAKE_TSC}`);
   write("dist/engine/obtain.js", FAKE_OBTAIN);
   write("engine/obtain.ts", "");
+  write(
+    "dist/service/embedded-environment.js",
+    `exports.embeddedEnvironment = async () => ({ FROM_DATABASE: "here" });`,
+  );
+  write("service/embedded-environment.ts", "");
   const start = (args: readonly string[], variables: NodeJS.ProcessEnv = {}) =>
     spawn(process.execPath, [join(root, "engine", "bootstrap.mjs"), ...args], {
       cwd: root,

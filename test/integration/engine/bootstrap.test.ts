@@ -108,10 +108,10 @@ describe("what goes wrong is one line and a non-zero exit", () => {
 describe("npm run pulumi", () => {
   it("runs the engine's CLI where npm was called, and keeps stdout for it", async () => {
     const { code, stdout, stderr } = await checkout.run(
-      ["pulumi", "-c", "pwd; echo $FROM_ENGINE; exit 7"],
+      ["pulumi", "-c", "pwd; echo $FROM_ENGINE $FROM_DATABASE; exit 7"],
       { INIT_CWD: join(checkout.root, "src") },
     );
-    expect(stdout).toBe(`${realpathSync(checkout.root)}/src\nyes\n`);
+    expect(stdout).toBe(`${realpathSync(checkout.root)}/src\nyes here\n`);
     expect(stderr).toContain("[1/3] dependencies");
     expect(code).toBe(7);
   });
