@@ -1,8 +1,8 @@
 import type { RequestHandler } from "express";
-import type { JWTVerifyOptions } from "jose" with { "resolution-mode": "import" };
 import { z } from "zod";
 import { ForbiddenError, UnauthorizedError } from "./http/errors";
 import type { TokenSettings } from "./token-settings";
+import { createVerifier, TokenRefusedError } from "./verify-token";
 
 /** What a caller may do. */
 export type Permission = "CREATE_TENANT" | "VIEW_TENANTS";
@@ -18,24 +18,15 @@ const permissions = z.array(z.string());
  * A token permits what its claim `permissions`, a list of strings, holds; everything, when its claim
  * `role` is SUPER_ADMIN.
  */
-export async function createPermit(settings: TokenSettings): Promise<Permit> {
-  // jose is an ES module only.
-  const { errors, jwtVerify } = await import("jose");
-  const options: JWTVerifyOptions = {
-    // Without the list a token could choose its own way of being verified.
-    algorithms: [...settings.algorithms],
-    requiredClaims: ["exp"],
-    ...(settings.issuer === undefined ? {} : { issuer: settings.issuer }),
-    ...(settings.audience === undefined ? {} : { audience: settings.audience }),
-  };
+export function createPermit(settings: TokenSettings): Permit {
+  const verifyToken = createVerifier(settings);
 
   async function claimsOf(header: string | undefined) {
-    const token = bearerToken(header);
     try {
-      return (await jwtVerify(token, settings.key, options)).payload;
+      return await verifyToken(bearerToken(header));
     } catch (error) {
-      if (!(error instanceof errors.JOSEError)) throw error;
-      const expired = error instanceof errors.JWTExpired;
+      if (!(error instanceof TokenRefusedError)) throw error;
+      const expired = error.reason === "expired";
       throw new UnauthorizedError(expired ? "The token has expired" : "The token is not valid");
     }
   }

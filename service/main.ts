@@ -65,7 +65,7 @@ async function start(): Promise<void> {
     void shutdown.end().then(() => process.exit(1));
   });
   const setUp = tracked(createTenantSetUp({ runs, migrationsDir, concurrency }));
-  const permit = await createPermit(config.tokens);
+  const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
   const app = createApp({ log, permit, setUp, tryEngine: runs.tryEngine, isStopping });
   const server = await listen(app, config.host, config.port);
@@ -75,7 +75,7 @@ async function start(): Promise<void> {
   });
 
   log.info({ address: addressOf(server) }, "listening");
-  if (config.databaseUrl === undefined) await sayWelcome(addressOf(server), config, report);
+  if (config.databaseUrl === undefined) sayWelcome(addressOf(server), config, report);
 }
 
 /** Embedded mode: a PostgreSQL of our own, whose data stays in the data folder. */
@@ -106,7 +106,7 @@ async function applyPublicMigrations(report: Report): Promise<void> {
 
 function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {
   const { key } = config.tokens;
-  const secret = key instanceof Uint8Array ? Buffer.from(key).toString() : undefined;
+  const secret = key.type === "secret" ? key.export().toString() : undefined;
   return [secret, config.passphrase, decodeURIComponent(new URL(databaseUrl).password)];
 }
 

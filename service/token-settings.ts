@@ -1,12 +1,12 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 
 /** What a token must be signed with, and for whom. */
 export interface TokenSettings {
   /** The algorithms a token may name: those of the key's type and no other. */
-  readonly algorithms: readonly string[];
-  /** The secret's bytes, or the public key. */
-  readonly key: Uint8Array | KeyObject;
+  readonly algorithms: readonly ("HS256" | "RS256" | "ES256" | "EdDSA" | "Ed25519")[];
+  /** The secret, or the public key. */
+  readonly key: KeyObject;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
 }
@@ -29,7 +29,7 @@ export const jwtPublicKey = z.string().transform((text, context): Verification =
 
 /** How tokens signed with the secret are verified. */
 export function secretVerification(secret: string): Verification {
-  return { algorithms: ["HS256"], key: new TextEncoder().encode(secret) };
+  return { algorithms: ["HS256"], key: createSecretKey(secret, "utf8") };
 }
 
 function readPublicKey(pem: string): Verification | string {

@@ -27,7 +27,7 @@ const variables = environment.pick({
   JWT_AUDIENCE: true,
 });
 
-async function main(): Promise<void> {
+function main(): void {
   const args = readArguments(process.argv.slice(2));
   if (args === "help") {
     console.log(help);
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   }
   const values = parseEnvironment(variables, process.env);
   const claims = { ...args, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE };
-  console.log(await signToken(signingSecret(values), claims));
+  console.log(signToken(signingSecret(values), claims));
 }
 
 function readArguments(argv: string[]): "help" | Omit<TokenClaims, "issuer" | "audience"> {
@@ -75,11 +75,13 @@ function signingSecret(values: z.infer<typeof variables>): string {
   return made.jwtSecret;
 }
 
-main().catch((error: unknown) => {
+try {
+  main();
+} catch (error) {
   const lines = error instanceof EnvironmentError ? error.lines : [messageOf(error)];
   console.error(lines.join("\n"));
   process.exitCode = 1;
-});
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

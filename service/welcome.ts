@@ -3,24 +3,20 @@ import type { Config } from "./config";
 import { signToken } from "./tokens";
 
 /** The end of a start in embedded mode: where it is, and how to try it. */
-export async function sayWelcome(
+export function sayWelcome(
   address: string,
   { developmentSecret, tokens }: Config,
   report: (line: string) => void,
-): Promise<void> {
+): void {
   report(`\nServing at ${address}. Ctrl-C stops everything.`);
   if (developmentSecret === undefined) return;
   report('Set up the tenant "Acme Corp", with a development token that is good for 8 hours:\n');
-  report(`${await curlLine(address, developmentSecret, tokens)}\n`);
+  report(`${curlLine(address, developmentSecret, tokens)}\n`);
 }
 
 /** A line that a shell takes as it stands. */
-async function curlLine(
-  address: string,
-  secret: string,
-  { issuer, audience }: Config["tokens"],
-): Promise<string> {
-  const token = await signToken(secret, {
+function curlLine(address: string, secret: string, { issuer, audience }: Config["tokens"]): string {
+  const token = signToken(secret, {
     permissions: ["CREATE_TENANT", "VIEW_TENANTS"],
     subject: "developer",
     expiresIn: "8h",

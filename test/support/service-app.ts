@@ -54,7 +54,7 @@ export async function startServiceApp(
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
   const app = createApp({
     log: logger,
-    permit: await createPermit({
+    permit: createPermit({
       ...secretVerification(testSecret),
       issuer: undefined,
       audience: undefined,

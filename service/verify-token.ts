@@ -1,0 +1,74 @@
+import { verify, type JwtPayload } from "jsonwebtoken";
+import type { TokenSettings } from "./token-settings";
+
+/** Why a token is refused. */
+export class TokenRefusedError extends Error {
+  override readonly name = "TokenRefusedError";
+
+  constructor(readonly reason: "expired" | "invalid") {
+    super(`the token is ${reason}`);
+  }
+}
+
+/**
+ * Gives the claims of a token that is signed, and meant, as the settings say, and that has an end.
+ *
+ * @throws {@link TokenRefusedError} (rejects)
+ */
+export type VerifyToken = (token: string) => Promise<Record<string, unknown>>;
+
+/** How tokens are verified: by jsonwebtoken, and by jose where the key is Ed25519, which it lacks. */
+export function createVerifier(settings: TokenSettings): VerifyToken {
+  return settings.algorithms.includes("EdDSA") ? verifyWithJose(settings) : verifyToken(settings);
+}
+
+function verifyToken({ algorithms, key, issuer, audience }: TokenSettings): VerifyToken {
+  const options = {
+    // Without the list a token could choose its own way of being verified.
+    algorithms: algorithms.filter((name) => name !== "EdDSA" && name !== "Ed25519"),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+    complete: true as const,
+  };
+  return (token) =>
+    new Promise((resolve, reject) => {
+      verify(token, key, options, (error, verified) => {
+        const expired = error?.name === "TokenExpiredError";
+        if (verified === undefined) {
+          reject(new TokenRefusedError(expired ? "expired" : "invalid"));
+          return;
+        }
+        const { header, payload } = verified;
+        // jsonwebtoken asks for no end, and passes over what RFC 7515 section 4.1.11 wants understood.
+        if (!isObject(payload) || typeof payload.exp !== "number" || "crit" in header) {
+          reject(new TokenRefusedError("invalid"));
+          return;
+        }
+        resolve(payload);
+      });
+    });
+}
+
+function isObject(payload: string | JwtPayload): payload is JwtPayload {
+  return typeof payload === "object";
+}
+
+function verifyWithJose({ algorithms, key, issuer, audience }: TokenSettings): VerifyToken {
+  // An ES module only, and wanted by few.
+  const library = import("jose");
+  return async (token) => {
+    const { errors, jwtVerify } = await library;
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [...algorithms],
+        requiredClaims: ["exp"],
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+      });
+      return payload;
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) throw error;
+      throw new TokenRefusedError(error instanceof errors.JWTExpired ? "expired" : "invalid");
+    }
+  };
+}
