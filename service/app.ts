@@ -5,22 +5,23 @@ import type { Permit } from "./auth";
 import { answerErrors, notFound } from "./http/answers";
 import { UnavailableAnswer } from "./http/errors";
 import { healthRoutes, type Trial } from "./http/health";
+import { operationRoutes } from "./http/operations";
 import { tenantRoutes } from "./http/tenants";
 import { logRequests } from "./log";
-import type { TenantSetUp } from "./setup/set-up-tenant";
+import type { Operations } from "./operations/operations";
 
 /** What the HTTP service is made of. */
 export interface AppParts {
   readonly log: Logger;
   readonly permit: Permit;
-  readonly setUp: TenantSetUp;
+  readonly operations: Operations;
   readonly tryEngine: Trial;
   /** Whether the service is going down, and takes nothing new. */
   readonly isStopping: () => boolean;
 }
 
 /** The HTTP service, as a handler of requests. */
-export function createApp({ log, permit, setUp, tryEngine, isStopping }: AppParts): Express {
+export function createApp({ log, permit, operations, tryEngine, isStopping }: AppParts): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -30,7 +31,8 @@ export function createApp({ log, permit, setUp, tryEngine, isStopping }: AppPart
     if (isStopping()) throw new UnavailableAnswer("Going down", 5, { Connection: "close" });
     next();
   });
-  app.use("/api/tenant", tenantRoutes(permit, setUp));
+  app.use("/api/tenant", tenantRoutes(permit, operations));
+  app.use("/api/operations", operationRoutes(permit, operations));
   app.use(healthRoutes(tryEngine));
   app.use(notFound);
   app.use(answerErrors);

@@ -1,4 +1,4 @@
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { ForbiddenError, UnauthorizedError } from "./http/errors";
 import type { TokenSettings } from "./token-settings";
@@ -7,8 +7,21 @@ import { createVerifier, TokenRefusedError } from "./verify-token";
 /** What a caller may do. */
 export type Permission = "CREATE_TENANT" | "VIEW_TENANTS";
 
-/** Makes the handler that lets only callers with the permission pass. */
-export type Permit = (permission: Permission) => RequestHandler;
+/** Makes the handler that lets only callers with the permission pass; for NOTHING, any good token. */
+export type Permit = (permission: Permission | "NOTHING") => RequestHandler;
+
+/** Who sent a request, as their token says. */
+interface Caller {
+  /** The claim `sub`; null for a token without one. */
+  readonly subject: string | null;
+  readonly permissions: readonly string[];
+  readonly isSuperAdmin: boolean;
+}
+
+/** Whether the sender of a request, which a {@link Permit} let pass, may see what others made. */
+export function mayView({ caller }: Request): boolean {
+  return caller !== undefined && has(caller, "VIEW_TENANTS");
+}
 
 const permissions = z.array(z.string());
 
@@ -32,13 +45,22 @@ export function createPermit(settings: TokenSettings): Permit {
   }
 
   return (permission) => async (request, _response, next) => {
-    const claims = await claimsOf(request.headers.authorization);
-    const granted = permissions.safeParse(claims.permissions).data ?? [];
-    if (claims.role !== "SUPER_ADMIN" && !granted.includes(permission)) {
+    const { sub, role, permissions: list } = await claimsOf(request.headers.authorization);
+    const caller: Caller = {
+      subject: typeof sub === "string" && sub !== "" ? sub : null,
+      permissions: permissions.safeParse(list).data ?? [],
+      isSuperAdmin: role === "SUPER_ADMIN",
+    };
+    if (permission !== "NOTHING" && !has(caller, permission)) {
       throw new ForbiddenError(`The token does not permit ${permission}`);
     }
+    request.caller = caller;
     next();
   };
+}
+
+function has({ permissions, isSuperAdmin }: Caller, permission: Permission): boolean {
+  return isSuperAdmin || permissions.includes(permission);
 }
 
 function bearerToken(header: string | undefined): string {
@@ -46,4 +68,11 @@ function bearerToken(header: string | undefined): string {
   if (token !== undefined) return token;
   if (/^Bearer\b/i.test(header ?? "")) throw new UnauthorizedError("The token is not valid");
   throw new UnauthorizedError("A bearer token is needed", "missing");
+}
+
+declare module "http" {
+  interface IncomingMessage {
+    /** Set once the request's token has been verified. */
+    caller?: Caller;
+  }
 }

@@ -22,6 +22,16 @@ export interface Config {
   readonly migrationsDir: string | undefined;
   /** How many engine runs there may be at once. */
   readonly concurrency: number;
+  /** How long a caller waits for the end of a set-up, in ms. */
+  readonly wait: number;
+  /** After how many ms a run counts as hung. */
+  readonly timeout: number;
+  /** What a run's program may have at most, in MB. */
+  readonly memory: number;
+  /** How many set-ups may wait or run. */
+  readonly queueLimit: number;
+  /** How many set-ups a token's subject may ask for in a minute. */
+  readonly rateLimit: number;
   readonly logLevel: string;
 }
 
@@ -64,6 +74,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
     migrationsDir: values.TENANT_MIGRATIONS_DIR,
     concurrency: values.SETUP_CONCURRENCY,
+    wait: values.SETUP_WAIT * 1_000,
+    timeout: values.SETUP_TIMEOUT * 1_000,
+    memory: values.SETUP_MEMORY,
+    queueLimit: values.QUEUE_LIMIT,
+    rateLimit: values.RATE_LIMIT,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -1,7 +1,7 @@
 import { Client, type ClientBase, type QueryResultRow } from "pg";
 import { isDatabaseError, withConnection } from "../provider/database/pool";
 import { connectionSettings, DEFAULT_URL_VARIABLE, pgConfig } from "../provider/database/settings";
-import { DatabaseDownError, SetUpBusyError } from "./errors";
+import { DatabaseDownError, SetUpBusyError, TenantConflictError, UnavailableError } from "./errors";
 
 /** How long one instance waits for another's set-up of the same slug, in ms. */
 const LOCK_TIMEOUT = 60_000;
@@ -55,7 +55,8 @@ export async function withSlugLock<T>(
   }
 }
 
-async function rowsOf<Row extends QueryResultRow>(
+/** Runs one statement on a connection and gives its rows. */
+export async function rowsOf<Row extends QueryResultRow>(
   client: ClientBase,
   statement: string,
   values: readonly unknown[],
@@ -76,7 +77,8 @@ async function lock(client: Client, slug: string): Promise<void> {
   }
 }
 
-async function reach<T>(answer: Promise<T>): Promise<T> {
+/** @throws {@link DatabaseDownError} for what a database that is down answers, or does not. */
+export async function reach<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
@@ -90,5 +92,7 @@ async function reach<T>(answer: Promise<T>): Promise<T> {
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isDown(error: unknown): boolean {
+  // What work in a transaction finds out is no word of the database.
+  if (error instanceof TenantConflictError || error instanceof UnavailableError) return false;
   return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006)/.test(error.code);
 }

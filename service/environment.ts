@@ -46,6 +46,11 @@ export const environment = z.object({
     .transform((directory) => path.resolve(directory))
     .optional(),
   SETUP_CONCURRENCY: integer(1, 64).default(availableParallelism()),
+  SETUP_WAIT: integer(1, 3_600).default(30),
+  SETUP_TIMEOUT: integer(10, 86_400).default(600),
+  SETUP_MEMORY: integer(128, 65_536).default(512),
+  QUEUE_LIMIT: integer(1, 100_000).default(1_000),
+  RATE_LIMIT: integer(1, 100_000).default(60),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
 });
 

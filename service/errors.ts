@@ -31,6 +31,27 @@ export class SetUpBusyError extends UnavailableError {
   override readonly name = "SetUpBusyError";
 }
 
+/** The run was cut off: its host, the CLI, a plugin, dbmate or a connection died under it. */
+export class InterruptedError extends UnavailableError {
+  override readonly name = "InterruptedError";
+
+  constructor(
+    slug: string,
+    readonly faults: readonly string[],
+  ) {
+    super(`the set-up of tenant ${slug} was interrupted`);
+  }
+}
+
+/** As many set-ups wait as may. */
+export class QueueFullError extends UnavailableError {
+  override readonly name = "QueueFullError";
+
+  constructor() {
+    super("as many set-ups wait as QUEUE_LIMIT lets");
+  }
+}
+
 /** The engine ran and failed. Sending the request again goes on from where it stopped. */
 export class SetUpFailedError extends Error {
   override readonly name = "SetUpFailedError";

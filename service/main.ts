@@ -14,15 +14,18 @@ import { readConfig, type Config } from "./config";
 import { ping } from "./database";
 import { codeOf } from "./error-code";
 import { EngineDownError } from "./errors";
+import { startInstance } from "./instance";
 import { createLog } from "./log";
+import { serveOperations } from "./operations/operations";
 import { redactor } from "./redact";
 import { engineEnvironment } from "./runs/environment";
 import { startHosts } from "./runs/hosts";
 import { addressOf, checkPort, closeServer, listen } from "./server";
-import { createTenantSetUp } from "./setup/set-up-tenant";
-import { tracked } from "./setup/tracked";
 import { Shutdown, StoppedError } from "./shutdown";
 import { sayWelcome } from "./welcome";
+
+/** How long a set-up that failed for a reason that may heal is left alone first, in ms. */
+const RETRY_DELAY = 500;
 
 type Report = (line: string) => void;
 
@@ -64,14 +67,18 @@ async function start(): Promise<void> {
     log.fatal(error, "unexpected: the service ends");
     void shutdown.end().then(() => process.exit(1));
   });
-  const setUp = tracked(createTenantSetUp({ runs, migrationsDir, concurrency }));
+  const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
+  const parts = { runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
+  const instance = await startInstance(parts);
+  const ended = once(instance.stop);
+  await shutdown.add(ended);
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
-  const app = createApp({ log, permit, setUp, tryEngine: runs.tryEngine, isStopping });
+  const app = createApp({ log, permit, operations, tryEngine: runs.tryEngine, isStopping });
   const server = await listen(app, config.host, config.port);
   await shutdown.add(async () => {
     log.info("going down: what runs is finished, nothing new begins");
-    await closeServer(server, setUp.ended);
+    await closeServer(server, ended);
   });
 
   log.info({ address: addressOf(server) }, "listening");
@@ -102,6 +109,12 @@ async function applyPublicMigrations(report: Report): Promise<void> {
     directory: publicMigrationsDir,
     files: readMigrations(publicMigrationsDir),
   });
+}
+
+/** The work is done at the first call, and all calls wait for it. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
 }
 
 function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {

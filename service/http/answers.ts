@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { SetUpFailedError, TenantConflictError, UnavailableError } from "../errors";
+import { QueueFullError, TenantConflictError, UnavailableError } from "../errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /** No route has this path: 404. */
@@ -44,22 +44,21 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, request, respo
 function toAnswer(error: unknown, reference: string): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof TenantConflictError) return new HttpError(409, error.message);
+  if (error instanceof QueueFullError) {
+    return new UnavailableAnswer("Too many set-ups wait; send the request again later", 30);
+  }
   if (error instanceof UnavailableError) {
     return new UnavailableAnswer("Not possible just now; send the request again", 5);
   }
   // Of Express: a path that cannot be decoded.
   if (error instanceof URIError) return new HttpError(400, "The address cannot be read");
-  return new ReferencedAnswer(reference, error instanceof SetUpFailedError);
+  return new ReferencedAnswer(reference);
 }
 
 class ReferencedAnswer extends HttpError {
   override readonly name = "ReferencedAnswer";
 
-  constructor(
-    readonly reference: string,
-    resumes: boolean,
-  ) {
-    const again = resumes ? ". Sent again, the request goes on from where it stopped" : "";
-    super(500, `Failed; the operator of this service knows why, by reference ${reference}${again}`);
+  constructor(readonly reference: string) {
+    super(500, `Failed; the operator of this service knows why, by reference ${reference}`);
   }
 }

@@ -2,12 +2,14 @@ import { Router } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/rules";
 import type { Permit } from "../auth";
+import type { Operations } from "../operations/operations";
 import { tenantRequest } from "../setup/request";
-import type { TenantSetUp } from "../setup/set-up-tenant";
 import { activeTenant, activeTenants } from "../tenants";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody } from "./body";
 import { HttpError } from "./errors";
+import { answerAccepted, answerEnd } from "./operation-answers";
+import { prefersAsync } from "./prefer";
 
 const count = (most: number) =>
   z
@@ -22,14 +24,23 @@ const pageRequest = z.strictObject({
 });
 
 /** `/api/tenant`: set-up, one tenant, the list of them. */
-export function tenantRoutes(permit: Permit, setUp: TenantSetUp): Router {
+export function tenantRoutes(permit: Permit, operations: Operations): Router {
   const router = Router();
 
   router
     .route("/setup")
     .post(takeBody, permit("CREATE_TENANT"), async (request, response) => {
-      const tenant = await setUp(parseBody(tenantRequest, request.body), request.log);
-      response.status(201).location(`/api/tenant/${tenant.id}`).json(tenant);
+      const operation = await operations.accept({
+        request: parseBody(tenantRequest, request.body),
+        subject: request.caller?.subject ?? null,
+      });
+      if (prefersAsync(request)) {
+        response.set("Preference-Applied", "respond-async");
+        answerAccepted(response, operation);
+      } else {
+        // It goes on, whether its caller waits or hangs up.
+        answerEnd(response, await operations.settled(operation));
+      }
     })
     .all(onlyMethods("POST"));
 

@@ -1,11 +1,21 @@
 import type { TenantDeclaration } from "../../program/stack";
+import type { StepName } from "../operations/operation";
+
+/** What the engine tells of a step while it runs. */
+export interface StepEvent {
+  readonly step: StepName;
+  readonly status: "running" | "succeeded" | "failed";
+}
 
 /** How an engine run ended. Data, because it comes from another process. */
 export type RunOutcome =
   | { readonly result: "succeeded" }
   | {
-      /** `locked`: another run, which may be alive, holds the stack. */
-      readonly result: "failed" | "locked";
+      /**
+       * `locked`: another run, which may be alive, holds the stack. `interrupted`: a process or a
+       * connection died under the run, and another run may go through.
+       */
+      readonly result: "failed" | "locked" | "interrupted";
       /** What the engine said, for the operator. */
       readonly faults: readonly string[];
     };
@@ -13,7 +23,10 @@ export type RunOutcome =
 /** Runs of the Pulumi engine, each in a process that has no other at the time. */
 export interface EngineRuns {
   /** Brings the tenant's stack up. Never rejects: what goes wrong is in the outcome. */
-  readonly run: (tenant: TenantDeclaration) => Promise<RunOutcome>;
+  readonly run: (
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+  ) => Promise<RunOutcome>;
   /** Starts the CLI on the state backend; tells what is wrong, undefined when it works. */
   readonly tryEngine: () => Promise<string | undefined>;
   /** Ends every process of it: after its run, or at once. */

@@ -8,7 +8,9 @@ worker({
   upTenant(tenant: TenantDeclaration) {
     // A run that has begun must not be given to another host.
     workerEmit({ begun: process.pid });
-    return upTenant(tenant);
+    return upTenant(tenant, (step) => {
+      workerEmit({ step });
+    });
   },
 });
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import { tryCli } from "./cli";
-import type { EngineRuns, RunOutcome } from "./engine-runs";
+import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
 import { PROJECT } from "./owner";
 
 /** What the program hosts are started with. */
@@ -41,10 +41,13 @@ export function startHosts(settings: HostSettings): EngineRuns {
     return hosts;
   }
 
-  async function run(tenant: TenantDeclaration): Promise<RunOutcome> {
+  async function run(
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+  ): Promise<RunOutcome> {
     // Every host may have died idle, and the pool finds that out by giving it a run.
     for (let tries = settings.size; ; tries--) {
-      const attempt = attemptRun(freshHosts(), tenant, timeout, begun);
+      const attempt = attemptRun(freshHosts(), tenant, { timeout, begun, onStep });
       const outcome = await attempt;
       if (outcome !== "not begun") return outcome;
       if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
@@ -63,15 +66,22 @@ export function startHosts(settings: HostSettings): EngineRuns {
   };
 }
 
+interface Attempt {
+  readonly timeout: number;
+  /** The process ids of the hosts that run something. */
+  readonly begun: Set<number>;
+  readonly onStep: (event: StepEvent) => void;
+}
+
 async function attemptRun(
   hosts: Pool,
   tenant: TenantDeclaration,
-  timeout: number,
-  begun: Set<number>,
+  { timeout, begun, onStep }: Attempt,
 ): Promise<RunOutcome | "not begun"> {
   let host: number | undefined;
   let complaint = "";
-  const on = (event: { begun?: number; stderr?: string }) => {
+  const on = (event: { begun?: number; step?: StepEvent; stderr?: string }) => {
+    if (event.step !== undefined) onStep(event.step);
     if (event.begun !== undefined) begun.add((host = event.begun));
     if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
   };

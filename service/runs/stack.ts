@@ -8,16 +8,23 @@ import {
 } from "@pulumi/pulumi/automation";
 import { declareStack, type TenantDeclaration } from "../../program/stack";
 import { initStack, pulumiCommand } from "./cli";
-import type { RunOutcome } from "./engine-runs";
+import type { RunOutcome, StepEvent } from "./engine-runs";
 import { holderOf } from "./stack-lock";
 
 /** Brings the tenant's stack up, with program/ as its inline program, in this process. */
-export async function upTenant(tenant: TenantDeclaration): Promise<RunOutcome> {
+export async function upTenant(
+  tenant: TenantDeclaration,
+  onStep: (event: StepEvent) => void,
+): Promise<RunOutcome> {
   const faults: string[] = [];
+  const onEvent = (event: EngineEvent) => {
+    faults.push(...faultsOf(event));
+    stepsOf(event).forEach(onStep);
+  };
   try {
     const refusal = await initStack(tenant.slug);
     const stack = await openStack(tenant.slug, () => Promise.resolve(program(tenant)));
-    const up = () => runUp(stack, refusal === undefined, faults);
+    const up = () => runUp(stack, refusal === undefined, onEvent);
     await up().catch((error: unknown) => {
       // Most stacks that cannot be made are there already; this one is not.
       if (error instanceof StackNotFoundError && refusal !== undefined) throw refusal;
@@ -50,7 +57,11 @@ async function openStack(slug: string, inline: PulumiFn): Promise<Stack> {
   return Stack.select(slug, workspace);
 }
 
-async function runUp(stack: Stack, isNew: boolean, faults: string[]): Promise<void> {
+async function runUp(
+  stack: Stack,
+  isNew: boolean,
+  onEvent: (event: EngineEvent) => void,
+): Promise<void> {
   // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
@@ -59,7 +70,7 @@ async function runUp(stack: Stack, isNew: boolean, faults: string[]): Promise<vo
     refresh: !isNew,
     suppressProgress: true,
     color: "never",
-    onEvent: (event) => faults.push(...faultsOf(event)),
+    onEvent,
   });
 }
 
@@ -80,13 +91,27 @@ function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
   if (diagnosticEvent?.severity !== "error") return [];
   const message = diagnosticEvent.message.trim();
   if (message === "update failed") return [];
-  const type = diagnosticEvent.urn?.split(/[:$]/).at(-3) ?? "";
-  const step = steps[type];
+  const step = steps[diagnosticEvent.urn?.split(/[:$]/).at(-3) ?? ""];
   return [step === undefined ? message : `step ${step}: ${message}`];
 }
 
+/** The steps that an event tells of. A refresh only looks at them. */
+function stepsOf(event: EngineEvent): StepEvent[] {
+  const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event;
+  const told = [
+    [resourcePreEvent, "running"],
+    [resOutputsEvent, "succeeded"],
+    [resOpFailedEvent, "failed"],
+  ] as const;
+  return told.flatMap(([{ metadata } = {}, status]) => {
+    if (metadata === undefined || metadata.op === "refresh") return [];
+    const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
+    return step === undefined ? [] : [{ step, status }];
+  });
+}
+
 /** The last part of a resource's type → the step that it is. */
-const steps: Record<string, string> = {
+const steps: Partial<Record<string, StepEvent["step"]>> = {
   Record: "record",
   AdminUser: "admin",
   Schema: "schema",

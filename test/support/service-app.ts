@@ -1,11 +1,12 @@
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import type { TenantDeclaration } from "../../program/stack";
 import { createApp } from "../../service/app";
 import { createPermit } from "../../service/auth";
+import { startInstance } from "../../service/instance";
+import { serveOperations, type ServedOperations } from "../../service/operations/operations";
 import { redactor } from "../../service/redact";
-import type { EngineRuns, RunOutcome } from "../../service/runs/engine-runs";
+import type { EngineRuns, RunOutcome, StepEvent } from "../../service/runs/engine-runs";
 import { addressOf, listen } from "../../service/server";
-import { createTenantSetUp } from "../../service/setup/set-up-tenant";
 import { secretVerification, type TokenSettings } from "../../service/token-settings";
 import { testSecret } from "./service-tokens";
 
@@ -26,11 +27,16 @@ export class FakeEngineRuns implements EngineRuns {
   /** What the engine's trial tells. */
   trouble: string | undefined;
 
-  constructor(private readonly does: (tenant: TenantDeclaration) => Promise<RunOutcome>) {}
+  constructor(
+    private readonly does: (
+      tenant: TenantDeclaration,
+      onStep: (event: StepEvent) => void,
+    ) => Promise<RunOutcome>,
+  ) {}
 
-  readonly run = (tenant: TenantDeclaration): Promise<RunOutcome> => {
+  readonly run: EngineRuns["run"] = (tenant, onStep) => {
     this.asked.push(tenant);
-    return this.does(tenant);
+    return this.does(tenant, onStep);
   };
 
   readonly tryEngine = (): Promise<string | undefined> => Promise.resolve(this.trouble);
@@ -43,15 +49,39 @@ export function noEngine(): FakeEngineRuns {
   return new FakeEngineRuns(() => Promise.reject(new Error("the engine must not be asked")));
 }
 
-/** Starts the app on a free port. Its database is that of DATABASE_URL. */
+/** How a test's service differs from the usual one. */
+export interface ServiceAppOptions {
+  readonly tokens?: Partial<TokenSettings>;
+  /** How many set-ups may wait or run. */
+  readonly limit?: number;
+  /** How long a caller waits, in ms. */
+  readonly wait?: number;
+}
+
+/** Starts the whole service on a free port, without an engine. Its database is that of DATABASE_URL. */
+export async function startService(
+  runs: FakeEngineRuns,
+  options: ServiceAppOptions = {},
+): Promise<ServiceApp> {
+  return startServiceApp(runs, options, async (operations, log) => {
+    const parts = { runs, operations, log, migrationsDir: undefined, concurrency: 4 };
+    const instance = await startInstance({ ...parts, retryDelay: 20 });
+    return () => instance.stop();
+  });
+}
+
+/** Starts the app on a free port. Nothing works on what it accepts, unless `work` starts that. */
 export async function startServiceApp(
   runs: FakeEngineRuns,
-  tokens: Partial<TokenSettings> = {},
+  { tokens = {}, limit = 100, wait = 30_000 }: ServiceAppOptions = {},
+  work?: (operations: ServedOperations, log: Logger) => Promise<() => Promise<void>>,
 ): Promise<ServiceApp> {
   const log: string[] = [];
   const redact = redactor([testSecret]);
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(redact(line)) });
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
+  const operations = serveOperations({ limit, wait });
+  const stop = await work?.(operations, logger);
   const app = createApp({
     log: logger,
     permit: createPermit({
@@ -60,16 +90,20 @@ export async function startServiceApp(
       audience: undefined,
       ...tokens,
     }),
-    setUp: createTenantSetUp({ runs, migrationsDir: undefined, concurrency: 4 }),
+    operations,
     tryEngine: runs.tryEngine,
     isStopping: () => service.stopping,
   });
   const server = await listen(app, "127.0.0.1", 0);
   service.url = addressOf(server);
-  service.close = () =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
+  service.close = async () => {
+    await stop?.();
+    await new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
       server.closeAllConnections();
     });
+  };
   return service;
 }

@@ -8,7 +8,7 @@ const services: ServiceApp[] = [];
 afterAll(() => Promise.all(services.map((service) => service.close())));
 
 async function serviceWith(tokens: Partial<TokenSettings> = {}): Promise<ServiceApp> {
-  const service = await startServiceApp(noEngine(), tokens);
+  const service = await startServiceApp(noEngine(), { tokens });
   services.push(service);
   return service;
 }

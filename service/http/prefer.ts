@@ -1,0 +1,7 @@
+import type { Request } from "express";
+
+/** Whether the caller would rather not wait: `Prefer: respond-async`, RFC 7240 section 4.1. */
+export function prefersAsync(request: Request): boolean {
+  const preferences = (request.get("Prefer") ?? "").split(",");
+  return preferences.some((text) => text.split(";")[0]?.trim().toLowerCase() === "respond-async");
+}

@@ -1,0 +1,52 @@
+import { accept, type Asked } from "./accept";
+import { CHANNEL, Changes } from "./changes";
+import type { Operation } from "./operation";
+import { findOperation } from "./rows";
+
+/** What a caller can do with operations. */
+export interface Operations {
+  /** Accepts a set-up. @throws TenantConflictError, QueueFullError, DatabaseDownError */
+  readonly accept: (asked: Asked) => Promise<Operation>;
+  /** The operation with this id. @throws DatabaseDownError */
+  readonly find: (id: string) => Promise<Operation | undefined>;
+  /** Waits for the operation's end, no longer than callers wait; gives the state it has then. */
+  readonly settled: (operation: Operation) => Promise<Operation>;
+  /** Gives each state of an operation as it comes, up to its end, the signal's, or the service's. */
+  readonly follow: (id: string, signal: AbortSignal) => AsyncIterable<Operation>;
+}
+
+/** Operations as one instance of the service serves them. */
+export interface ServedOperations extends Operations {
+  /** The channel that tells changes, and what to call for each: without an id when some were missed. */
+  readonly channel: string;
+  readonly tell: (id?: string) => void;
+  /** Ends every wait: nobody is kept waiting by a service that goes down. */
+  readonly leave: () => void;
+}
+
+/** Operations in the database of DATABASE_URL. */
+export function serveOperations(settings: {
+  /** How many may be alive. */
+  readonly limit: number;
+  /** How long callers wait for an end, in ms. */
+  readonly wait: number;
+}): ServedOperations {
+  const changes = new Changes();
+  const leaving = new AbortController();
+  return {
+    accept: (asked) => accept(asked, settings.limit),
+    find: findOperation,
+    async settled(operation) {
+      const patience = AbortSignal.any([AbortSignal.timeout(settings.wait), leaving.signal]);
+      let latest = operation;
+      for await (const state of changes.follow(operation.id, patience)) latest = state;
+      return latest;
+    },
+    follow: (id, signal) => changes.follow(id, AbortSignal.any([signal, leaving.signal])),
+    channel: CHANNEL,
+    tell: changes.tell,
+    leave: () => {
+      leaving.abort();
+    },
+  };
+}
