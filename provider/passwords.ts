@@ -21,6 +21,11 @@ export async function hashPassword(password: string, account: string): Promise<s
   return turns.runExclusive(() => argon2.hash(password, { ...cost, salt }));
 }
 
+/** Tells whether the hash, one of {@link hashPassword}, is of this password. */
+export async function verifyPassword(hash: string, password: string): Promise<boolean> {
+  return turns.runExclusive(() => argon2.verify(hash, password));
+}
+
 /**
  * Tells whether the text is an argon2id PHC string, with its version, cost, salt and hash.
  * A cost that would stall a login (10 GiB and more, 1,000 passes and more) is none.

@@ -15,13 +15,22 @@ export interface AppParts {
   readonly log: Logger;
   readonly permit: Permit;
   readonly operations: Operations;
+  /** How many set-ups a token's subject may ask for in a minute. */
+  readonly ratePerMinute: number;
   readonly tryEngine: Trial;
   /** Whether the service is going down, and takes nothing new. */
   readonly isStopping: () => boolean;
 }
 
 /** The HTTP service, as a handler of requests. */
-export function createApp({ log, permit, operations, tryEngine, isStopping }: AppParts): Express {
+export function createApp({
+  log,
+  permit,
+  operations,
+  ratePerMinute,
+  tryEngine,
+  isStopping,
+}: AppParts): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -31,7 +40,7 @@ export function createApp({ log, permit, operations, tryEngine, isStopping }: Ap
     if (isStopping()) throw new UnavailableAnswer("Going down", 5, { Connection: "close" });
     next();
   });
-  app.use("/api/tenant", tenantRoutes(permit, operations));
+  app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
   app.use("/api/operations", operationRoutes(permit, operations));
   app.use(healthRoutes(tryEngine));
   app.use(notFound);

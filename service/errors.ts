@@ -3,6 +3,15 @@ export class TenantConflictError extends Error {
   override readonly name = "TenantConflictError";
 }
 
+/** The Idempotency-Key stands for another request. */
+export class KeyReusedError extends Error {
+  override readonly name = "KeyReusedError";
+
+  constructor() {
+    super("The Idempotency-Key was sent with another body before");
+  }
+}
+
 /** Something the service needs does not answer. Nothing is lost: the request can be sent again. */
 export abstract class UnavailableError extends Error {}
 

@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
 import { keepConnection } from "./kept-connection";
 import type { ServedOperations } from "./operations/operations";
+import { dropWorkerLock, takeWorkerLock, watchForDeadWorkers } from "./queue/dead-workers";
 import { startQueue, type Queue } from "./queue/queue";
+import { endOrphans } from "./runs/processes";
 import { runOperation, type OperationParts } from "./setup/run-operation";
 
 /** What one instance of the service works with. */
@@ -18,8 +20,10 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
  */
 export async function startInstance(parts: InstanceParts): Promise<Queue> {
   const { operations, concurrency, log } = parts;
+  let worker: string | undefined;
   const session = keepConnection({
     connected: async (client) => {
+      if (worker !== undefined) await client.query(takeWorkerLock, [worker]);
       await client.query(`listen ${operations.channel}`);
       // What was told while nobody listened is read again.
       operations.tell();
@@ -28,15 +32,26 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
       operations.tell(id);
     },
   });
+  endOrphans();
+  const stopping = new AbortController();
+  const watching = watchForDeadWorkers(log, stopping.signal);
   const queue = await startQueue({
     concurrency,
     log,
     work: (id) => runOperation(id, parts),
-    onWorker: () => undefined,
+    onWorker: (name) => {
+      // A queue that is started again after it stopped has another name.
+      if (worker !== undefined) session.query(dropWorkerLock, [worker]).catch(() => undefined);
+      worker = name;
+      // A session that breaks now takes the lock when it is made again.
+      session.query(takeWorkerLock, [name]).catch(() => undefined);
+    },
   });
   return {
     async stop() {
       await queue.stop();
+      stopping.abort();
+      await watching;
       operations.leave();
       await session.close();
     },

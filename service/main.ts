@@ -54,6 +54,8 @@ async function start(): Promise<void> {
     pulumi: engine.pulumi,
     env: engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase }),
     size: concurrency,
+    timeout: config.timeout,
+    memory: config.memory,
   });
   await shutdown.add(
     () => runs.close("finished"),
@@ -74,7 +76,11 @@ async function start(): Promise<void> {
   await shutdown.add(ended);
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
-  const app = createApp({ log, permit, operations, tryEngine: runs.tryEngine, isStopping });
+  const app = createApp({
+    ...{ log, permit, operations, isStopping },
+    ratePerMinute: config.rateLimit,
+    tryEngine: runs.tryEngine,
+  });
   const server = await listen(app, config.host, config.port);
   await shutdown.add(async () => {
     log.info("going down: what runs is finished, nothing new begins");

@@ -83,7 +83,10 @@ async function runDbmate(run: MigrationRun): Promise<string | undefined> {
       "migrate",
     ],
     {
-      env: { DBMATE_URL: dbmateUrl(connectionSettings(run.urlEnv), run.schemaName) },
+      env: {
+        DBMATE_URL: dbmateUrl(connectionSettings(run.urlEnv), run.schemaName),
+        ...instanceMark(),
+      },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
@@ -98,6 +101,12 @@ async function runDbmate(run: MigrationRun): Promise<string | undefined> {
   );
   if (code === 0) return undefined;
   return signal ? `dbmate was ended by ${signal}` : explain(output);
+}
+
+/** Whoever supervises this process finds dbmate by it, should this process be killed. */
+function instanceMark(): Record<string, string> {
+  const { PULUMI_TENANT_INSTANCE: mark } = process.env;
+  return mark === undefined ? {} : { PULUMI_TENANT_INSTANCE: mark };
 }
 
 async function failure(

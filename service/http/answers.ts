@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { QueueFullError, TenantConflictError, UnavailableError } from "../errors";
+import { KeyReusedError, QueueFullError, TenantConflictError, UnavailableError } from "../errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /** No route has this path: 404. */
@@ -44,6 +44,7 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, request, respo
 function toAnswer(error: unknown, reference: string): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof TenantConflictError) return new HttpError(409, error.message);
+  if (error instanceof KeyReusedError) return new HttpError(422, error.message);
   if (error instanceof QueueFullError) {
     return new UnavailableAnswer("Too many set-ups wait; send the request again later", 30);
   }

@@ -1,4 +1,4 @@
-import { Router } from "express";
+import { Router, type Request } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/rules";
 import type { Permit } from "../auth";
@@ -10,6 +10,7 @@ import { parseBody, parseInput, takeBody } from "./body";
 import { HttpError } from "./errors";
 import { answerAccepted, answerEnd } from "./operation-answers";
 import { prefersAsync } from "./prefer";
+import { limitRate } from "./rate-limit";
 
 const count = (most: number) =>
   z
@@ -23,16 +24,30 @@ const pageRequest = z.strictObject({
   limit: count(100).default(20),
 });
 
+/** Any visible ASCII that a header can hold. */
+const idempotencyKey = z.object({
+  "Idempotency-Key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
+    .optional(),
+});
+
 /** `/api/tenant`: set-up, one tenant, the list of them. */
-export function tenantRoutes(permit: Permit, operations: Operations): Router {
+export function tenantRoutes(
+  permit: Permit,
+  operations: Operations,
+  ratePerMinute: number,
+): Router {
   const router = Router();
+  const limited = limitRate(ratePerMinute);
 
   router
     .route("/setup")
-    .post(takeBody, permit("CREATE_TENANT"), async (request, response) => {
+    .post(takeBody, permit("CREATE_TENANT"), limited, async (request, response) => {
       const operation = await operations.accept({
         request: parseBody(tenantRequest, request.body),
         subject: request.caller?.subject ?? null,
+        key: readKey(request),
       });
       if (prefersAsync(request)) {
         response.set("Preference-Applied", "respond-async");
@@ -65,4 +80,9 @@ export function tenantRoutes(permit: Permit, operations: Operations): Router {
     .all(onlyMethods("GET"));
 
   return router;
+}
+
+function readKey(request: Request): string | undefined {
+  const name = "Idempotency-Key";
+  return parseInput(idempotencyKey, { [name]: request.get(name) })[name];
 }

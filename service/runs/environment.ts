@@ -1,4 +1,5 @@
 import { parseDatabaseUrl } from "../../provider/database/settings";
+import { MARK, ownMark } from "./processes";
 
 /** What the engine runs with besides what this process runs with. */
 export interface EngineEnvironment {
@@ -20,6 +21,7 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     ...settings.engine,
     JWT_SECRET: undefined,
     JWT_PUBLIC_KEY: undefined,
+    [MARK]: ownMark(),
     DATABASE_URL: settings.databaseUrl,
     // The postgresql plugin takes it from here, so that it is in no state.
     ...(password === undefined ? {} : { PGPASSWORD: password }),

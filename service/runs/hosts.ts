@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { pool, type Pool } from "workerpool";
+import { pool, Promise as PoolPromise, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import { tryCli } from "./cli";
 import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
 import { PROJECT } from "./owner";
+import { endFollowers } from "./processes";
 
 /** What the program hosts are started with. */
 export interface HostSettings {
@@ -13,12 +14,16 @@ export interface HostSettings {
   readonly pulumi: string;
   /** The environment of every host, and so of the CLI and its plugins. */
   readonly env: NodeJS.ProcessEnv;
+  /** What a host runs; a test gives one that misbehaves. */
+  readonly program?: string;
   /** How many hosts there are. The caller starts no more runs at once. */
   readonly size: number;
   /** After how many runs of each the hosts are replaced: an inline run leaves 0.3 MB behind. */
   readonly runsEach?: number;
   /** After how many ms a run counts as hung and is killed. */
-  readonly timeout?: number;
+  readonly timeout: number;
+  /** What a host's program may have at most, in MB. */
+  readonly memory: number;
 }
 
 /**
@@ -26,7 +31,7 @@ export interface HostSettings {
  * programs of a process, and because worker threads hang in them.
  */
 export function startHosts(settings: HostSettings): EngineRuns {
-  const { runsEach = 200, timeout = 10 * 60_000 } = settings;
+  const { runsEach = 200, timeout } = settings;
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
   const retired: ReturnType<Pool["terminate"]>[] = [];
   const begun = new Set<number>();
@@ -90,12 +95,31 @@ async function attemptRun(
     return outcome as RunOutcome;
   } catch (error) {
     if (host === undefined) return "not begun";
-    // The CLI that it started has nobody left to report to.
+    // The host is replaced by the pool.
     killGroup(host);
-    return { result: "failed", faults: [`the program host ended: ${endOf(error)} ${complaint}`] };
+    return outcomeOf(error, complaint, timeout);
   } finally {
-    if (host !== undefined) begun.delete(host);
+    if (host !== undefined) {
+      begun.delete(host);
+      // What outlives its run works for nobody: a plugin, or dbmate, whose CLI was killed.
+      endFollowers(host);
+    }
   }
+}
+
+/** A host that was killed may have been so by chance. One that ran into a limit will do so again. */
+function outcomeOf(error: unknown, complaint: string, timeout: number): RunOutcome {
+  if (error instanceof PoolPromise.TimeoutError) {
+    return { result: "failed", faults: [`the run took longer than ${timeout / 1_000} s`] };
+  }
+  const end = endOf(error);
+  // V8 aborts a process whose heap is full.
+  if (end.includes('SIGABRT')) {
+    return { result: "failed", faults: ["the run took more memory than SETUP_MEMORY lets"] };
+  }
+  const faults = [`the program host ended: ${end} ${complaint}`];
+  // It ended itself, over an error that nobody caught.
+  return { result: /exitCode: `[1-9]/.test(end) ? "failed" : "interrupted", faults };
 }
 
 /** How a host ended, without the paths and the object dumps that workerpool adds. */
@@ -107,14 +131,21 @@ function endOf(error: unknown): string {
     .join(" ");
 }
 
-function warmHosts({ env, size }: HostSettings, root: string): Pool {
-  return pool(path.join(__dirname, "host.js"), {
+function warmHosts({ env, size, memory, program }: HostSettings, root: string): Pool {
+  return pool(program ?? path.join(__dirname, "host.js"), {
     workerType: "process",
     minWorkers: size,
     maxWorkers: size,
     emitStdStreams: true,
     // A group of its own: Ctrl-C in a terminal must not reach the running set-ups.
-    onCreateWorker: () => ({ forkOpts: { env, cwd: makeWorkDir(root), detached: true } }),
+    onCreateWorker: () => ({
+      forkOpts: {
+        env,
+        cwd: makeWorkDir(root),
+        detached: true,
+        execArgv: [`--max-old-space-size=${memory}`],
+      },
+    }),
     onTerminateWorker: ({ forkOpts }) => {
       rmSync((forkOpts as { cwd: string }).cwd, { recursive: true, force: true });
     },

@@ -9,6 +9,7 @@ import {
 import { declareStack, type TenantDeclaration } from "../../program/stack";
 import { initStack, pulumiCommand } from "./cli";
 import type { RunOutcome, StepEvent } from "./engine-runs";
+import { wasCutOff } from "./cut-off";
 import { holderOf } from "./stack-lock";
 
 /** Brings the tenant's stack up, with program/ as its inline program, in this process. */
@@ -32,8 +33,10 @@ export async function upTenant(
     });
     return { result: "succeeded" };
   } catch (error) {
-    const result = error instanceof ConcurrentUpdateError ? "locked" : "failed";
-    return { result, faults: faults.length > 0 ? faults : [lastWords(error)] };
+    const words = faults.length > 0 ? faults : [lastWords(error)];
+    if (error instanceof ConcurrentUpdateError) return { result: "locked", faults: words };
+    const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
+    return { result: cutOff ? "interrupted" : "failed", faults: words };
   }
 }
 
@@ -65,13 +68,11 @@ async function runUp(
   // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
-  await stack.up({
-    // What an earlier run saved need not be what the database has.
-    refresh: !isNew,
-    suppressProgress: true,
-    color: "never",
-    onEvent,
-  });
+  const quietly = { suppressProgress: true, color: "never", onEvent } as const;
+  // What an earlier run saved need not be what the database has. What it was making when it was cut
+  // off is made again, and adopted if it is there.
+  if (!isNew) await stack.refresh({ ...quietly, clearPendingCreates: true });
+  await stack.up(quietly);
 }
 
 /** A run that was killed leaves its lock behind, for good. */

@@ -54,6 +54,7 @@ export interface ServiceAppOptions {
   readonly tokens?: Partial<TokenSettings>;
   /** How many set-ups may wait or run. */
   readonly limit?: number;
+  readonly ratePerMinute?: number;
   /** How long a caller waits, in ms. */
   readonly wait?: number;
 }
@@ -73,7 +74,7 @@ export async function startService(
 /** Starts the app on a free port. Nothing works on what it accepts, unless `work` starts that. */
 export async function startServiceApp(
   runs: FakeEngineRuns,
-  { tokens = {}, limit = 100, wait = 30_000 }: ServiceAppOptions = {},
+  { tokens = {}, limit = 100, wait = 30_000, ratePerMinute = 1_000 }: ServiceAppOptions = {},
   work?: (operations: ServedOperations, log: Logger) => Promise<() => Promise<void>>,
 ): Promise<ServiceApp> {
   const log: string[] = [];
@@ -91,6 +92,7 @@ export async function startServiceApp(
       ...tokens,
     }),
     operations,
+    ratePerMinute,
     tryEngine: runs.tryEngine,
     isStopping: () => service.stopping,
   });

@@ -1,0 +1,26 @@
+/**
+ * Whether what the engine said tells of a process or a connection that died, or of a database that
+ * cannot work just now: another run may go through. All else will fail again.
+ */
+export function wasCutOff(faults: readonly string[]): boolean {
+  return faults.some((fault) => signs.some((sign) => sign.test(fault)));
+}
+
+const signs = [
+  // The CLI, as execa tells it; dbmate, as the library does.
+  /Command was killed with SIG/,
+  /dbmate was ended by SIG/,
+  // A plugin, as gRPC tells it: in Go, and in Node.
+  /code = (Unavailable|Canceled)\b/,
+  /\b14 UNAVAILABLE\b/,
+  /error reading from server: (EOF|read)|transport is closing/,
+  /plugin .*(exited|crashed|has shut down)/i,
+  // The database, as PostgreSQL, pg, lib/pq and the system tell it.
+  /terminating connection|the database system is (starting up|shutting down|in recovery mode)/,
+  /Connection terminated|Client has encountered a connection error|server closed the connection/,
+  /\b(57P0[1-5]|53[0-9A-Z]{3}|08[0-9A-Z]{3})\b/,
+  /too many (clients|connections)|remaining connection slots/,
+  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/,
+  /connection (refused|reset by peer)|broken pipe|unexpected EOF|driver: bad connection/,
+  /timeout expired|i\/o timeout/,
+];

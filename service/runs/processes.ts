@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+
+/**
+ * The variable that marks every process that an instance of the service starts: which machine, which
+ * namespace of process ids, and which process the instance is. Its value is inherited all the way
+ * down, to the CLI, the plugins and dbmate.
+ */
+export const MARK = "PULUMI_TENANT_INSTANCE";
+
+/** The mark of what this process starts; undefined where there is no /proc to find it by. */
+export function ownMark(): string | undefined {
+  const started = startOf(process.pid);
+  if (started === undefined) return undefined;
+  return [...place(), process.pid, started].join("/");
+}
+
+/**
+ * Ends what instances of this machine left behind that are no more.
+ *
+ * @returns how many processes that were.
+ */
+export function endOrphans(): number {
+  const here = place().join("/");
+  const orphans = processIds().filter((pid) => {
+    const [, at, instance, started] = /^(.*)\/(\d+)\/(\d+)$/.exec(markOf(pid) ?? "") ?? [];
+    return at === here && startOf(Number(instance)) !== started;
+  });
+  return orphans.filter(end).length;
+}
+
+/**
+ * Ends every process of a session but its leader: what a host started, and what that started. The
+ * engine gives its plugins process groups of their own, but no sessions.
+ */
+export function endFollowers(leader: number): void {
+  for (const pid of processIds()) {
+    if (pid !== leader && statOf(pid)?.session === leader) end(pid);
+  }
+}
+
+function end(pid: number): boolean {
+  try {
+    process.kill(pid, "SIGKILL");
+    return true;
+  } catch {
+    // It ended by itself.
+    return false;
+  }
+}
+
+/** What names this machine, or this container of it: process ids mean nothing in another one. */
+function place(): [string, string] {
+  return [hostname(), /\d+/.exec(namespaceOfProcesses())?.[0] ?? ""];
+}
+
+function namespaceOfProcesses(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function markOf(pid: number): string | undefined {
+  const entries = read(pid, "environ")?.split("\0") ?? [];
+  return entries.find((entry) => entry.startsWith(`${MARK}=`))?.slice(MARK.length + 1);
+}
+
+/** When a process started, in the kernel's ticks; undefined where there is none, or a dead one. */
+function startOf(pid: number): string | undefined {
+  const stat = statOf(pid);
+  return stat === undefined || stat.state === "Z" ? undefined : stat.started;
+}
+
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name, field 2, may hold anything.
+function statOf(pid: number): { state: string; session: number; started: string } | undefined {
+  const fields = read(pid, "stat")
+    ?.replace(/^[^]*\) /, "")
+    .split(" ");
+  const [state, session, started] = [fields?.[0], fields?.[3], fields?.[19]];
+  if (state === undefined || session === undefined || started === undefined) return undefined;
+  return { state, session: Number(session), started };
+}
+
+function read(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    // Gone since it was listed, or another user's.
+    return undefined;
+  }
+}
