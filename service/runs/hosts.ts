@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { pool, Promise as PoolPromise, type Pool } from "workerpool";
+import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import { tryCli } from "./cli";
 import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
+import { outcomeOfEnd } from "./host-end";
 import { PROJECT } from "./owner";
 import { endFollowers } from "./processes";
 
@@ -85,50 +86,39 @@ async function attemptRun(
 ): Promise<RunOutcome | "not begun"> {
   let host: number | undefined;
   let complaint = "";
+  let limit: NodeJS.Timeout | undefined;
+  const seen: { late: boolean } = { late: false };
+  // The pool's own time limit takes a host that does not answer for one that is free again.
+  const stopLateRun = (leader: number) => {
+    seen.late = true;
+    killGroup(leader);
+  };
   const on = (event: { begun?: number; step?: StepEvent; stderr?: string }) => {
     if (event.step !== undefined) onStep(event.step);
-    if (event.begun !== undefined) begun.add((host = event.begun));
+    if (event.begun !== undefined) {
+      begun.add((host = event.begun));
+      limit = setTimeout(stopLateRun, timeout, host);
+    }
     if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
   };
   try {
-    const outcome: unknown = await hosts.exec("upTenant", [tenant], { on }).timeout(timeout);
+    const outcome: unknown = await hosts.exec("upTenant", [tenant], { on });
     return outcome as RunOutcome;
   } catch (error) {
     if (host === undefined) return "not begun";
     // The host is replaced by the pool.
     killGroup(host);
-    return outcomeOf(error, complaint, timeout);
+    if (seen.late)
+      return { result: "failed", faults: [`the run took longer than ${timeout / 1_000} s`] };
+    return outcomeOfEnd(error, complaint);
   } finally {
+    clearTimeout(limit);
     if (host !== undefined) {
       begun.delete(host);
       // What outlives its run works for nobody: a plugin, or dbmate, whose CLI was killed.
       endFollowers(host);
     }
   }
-}
-
-/** A host that was killed may have been so by chance. One that ran into a limit will do so again. */
-function outcomeOf(error: unknown, complaint: string, timeout: number): RunOutcome {
-  if (error instanceof PoolPromise.TimeoutError) {
-    return { result: "failed", faults: [`the run took longer than ${timeout / 1_000} s`] };
-  }
-  const end = endOf(error);
-  // V8 aborts a process whose heap is full.
-  if (end.includes('SIGABRT')) {
-    return { result: "failed", faults: ["the run took more memory than SETUP_MEMORY lets"] };
-  }
-  const faults = [`the program host ended: ${end} ${complaint}`];
-  // It ended itself, over an error that nobody caught.
-  return { result: /exitCode: `[1-9]/.test(end) ? "failed" : "interrupted", faults };
-}
-
-/** How a host ended, without the paths and the object dumps that workerpool adds. */
-function endOf(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
-  return lines
-    .slice(0, 3)
-    .map((line) => line.trim())
-    .join(" ");
 }
 
 function warmHosts({ env, size, memory, program }: HostSettings, root: string): Pool {

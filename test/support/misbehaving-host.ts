@@ -1,0 +1,38 @@
+/** A program host whose runs do what their tenant's slug says, in the place of the real one. */
+import { setTimeout as delay } from "node:timers/promises";
+import { worker, workerEmit } from "workerpool";
+import type { TenantDeclaration } from "../../program/stack";
+import type { RunOutcome } from "../../service/runs/engine-runs";
+
+const behaviours: Record<string, () => Promise<void>> = {
+  behaves: () => delay(300),
+  async rejects() {
+    void Promise.reject(new Error("nobody awaits this"));
+    await delay(300);
+  },
+  loops() {
+    for (;;);
+  },
+  async hangs() {
+    await delay(600_000);
+  },
+  async eats() {
+    const eaten: number[][] = [];
+    for (;;) {
+      eaten.push(Array.from({ length: 100_000 }, Math.random));
+      await delay(0);
+    }
+  },
+  async dies() {
+    process.kill(process.pid, "SIGKILL");
+    await delay(10_000);
+  },
+};
+
+worker({
+  async upTenant({ slug }: TenantDeclaration): Promise<RunOutcome> {
+    workerEmit({ begun: process.pid });
+    await behaviours[slug]?.();
+    return { result: "succeeded" };
+  },
+});
