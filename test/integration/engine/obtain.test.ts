@@ -27,7 +27,7 @@ function installGo(seconds = 0, version = "3.246.0"): void {
   tree.cli("made/pulumi", version);
   tree.script(
     "bin/go",
-    `if [ "$1" = list ]; then echo one; echo two; exit; fi
+    `if [ "$1" = list ]; then echo true; echo false; exit; fi
      echo build >> ${inTree("go.log")}
      sleep ${seconds}
      while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
