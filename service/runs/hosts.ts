@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import { tryCli } from "./cli";
@@ -28,8 +29,9 @@ export interface HostSettings {
 export function startHosts(settings: HostSettings): EngineRuns {
   const { runsEach = 200, timeout = 10 * 60_000 } = settings;
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
+  const runningHosts = new Set<number>();
+  const running = new Set<Promise<RunOutcome>>();
   const retired: ReturnType<Pool["terminate"]>[] = [];
-  const begun = new Set<number>();
   let hosts = warmHosts(settings, root);
   let runsLeft = runsEach * settings.size;
 
@@ -44,35 +46,44 @@ export function startHosts(settings: HostSettings): EngineRuns {
   async function run(tenant: TenantDeclaration): Promise<RunOutcome> {
     // Every host may have died idle, and the pool finds that out by giving it a run.
     for (let tries = settings.size; ; tries--) {
-      const attempt = attemptRun(freshHosts(), tenant, timeout, begun);
-      const outcome = await attempt;
+      const outcome = await attemptRun(freshHosts(), tenant, timeout, runningHosts);
       if (outcome !== "not begun") return outcome;
       if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
     }
   }
 
   return {
-    run,
+    run(tenant) {
+      const work = run(tenant);
+      running.add(work);
+      void work.finally(() => running.delete(work));
+      return work;
+    },
     tryEngine: () => tryCli(settings.pulumi, settings.env, root),
     async close(when) {
-      retired.push(hosts.terminate(when === "now"));
-      if (when === "now") begun.forEach(killGroup);
-      await Promise.all(retired);
+      if (when === "now") runningHosts.forEach(killGroup);
+      await Promise.all(running);
+      retired.push(hosts.terminate());
+      // A host that died idle never tells that it has ended.
+      await Promise.race([Promise.all(retired), delay(PATIENCE, undefined, { ref: false })]);
       rmSync(root, { recursive: true, force: true });
     },
   };
 }
 
+/** How long hosts that have nothing to do may take to end, in ms. */
+const PATIENCE = 3_000;
+
 async function attemptRun(
   hosts: Pool,
   tenant: TenantDeclaration,
   timeout: number,
-  begun: Set<number>,
+  runningHosts: Set<number>,
 ): Promise<RunOutcome | "not begun"> {
   let host: number | undefined;
   let complaint = "";
   const on = (event: { begun?: number; stderr?: string }) => {
-    if (event.begun !== undefined) begun.add((host = event.begun));
+    if (event.begun !== undefined) runningHosts.add((host = event.begun));
     if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
   };
   try {
@@ -84,7 +95,7 @@ async function attemptRun(
     killGroup(host);
     return { result: "failed", faults: [`the program host ended: ${endOf(error)} ${complaint}`] };
   } finally {
-    if (host !== undefined) begun.delete(host);
+    if (host !== undefined) runningHosts.delete(host);
   }
 }
 

@@ -11,7 +11,7 @@ import type { TenantRequest } from "./request";
 import { createTurns } from "./turns";
 
 /** What a caller is told of a tenant that was set up. */
-export interface NewTenant {
+interface NewTenant {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
