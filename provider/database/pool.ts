@@ -14,6 +14,9 @@ export async function withConnection<T>(
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await poolFor(variable).connect();
+  // The server may end the connection while `work` asks it nothing, as during a migration. The next
+  // statement tells; unheard, it ends the process.
+  client.on("error", ignore);
   let broken = true;
   try {
     const result = await work(client);
@@ -24,6 +27,7 @@ export async function withConnection<T>(
     broken = !isDatabaseError(error);
     throw error;
   } finally {
+    client.off("error", ignore);
     client.release(broken);
   }
 }
@@ -62,6 +66,8 @@ export function isDatabaseError(
 
 const pools = new Map<string, Pool>();
 
+const ignore = () => undefined;
+
 function poolFor(variable: string | undefined): Pool {
   const settings = connectionSettings(variable);
   const key = JSON.stringify(settings);
@@ -76,7 +82,7 @@ function poolFor(variable: string | undefined): Pool {
     lock_timeout: 60_000,
   });
   // An idle connection that the server closes is replaced at the next use; unheard, it ends the process.
-  pool.on("error", () => undefined);
+  pool.on("error", ignore);
   pools.set(key, pool);
   return pool;
 }

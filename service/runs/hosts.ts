@@ -4,9 +4,9 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
-import { tryCli } from "./cli";
 import type { EngineRuns, RunOutcome } from "./engine-runs";
 import { PROJECT } from "./owner";
+import { tryCli } from "./trial";
 
 /** What the program hosts are started with. */
 export interface HostSettings {
@@ -72,7 +72,7 @@ export function startHosts(settings: HostSettings): EngineRuns {
 }
 
 /** How long hosts that have nothing to do may take to end, in ms. */
-const PATIENCE = 3_000;
+const PATIENCE = 2_000;
 
 async function attemptRun(
   hosts: Pool,

@@ -115,6 +115,16 @@ describe("embedded mode", () => {
     expect(await second.ended).toBe(0);
   });
 
+  test("a Ctrl-C while it starts leaves nothing running", async () => {
+    for (const sign of [/database: starting PostgreSQL/, /database: applying/]) {
+      const service = startService({ DATA_DIR });
+      await outputOf(service, sign);
+      service.signal("SIGINT");
+      expect(await service.ended).toBe(0);
+      expect(postgresProcesses(DATA_DIR)).toEqual([]);
+    }
+  });
+
   function postgresProcesses(directory: string): string[] {
     const all = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n");
     return all.filter((args) => args.includes(directory));
