@@ -13,7 +13,7 @@ import type { Redact } from "./redact";
  */
 export function createLog(level: string, redact: Redact): Logger {
   const out = process.stdout.isTTY
-    ? pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" })
+    ? pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true })
     : pino.destination(1);
   return pino({ level }, { write: (line: string) => void out.write(redact(line)) });
 }

@@ -144,7 +144,7 @@ describe("a set-up", () => {
     expect(await database.sql(count)).toEqual(before);
   });
 
-  test("leaves the password in no state, no log and no argument", () => {
+  test("leaves no secret in the state and in the log", () => {
     const state = execFileSync("grep", ["-rlF", "tenant-service", env.state]).toString();
     expect(state.trim().split("\n").length).toBeGreaterThan(1);
     for (const secret of [password, new URL(database.url()).password, env.JWT_SECRET ?? "?"]) {
@@ -175,6 +175,39 @@ test("an admin whose e-mail is there is linked, with the password and names they
   expect(members.map(({ user_id }) => user_id)).toEqual(
     before.map((user) => (user as { id: string }).id),
   );
+});
+
+test("hostile text is stored as it is", async () => {
+  const requests = [
+    {
+      slug: "hostile-1",
+      name: "x'); drop table public.tenants; --",
+      adminEmail: "o'brien+{x}|$y@acme.example",
+      adminPassword: "$(id) ${HOME} `id` {{x}} %s",
+      adminFirstName: `O'Brien "the" \`first\``,
+      adminLastName: "../../etc/passwd",
+    },
+    {
+      slug: "hostile-2",
+      name: "$(id) ${HOME} `id` {{x}} %s",
+      adminEmail: "`x`*&!#@acme.example",
+      adminPassword: "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+      adminFirstName: "4dabf18193072939515e22adb298388d",
+      adminLastName: "𝔘nicode 🏢",
+    },
+  ];
+  const answers = await Promise.all(requests.map(post));
+  expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+  for (const { adminPassword, ...others } of requests) {
+    const [row] = await database.sql<{ hash: string }>(
+      `select t.slug, t.name, u.email as "adminEmail", u.first_name as "adminFirstName",
+        u.last_name as "adminLastName", u.password_hash as hash
+      from public.tenants t join public.users u on u.id = t.admin_user_id where slug = $1`,
+      [others.slug],
+    );
+    expect(row).toMatchObject(others);
+    expect(await argon2.verify(row?.hash ?? "", adminPassword)).toBe(true);
+  }
 });
 
 test("ten requests at once for one slug make one tenant", async () => {
