@@ -182,6 +182,7 @@ describe("on a closed network", () => {
     // The real curl, sent through a proxy that takes every connection and never answers.
     const blackhole = createServer(() => undefined).listen(0, "127.0.0.1");
     await once(blackhole, "listening");
+    blackhole.unref();
     const address = blackhole.address() as { port: number };
     rmSync(tree.root, { recursive: true });
     tree = makeFakeTree({ HTTPS_PROXY: `http://127.0.0.1:${address.port}` });
