@@ -25,6 +25,8 @@ export class FakeEngineRuns implements EngineRuns {
   readonly asked: TenantDeclaration[] = [];
   /** What the engine's trial tells. */
   trouble: string | undefined;
+  /** How often the engine was tried. */
+  trials = 0;
 
   constructor(private readonly does: (tenant: TenantDeclaration) => Promise<RunOutcome>) {}
 
@@ -33,7 +35,10 @@ export class FakeEngineRuns implements EngineRuns {
     return this.does(tenant);
   };
 
-  readonly tryEngine = (): Promise<string | undefined> => Promise.resolve(this.trouble);
+  readonly tryEngine = (): Promise<string | undefined> => {
+    this.trials += 1;
+    return Promise.resolve(this.trouble);
+  };
 
   readonly close = (): Promise<void> => Promise.resolve();
 }
