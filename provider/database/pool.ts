@@ -1,4 +1,4 @@
-import { Pool, type PoolClient } from "pg";
+import { Pool, type ClientBase, type PoolClient, type QueryResultRow } from "pg";
 import { connectionSettings, pgConfig } from "./settings";
 
 /**
@@ -48,6 +48,20 @@ export async function inTransaction<T>(
       throw error;
     }
   });
+}
+
+/** The rows of a query; none where the table is not there, as a refresh must be able to tell. */
+export async function rowsIfAny<Row extends QueryResultRow>(
+  client: ClientBase,
+  statement: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  try {
+    return (await client.query<Row>(statement, values)).rows;
+  } catch (error) {
+    if (isDatabaseError(error, "42P01")) return []; // undefined_table
+    throw error;
+  }
 }
 
 /** Tells whether PostgreSQL refused a statement, with the given SQLSTATE if one is named. */
