@@ -28,14 +28,14 @@ export async function buildCli(places: Places, report: (line: string) => void): 
     runTool(go, args, { cwd: module, environment: places.environment, onLine });
 
   let modules = 0;
-  let packages = 0;
+  let toCompile = 0;
   const listing = await withProgress(
     report,
     () => `${what}: ${modules} modules downloaded`,
     () =>
-      run(["list", "-deps", COMMAND], (line) => {
+      run(["list", "-deps", "-f", "{{.Stale}}", COMMAND], (line) => {
         if (line.startsWith("go: downloading")) modules += 1;
-        else packages += 1;
+        if (line === "true") toCompile += 1;
       }),
   );
   if (!listing.ok) throw failure(listing.output, places);
@@ -45,7 +45,11 @@ export async function buildCli(places: Places, report: (line: string) => void): 
   await mkdir(made.unfinished(places), { recursive: true });
   const build = await withProgress(
     report,
-    () => `${what}: ${compiled} of at most ${packages} packages compiled`,
+    () =>
+      // The last one is the command itself, and what takes long there is the linking.
+      compiled < toCompile - 1
+        ? `${what}: ${compiled} of ${toCompile} packages compiled`
+        : `${what}: linking`,
     () =>
       // Without symbol tables it is a third smaller. Not with -trimpath: no package that Go has
       // compiled and kept already would be used.

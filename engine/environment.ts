@@ -22,8 +22,12 @@ export function childEnvironment(
     if (first === undefined && isFoundUnasked(piece, cli)) continue;
     if (first !== piece.path) path = `${dirname(piece.path)}${delimiter}${path}`;
   }
+  const { no_grpc_proxy, no_proxy } = places.environment;
   return {
     PATH: path,
+    // Else grpc-js sends even what is for 127.0.0.1 through the proxy of the environment, and no
+    // program reaches its engine. It heeds no_proxy too, but only when this one is not set.
+    no_grpc_proxy: [no_grpc_proxy, no_proxy, "127.0.0.1", "localhost"].filter(Boolean).join(","),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION:
       places.environment.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?? "true",

@@ -41,7 +41,10 @@ export async function askPlugin(
 }
 
 function getPluginInfo(port: number, service: PluginService): Promise<string> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    // The proxy of the environment is for what is far away.
+    "grpc.enable_http_proxy": 0,
+  });
   return new Promise<string>((resolve, reject) => {
     client.makeUnaryRequest(
       `/pulumirpc.${service}/GetPluginInfo`,

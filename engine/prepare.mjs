@@ -56,22 +56,38 @@ function packagesIn(lockFile) {
   return packages;
 }
 
+/**
+ * `npm ci`; from npm's cache alone when the registry does not answer within five seconds, for npm
+ * waits minutes for each package.
+ */
 async function install() {
-  const args = ["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=1"];
-  // The npm that runs us, when one does.
-  const npm = process.env.npm_execpath;
-  const [command, ...first] = npm ? [process.execPath, npm] : ["npm"];
-  const { ok, output } = await runTool(command, [...first, ...args], { cwd: checkout });
-  if (ok) return;
-  const fault = output.map((line) => /^npm err(?:or|!) code (\w+)/i.exec(line)?.[1]).find(Boolean);
-  if (/^(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)$/.test(fault ?? "")) {
-    throw new SetUpError(
-      `The npm registry cannot be reached (${fault}), and the dependencies come from it: ` +
-        "check the network, or set the npm options `registry` or `proxy`",
-    );
-  }
-  const lines = output.filter((line) => !line.includes("A complete log of this run"));
-  throw new SetUpError(`npm ci failed: ${reasonOf(lines, checkout)}`);
+  const ping = await npm(["ping", "--fetch-timeout=5000", "--fetch-retries=0"]);
+  const unreachable = ping.ok ? undefined : networkFault(ping);
+  const source = unreachable ? "--offline" : "--fetch-retries=1";
+  const run = await npm(["ci", "--no-audit", "--no-fund", "--no-update-notifier", source]);
+  if (run.ok) return;
+  const fault = networkFault(run) ?? unreachable;
+  const output = run.output.filter((line) => !line.includes("A complete log of this run"));
+  throw new SetUpError(
+    fault
+      ? `The npm registry cannot be reached (${fault}), and the dependencies come from it: ` +
+          "check the network, or set the npm options `registry` or `proxy`"
+      : `npm ci failed: ${reasonOf(output, checkout)}`,
+  );
+}
+
+/** With the npm that runs us, when one does. */
+function npm(args) {
+  const path = process.env.npm_execpath;
+  const [command, ...first] = path ? [process.execPath, path] : ["npm"];
+  return runTool(command, [...first, ...args], { cwd: checkout });
+}
+
+/** npm's code for a network that does not work, if that is what it met. */
+function networkFault({ output }) {
+  const code = output.map((line) => /^npm err(?:or|!) code (\w+)/i.exec(line)?.[1]).find(Boolean);
+  const codes = /^(FETCH_ERROR|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)$/;
+  return codes.test(code ?? "") ? code : undefined;
 }
 
 /** tsc leaves the output of a source that is gone, and a deleted test would go on being run. */

@@ -5,6 +5,7 @@ import type { StackDeclaration } from "./stack";
 
 /** One entry of the stack's `tenants`. */
 const tenantConfig = z.strictObject({
+  key: rules.slug.optional(),
   name: rules.name,
   slug: rules.slug,
   adminEmail: rules.email,
@@ -39,9 +40,12 @@ export function readConfig(tenants: unknown, database: unknown): StackDeclaratio
     faults.push(...parsed.error.issues.map((issue) => `${nameOf(entry, index)}: ${words(issue)}`));
     return [];
   });
-  for (const [index, { slug }] of declared.entries()) {
-    if (declared.findIndex((other) => other.slug === slug) < index) {
-      faults.push(`tenant ${slug}: slug: is in the list twice`);
+  for (const [index, tenant] of declared.entries()) {
+    const before = declared.slice(0, index);
+    if (before.some(({ slug }) => slug === tenant.slug)) {
+      faults.push(`tenant ${tenant.slug}: slug: is in the list twice`);
+    } else if (before.some((other) => keyOf(other) === keyOf(tenant))) {
+      faults.push(`tenant ${tenant.slug}: key: ${keyOf(tenant)} is another tenant's already`);
     }
   }
   const connection = databaseConfig.safeParse(database ?? {});
@@ -54,6 +58,10 @@ export function readConfig(tenants: unknown, database: unknown): StackDeclaratio
     );
   }
   return { tenants: declared, database: connection.data as StackDeclaration["database"] };
+}
+
+function keyOf({ key, slug }: z.infer<typeof tenantConfig>): string {
+  return key ?? slug;
 }
 
 /** A tenant by its slug where it has one, and by its place in the list. */

@@ -3,6 +3,8 @@ import { Tenant, TenantDatabase, type TenantDatabaseArgs } from "../provider";
 
 /** One tenant as configuration, or a request, declares it: values that are known and validated. */
 export interface TenantDeclaration {
+  /** What its resources and outputs are called; the slug, unless the slug changed since. */
+  readonly key?: string | undefined;
   readonly name: string;
   readonly slug: string;
   readonly adminEmail: string;
@@ -31,25 +33,23 @@ export interface TenantOutputs {
 }
 
 /**
- * The program: makes the resources of a stack, each tenant under its slug.
+ * The program: makes the resources of a stack, each tenant under its key.
  *
- * @returns the stack's outputs: slug → what it tells of that tenant.
+ * @returns the stack's outputs: key → what it tells of that tenant.
  */
 export function declareStack(stack: StackDeclaration): { tenants: Record<string, TenantOutputs> } {
   const database = new TenantDatabase("database", stack.database);
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, ...tenant } of stack.tenants) {
-    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(
-      tenant.slug,
-      {
-        ...tenant,
-        database,
-        forceDestroy: tenant.forceDestroy ?? false,
-        ...(migrationsDir === undefined ? {} : { migrationsDir }),
-        ...(id === undefined ? {} : { id }),
-      },
-    );
-    tenants[tenant.slug] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
+  for (const { migrationsDir, id, key, ...tenant } of stack.tenants) {
+    const name = key ?? tenant.slug;
+    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, {
+      ...tenant,
+      database,
+      forceDestroy: tenant.forceDestroy ?? false,
+      ...(migrationsDir === undefined ? {} : { migrationsDir }),
+      ...(id === undefined ? {} : { id }),
+    });
+    tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
   }
   return { tenants };
 }

@@ -27,6 +27,20 @@ const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 const loneSurrogate = /\p{Cs}/u;
 
+/**
+ * The texts by which the engine's protocol says that a value is not known yet, so none of them can be
+ * a value: https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/go/common/resource/plugin/rpc.go#L53
+ */
+const unknownValues = new Set([
+  "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+  "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+  "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+  "030794c1-ac77-496b-92df-f27374a8bd58",
+  "e48ece36-62e2-4504-bad9-02848725956a",
+  "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+]);
+
 /** Unicode characters, as PostgreSQL's char_length counts them. */
 const characters = (value: string) => Array.from(value).length;
 
@@ -41,7 +55,8 @@ const text = (most: number) =>
         .refine((value) => value.length > 0, "must not be empty")
         .refine((value) => characters(value) <= most, `must have at most ${most} characters`)
         .refine((value) => !unprintable.test(value), "must not have control characters")
-        .refine((value) => !loneSurrogate.test(value), "must be well-formed Unicode"),
+        .refine((value) => !loneSurrogate.test(value), "must be well-formed Unicode")
+        .refine((value) => !unknownValues.has(value), "means something else to Pulumi"),
     );
 
 // The form HTML's <input type="email"> takes:
@@ -82,7 +97,8 @@ export const rules = {
       (value) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value),
       "must be of a-z and 0-9, with single hyphens inside",
     )
-    .refine((value) => !reservedSlugs.has(value), "is a reserved word; choose another"),
+    .refine((value) => !reservedSlugs.has(value), "is a reserved word; choose another")
+    .refine((value) => !unknownValues.has(value), "means something else to Pulumi"),
   /** At most 254 characters, of the form HTML uses. */
   email: text(254).refine((value) => email.test(value), "must be an e-mail address"),
   /** 8 to 128 characters, none of the commonest. */

@@ -20,7 +20,7 @@ export interface TenantArgs {
   adminFirstName: pulumi.Input<string>;
   /** The admin's last name, when they are made. */
   adminLastName: pulumi.Input<string>;
-  /** The folder with the tenant migrations; relative to the program. Default: the package's own. */
+  /** The folder with the tenant migrations; relative to Pulumi.yaml. Default: the package's own. */
   migrationsDir?: pulumi.Input<string>;
   /**
    * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
@@ -64,10 +64,14 @@ export class Tenant extends pulumi.ComponentResource {
     super("pulumi-tenant:index:Tenant", name, {}, opts);
     const forceDestroy = args.forceDestroy ?? false;
     const database = args.database ?? defaultDatabase();
-    const owner = ownerOf(name);
+    const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, forceDestroy };
     const provider = database.dynamicProvider;
-    const after = (step: pulumi.Resource) => ({ parent: this, dependsOn: [step], provider });
+    const after = (step: pulumi.Resource) => ({
+      ...{ parent: this, dependsOn: [step], provider },
+      // Made first, a replacement adopts what is there, and the end of the old one takes it away.
+      deleteBeforeReplace: true,
+    });
 
     const record = new TenantRecord(
       name,
@@ -110,7 +114,12 @@ export class Tenant extends pulumi.ComponentResource {
 
     const membership = new AdminMembership(
       name,
-      { ...common, tenantId, userId: admin.id },
+      {
+        ...common,
+        tenantId,
+        userId: admin.id,
+        mark: pulumi.interpolate`${record.mark} ${migrations.mark}`,
+      },
       after(migrations),
     );
 
@@ -131,10 +140,21 @@ export class Tenant extends pulumi.ComponentResource {
   }
 }
 
-/** Who declares the tenant, in words that tell one stack from every other. */
-function ownerOf(name: string): string {
+/**
+ * Who declares the tenant: `organization/project/stack::name`, with the types of its parents before the
+ * name where it has any. A tenant that moves without an alias is thus another owner's, and refused:
+ * adopted, it would end with the old one.
+ */
+function ownerOf(urn: pulumi.Output<string>): Promise<string> {
   const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  return `${stack}::${name}`;
+  // As a promise it carries no dependency on the tenant, which is done when its steps are.
+  return new Promise((resolve) => {
+    urn.apply((text) => {
+      const [types = "", ...name] = text.split("::").slice(2);
+      const parents = types.split("$").slice(0, -1);
+      resolve([stack, ...(parents.length > 0 ? [parents.join("$")] : []), ...name].join("::"));
+    });
+  });
 }
 
 // Programs of several stacks may run in one process (Automation API): each has its own database.

@@ -47,13 +47,14 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
       session.query(takeWorkerLock, [name]).catch(() => undefined);
     },
   });
-  return {
-    async stop() {
-      await queue.stop();
-      stopping.abort();
-      await watching;
-      operations.leave();
-      await session.close();
-    },
+  const stopAll = async () => {
+    await queue.stop();
+    stopping.abort();
+    await watching;
+    operations.leave();
+    await session.close();
   };
+  let stopped: Promise<void> | undefined;
+  // Once, however often it is asked for.
+  return { stop: () => (stopped ??= stopAll()) };
 }

@@ -3,6 +3,7 @@ import { pino, type Logger, type SerializedError } from "pino";
 import { pinoHttp } from "pino-http";
 import pretty from "pino-pretty";
 import { SetUpFailedError, UnavailableError } from "./errors";
+import { HttpError } from "./http/errors";
 import type { Redact } from "./redact";
 
 /**
@@ -12,7 +13,7 @@ import type { Redact } from "./redact";
  */
 export function createLog(level: string, redact: Redact): Logger {
   const out = process.stdout.isTTY
-    ? pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss" })
+    ? pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true })
     : pino.destination(1);
   return pino({ level }, { write: (line: string) => void out.write(redact(line)) });
 }
@@ -39,11 +40,6 @@ export function logRequests(log: Logger) {
     customSuccessMessage: (_request, response) =>
       response.writableFinished ? "answered" : "the caller hung up",
     customErrorMessage: (_request, _response, error) => error.message,
-    // pino-http makes an error of its own for a status over 499 that came without one.
-    customErrorObject: (_request, response, _error, line: object) => ({
-      ...line,
-      ...(response.err === undefined ? { err: undefined } : {}),
-    }),
     customProps: (_request, response) =>
       response.reference === undefined ? {} : { reference: response.reference },
     serializers: {
@@ -56,12 +52,14 @@ export function logRequests(log: Logger) {
       res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
       // Where a failure that was foreseen was noticed tells nothing.
       err: ({ raw, ...error }: SerializedError) =>
-        raw instanceof SetUpFailedError || raw instanceof UnavailableError
+        foreseen.some((kind) => raw instanceof kind)
           ? { type: raw.name, message: raw.message, faults: Reflect.get(raw, "faults") as unknown }
           : error,
     },
   });
 }
+
+const foreseen = [HttpError, SetUpFailedError, UnavailableError];
 
 declare module "node:http" {
   interface ServerResponse {

@@ -21,7 +21,7 @@ import { redactor } from "./redact";
 import { engineEnvironment } from "./runs/environment";
 import { startHosts } from "./runs/hosts";
 import { addressOf, checkPort, closeServer, listen } from "./server";
-import { Shutdown, StoppedError } from "./shutdown";
+import { Shutdown } from "./shutdown";
 import { sayWelcome } from "./welcome";
 
 /** How long a set-up that failed for a reason that may heal is left alone first, in ms. */
@@ -31,11 +31,21 @@ type Report = (line: string) => void;
 
 const shutdown = new Shutdown();
 shutdown.listen();
-start().catch(async (error: unknown) => {
-  if (!(error instanceof StoppedError)) console.error(inOneLine(error));
+let complain = (error: unknown): void => console.error(inOneLine(error));
+process.on("uncaughtException", (error) => {
+  complain(error);
+  void endWithFailure();
+});
+start().catch((error: unknown) => {
+  // What a start that was cut short fails of is of no interest.
+  if (!shutdown.begun) complain(error);
+  return endWithFailure();
+});
+
+async function endWithFailure(): Promise<void> {
   await shutdown.end();
   process.exit(1);
-});
+}
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
@@ -50,30 +60,24 @@ async function start(): Promise<void> {
   await applyPublicMigrations(report);
 
   const { backendUrl, passphrase, concurrency, migrationsDir } = config;
-  const runs = startHosts({
-    pulumi: engine.pulumi,
-    env: engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase }),
-    size: concurrency,
-    timeout: config.timeout,
-    memory: config.memory,
-  });
-  await shutdown.add(
-    () => runs.close("finished"),
-    () => void runs.close("now"),
+  const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase });
+  const { timeout, memory } = config;
+  const runs = await shutdown.start(
+    () => startHosts({ pulumi: engine.pulumi, env, size: concurrency, timeout, memory }),
+    (hosts) => hosts.close("finished"),
+    (hosts) => void hosts.close("now"),
   );
   const trouble = await runs.tryEngine();
   if (trouble !== undefined) throw new EngineDownError(trouble);
 
   const log = createLog(config.logLevel, redactor(secretsOf(config, databaseUrl)));
-  process.on("uncaughtException", (error) => {
-    log.fatal(error, "unexpected: the service ends");
-    void shutdown.end().then(() => process.exit(1));
-  });
+  complain = (error) => log.fatal(error, "unexpected: the service ends");
   const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
   const parts = { runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
-  const instance = await startInstance(parts);
-  const ended = once(instance.stop);
-  await shutdown.add(ended);
+  const instance = await shutdown.start(
+    () => startInstance(parts),
+    (started) => started.stop(),
+  );
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
   const app = createApp({
@@ -81,11 +85,13 @@ async function start(): Promise<void> {
     ratePerMinute: config.rateLimit,
     tryEngine: runs.tryEngine,
   });
-  const server = await listen(app, config.host, config.port);
-  await shutdown.add(async () => {
-    log.info("going down: what runs is finished, nothing new begins");
-    await closeServer(server, ended);
-  });
+  const server = await shutdown.start(
+    () => listen(app, config.host, config.port),
+    (listening) => {
+      log.info("going down: what runs is finished, nothing new begins");
+      return closeServer(listening, () => instance.stop());
+    },
+  );
 
   log.info({ address: addressOf(server) }, "listening");
   if (config.databaseUrl === undefined) sayWelcome(addressOf(server), config, report);
@@ -93,16 +99,17 @@ async function start(): Promise<void> {
 
 /** Embedded mode: a PostgreSQL of our own, whose data stays in the data folder. */
 async function startDatabase({ dataDir, backendUrl }: Config, report: Report): Promise<string> {
-  const lock = await lockInstance(dataDir);
-  await shutdown.add(() => lock.release());
+  await shutdown.start(
+    () => lockInstance(dataDir),
+    (lock) => lock.release(),
+  );
   const state = stateFolder(backendUrl);
   if (state !== undefined) mkdirSync(state, { recursive: true, mode: 0o700 });
-  const postgres = await startEmbeddedPostgres({
-    directory: path.join(dataDir, "postgres"),
-    report,
-  });
-  await shutdown.add(() => postgres.stop());
-  return postgres.url;
+  const { url } = await shutdown.start(
+    () => startEmbeddedPostgres({ directory: path.join(dataDir, "postgres"), report }),
+    (postgres) => postgres.stop(),
+  );
+  return url;
 }
 
 /** Instances that start at once take turns in it. */
@@ -115,12 +122,6 @@ async function applyPublicMigrations(report: Report): Promise<void> {
     directory: publicMigrationsDir,
     files: readMigrations(publicMigrationsDir),
   });
-}
-
-/** The work is done at the first call, and all calls wait for it. */
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => (done ??= work());
 }
 
 function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {

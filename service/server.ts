@@ -3,14 +3,14 @@ import type { AddressInfo } from "node:net";
 import { codeOf } from "./error-code";
 
 /** The port, or the address, cannot be had. */
-export class ListenError extends Error {
+class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
 /**
  * Serves HTTP.
  *
- * @throws {@link ListenError} in one line.
+ * @throws ListenError in one line.
  */
 export async function listen(app: RequestListener, host: string, port: number): Promise<Server> {
   const server = createServer(
@@ -55,9 +55,11 @@ const PATIENCE = 3_000;
 export async function closeServer(server: Server, ended: () => Promise<void>): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   await ended();
-  server.closeIdleConnections();
+  // A connection whose answer is on its way becomes idle a moment later.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   const impatient = setTimeout(() => server.closeAllConnections(), PATIENCE);
   await closed;
+  clearInterval(idle);
   clearTimeout(impatient);
   // A request that was still coming in may have begun some.
   await ended();

@@ -1,9 +1,6 @@
-/** Stops one thing that was started, after what it is doing. */
-type Stop = () => Promise<void>;
-
 /** What was started, to be stopped in the reverse order, once, however many signals come. */
 export class Shutdown {
-  private readonly stops: Stop[] = [];
+  private readonly stops: (() => Promise<void>)[] = [];
   private readonly hurries: (() => void)[] = [];
   private ending: Promise<void> | undefined;
   private signals = 0;
@@ -14,17 +11,25 @@ export class Shutdown {
   }
 
   /**
-   * Registers how something that was just started is stopped, and how that is cut short.
+   * Starts something and keeps how it is stopped; also when it is to stop before it has started.
    *
-   * @throws {@link StoppedError} when the process is to end already: the start goes no further.
+   * @param stop Stops it after what it is doing.
+   * @param hurry Cuts that short.
+   * @throws {@link StoppedError} when everything is to end already.
    */
-  async add(stop: Stop, hurry?: () => void): Promise<void> {
-    if (this.begun) {
-      await stop();
-      throw new StoppedError();
-    }
-    this.stops.push(stop);
-    if (hurry !== undefined) this.hurries.push(hurry);
+  async start<T>(
+    start: () => T | Promise<T>,
+    stop: (started: T) => Promise<void>,
+    hurry: (started: T) => void = () => undefined,
+  ): Promise<T> {
+    if (this.begun) throw new StoppedError();
+    const starting = Promise.resolve(start());
+    this.stops.push(() => starting.then(stop, () => undefined));
+    this.hurries.push(() => void starting.then(hurry, () => undefined));
+    const started = await starting;
+    // Read anew: a signal may have come meanwhile.
+    if (this.ending !== undefined) throw new StoppedError();
+    return started;
   }
 
   /** Stops everything; resolves when all of it has ended. Rejects never. */
@@ -49,7 +54,7 @@ export class Shutdown {
   }
 
   private async stopAll(): Promise<void> {
-    for (const stop of this.stops.reverse()) {
+    for (const stop of this.stops.toReversed()) {
       await stop().catch((error: unknown) => {
         console.error(error instanceof Error ? error.message : error);
       });

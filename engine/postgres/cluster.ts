@@ -1,19 +1,11 @@
-import {
-  chown,
-  mkdir,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { reasonOf, runTool, SetUpError } from "../tool.cjs";
 import type { Account } from "./account";
 import type { PostgresBinaries } from "./binaries";
+import { runningPort } from "./postmaster";
 
 /** One PostgreSQL data directory, with the programs and the account that run it. */
 export interface Cluster {
@@ -105,43 +97,9 @@ export async function stop(cluster: Cluster): Promise<void> {
       "stop",
     ];
     if ((await tool(cluster, cluster.binaries.pg_ctl, args)).ok) return;
-    if ((await runningPort(cluster)) === undefined) return;
+    if ((await runningPort(dataOf(cluster))) === undefined) return;
   }
   throw new SetUpError(`The database in ${dataOf(cluster)} does not stop`);
-}
-
-/**
- * The port of the server that runs on this data directory, if one does.
- *
- * When the process id that a killed server left behind is another process's by now, as it often is
- * in a restarted container, PostgreSQL would refuse to start: then, and only then, its file is
- * cleared away. Else PostgreSQL needs it, to see whether workers of the old server are still alive.
- */
-export async function runningPort(cluster: Cluster): Promise<number | undefined> {
-  const file = join(dataOf(cluster), "postmaster.pid");
-  if (!existsSync(file)) return undefined;
-  const [pid, , , port] = (await readFile(file, "utf8")).split("\n");
-  if (await isServerOf(cluster, Number(pid))) return Number(port);
-  if (isAlive(Number(pid))) await rm(file, { force: true });
-  return undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** A server works in its data directory, and names it in its arguments. */
-async function isServerOf(cluster: Cluster, pid: number): Promise<boolean> {
-  if (existsSync("/proc/self")) {
-    const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
-    return cwd === (await realpath(dataOf(cluster)));
-  }
-  const { output } = await runTool("ps", ["-p", String(pid), "-o", "command="]);
-  return output.some((line) => line.includes(dataOf(cluster)));
 }
 
 async function tool(cluster: Cluster, command: string, args: readonly string[]) {

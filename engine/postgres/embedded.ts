@@ -6,7 +6,7 @@ import { lockInstance } from "../instance-lock";
 import { SetUpError, withProgress } from "../tool.cjs";
 import { checkReachable, serverAccount } from "./account";
 import { postgresBinaries } from "./binaries";
-import { type Cluster, dataOf, give, initialise, runningPort, start, stop } from "./cluster";
+import { type Cluster, dataOf, give, initialise, start, stop } from "./cluster";
 import {
   type Credentials,
   freePort,
@@ -15,6 +15,7 @@ import {
   readCredentials,
   writeCredentials,
 } from "./credentials";
+import { runningPort } from "./postmaster";
 import { accepts, makeOwner, ownerUrl, superuserUrl } from "./roles";
 
 /** A PostgreSQL server of this project's own, on 127.0.0.1 only. */
@@ -115,7 +116,7 @@ async function running(
   settings: Readonly<Record<string, string>>,
   report: (line: string) => void,
 ): Promise<Credentials> {
-  const port = await runningPort(cluster);
+  const port = await runningPort(dataOf(cluster));
   if (port !== undefined) {
     const left = { ...known, port };
     if (await accepts(superuserUrl(left))) return left;

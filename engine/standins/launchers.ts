@@ -42,9 +42,17 @@ const LAUNCHERS: Readonly<
     name: "pulumi-resource-pulumi-nodejs",
     // As Pulumi's own script, but in one start of node: the first word after -- takes the place of
     // the script's name in process.argv.
-    body: `exec node -e 'require("@pulumi/pulumi/cmd/dynamic-provider")' -- dynamic-provider "$@"`,
+    body: `exec node -e '${DYNAMIC_PROVIDER}' -- dynamic-provider "$@"`,
   }),
 };
+
+/** The SDK's own stays for ever when the engine is killed; this one ends with it (see serve.ts). */
+const DYNAMIC_PROVIDER = [
+  `const stdin = require("fs").fstatSync(0);`,
+  `const end = () => process.exit(0);`,
+  `if (stdin.isFIFO() || stdin.isSocket()) process.stdin.on("end", end).on("error", end).resume();`,
+  `require("@pulumi/pulumi/cmd/dynamic-provider");`,
+].join(" ");
 
 function standIn(directory: string, script: string): string {
   const path = relative(directory, join(__dirname, script)).replaceAll("'", `'\\''`);

@@ -1,6 +1,6 @@
 -- migrate:up
--- 'made_for_tenant_id' is the tenant whose set-up made the user; null for a user who came otherwise
--- and was linked, whose password and names no set-up may touch.
+-- 'made_for_tenant_id' is the tenant whose set-up made the user, also when that tenant is gone; null
+-- for a user who came otherwise, whom no set-up changes and no tenant's end removes.
 create table public.users (
   id uuid primary key default gen_random_uuid(),
   email text not null
@@ -17,13 +17,12 @@ create table public.users (
     constraint users_last_name_is_printable check (
       char_length(last_name) between 1 and 100 and last_name !~ '[[:cntrl:]]'
     ),
-  made_for_tenant_id uuid references public.tenants (id) on delete set null,
+  made_for_tenant_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
 
 create unique index users_email_key on public.users (lower(email));
-create index users_made_for_tenant on public.users (made_for_tenant_id);
 
 -- The reference keeps the admin from being removed by another tenant's end while this one is set up.
 alter table public.tenants

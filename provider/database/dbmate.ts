@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
-import type { PoolClient } from "pg";
+import { createHash } from "node:crypto";
+import { Semaphore } from "async-mutex";
+import { Client, type ClientBase } from "pg";
+import { assertUnedited, keepDigests, pendingFiles } from "./applied";
 import { MigrationFailedError } from "./errors";
-import { migrationVersion, type MigrationDigests } from "./migrations";
-import { isDatabaseError, withConnection } from "./pool";
-import { connectionSettings, dbmateUrl } from "./settings";
+import type { MigrationDigests } from "./migrations";
+import { connectionSettings, dbmateUrl, pgConfig } from "./settings";
 
 /** Where migrations run, and which. */
 export interface MigrationRun {
@@ -17,6 +19,9 @@ export interface MigrationRun {
   readonly files: MigrationDigests;
 }
 
+// Each takes two connections for as long as it runs, and PostgreSQL has a hundred.
+const turns = new Semaphore(8);
+
 /**
  * Applies what is missing, by dbmate, one process at a time for each schema. Starts nothing where all
  * is applied already.
@@ -24,55 +29,71 @@ export interface MigrationRun {
  * @throws {@link MigrationFailedError} with the file's name and PostgreSQL's message.
  */
 export async function migrate(run: MigrationRun): Promise<void> {
-  await withConnection(run.urlEnv, async (client) => {
-    // dbmate takes no lock of its own: two at once run the same file twice.
-    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [
-      lockName(run.schemaName),
-    ]);
-    try {
-      if ((await pending(client, run)).length === 0) return;
+  await turns.runExclusive(() =>
+    withSchemaLock(run, async (client) => {
+      const { schemaName, files } = run;
+      await assertUnedited(client, schemaName, files);
+      if ((await pendingFiles(client, schemaName, files)).length === 0) return;
       const fault = await runDbmate(run);
+      await keepDigests(client, schemaName, files);
       if (fault !== undefined) throw await failure(client, run, fault);
-    } finally {
-      await client.query("select pg_advisory_unlock(hashtextextended($1, 0))", [
-        lockName(run.schemaName),
-      ]);
-    }
-  });
+    }),
+  );
 }
 
 /**
- * The versions applied in a schema, oldest first; undefined where the schema is not there.
+ * Holds a lock on the schema while `work` runs: dbmate takes none of its own, and two at once run the
+ * same file twice. The lock is a connection's own, so it ends with this process.
  */
-export async function appliedVersions(
-  client: PoolClient,
-  schemaName: string,
-): Promise<string[] | undefined> {
-  const found = await client.query("select from pg_namespace where nspname = $1", [schemaName]);
-  if (found.rowCount === 0) return undefined;
+async function withSchemaLock(
+  run: MigrationRun,
+  work: (client: ClientBase) => Promise<void>,
+): Promise<void> {
+  const client = new Client({
+    ...pgConfig(connectionSettings(run.urlEnv)),
+    // Long migrations keep it silent for long, and a firewall drops what is silent.
+    keepAlive: true,
+  });
+  // A connection that breaks while dbmate runs is noticed at the next statement.
+  client.on("error", () => undefined);
+  await client.connect();
   try {
-    const { rows } = await client.query<{ version: string }>(
-      `select version from ${client.escapeIdentifier(schemaName)}.schema_migrations order by version`,
-    );
-    return rows.map((row) => row.version);
-  } catch (error) {
-    if (isDatabaseError(error, "42P01")) return []; // undefined_table: dbmate never ran here
-    throw error;
+    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [
+      `pulumi-tenant migrations ${run.schemaName}`,
+    ]);
+    await endOrphans(client, run.schemaName);
+    await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 
-async function pending(client: PoolClient, run: MigrationRun): Promise<string[]> {
-  const applied = new Set(await appliedVersions(client, run.schemaName));
-  return Object.keys(run.files).filter((file) => !applied.has(migrationVersion(file)));
+/**
+ * Ends what a killed run left: its lock went with it, while its migration may still be at work in the
+ * server. The lock is ours, so every session of that name is an orphan.
+ */
+async function endOrphans(client: ClientBase, schemaName: string): Promise<void> {
+  for (;;) {
+    const { rowCount } = await client.query(
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where application_name = $1 and datname = current_database()`,
+      [sessionName(schemaName)],
+    );
+    if (rowCount === 0) return;
+  }
 }
 
-function lockName(schemaName: string): string {
-  return `pulumi-tenant migrations ${schemaName}`;
+/** PostgreSQL cuts a session's name at 63 bytes, and a schema's name may be as long as that. */
+function sessionName(schemaName: string): string {
+  const digest = createHash("sha256").update(schemaName).digest("hex").slice(0, 32);
+  return `pulumi-tenant migrations ${digest}`;
 }
 
 /** Runs the child to its end; gives what went wrong, if anything did. */
 async function runDbmate(run: MigrationRun): Promise<string | undefined> {
   const { resolveBinary } = await import("dbmate");
+  const { PGPASSWORD } = process.env;
+  const settings = connectionSettings(run.urlEnv);
   const child = spawn(
     // The binary itself: dbmate's cli.js exits 0 when the binary is killed.
     resolveBinary(),
@@ -84,7 +105,8 @@ async function runDbmate(run: MigrationRun): Promise<string | undefined> {
     ],
     {
       env: {
-        DBMATE_URL: dbmateUrl(connectionSettings(run.urlEnv), run.schemaName),
+        DBMATE_URL: dbmateUrl(settings, run.schemaName, sessionName(run.schemaName)),
+        ...(PGPASSWORD === undefined ? {} : { PGPASSWORD }),
         ...instanceMark(),
       },
       stdio: ["ignore", "pipe", "pipe"],
@@ -100,7 +122,9 @@ async function runDbmate(run: MigrationRun): Promise<string | undefined> {
     },
   );
   if (code === 0) return undefined;
-  return signal ? `dbmate was ended by ${signal}` : explain(output);
+  return signal
+    ? `dbmate was ended by ${signal}; run again`
+    : `${explain(output)}; mend it and run again`;
 }
 
 /** Whoever supervises this process finds dbmate by it, should this process be killed. */
@@ -110,15 +134,15 @@ function instanceMark(): Record<string, string> {
 }
 
 async function failure(
-  client: PoolClient,
-  run: MigrationRun,
+  client: ClientBase,
+  { schemaName, files }: MigrationRun,
   fault: string,
 ): Promise<MigrationFailedError> {
-  const total = Object.keys(run.files).length;
-  const left = await pending(client, run);
+  const total = Object.keys(files).length;
+  const pending = await pendingFiles(client, schemaName, files);
   return new MigrationFailedError(
-    `migration ${left[0] ?? "run"} failed in schema ${run.schemaName}: ${fault}. ` +
-      `${total - left.length} of ${total} are applied and stay; mend the file and run again`,
+    `migration ${pending[0] ?? "run"} failed in schema ${schemaName}: ${fault}. ` +
+      `${total - pending.length} of ${total} are applied and stay`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { Pool, type PoolClient } from "pg";
+import { Pool, type ClientBase, type PoolClient, type QueryResultRow } from "pg";
 import { connectionSettings, pgConfig } from "./settings";
 
 /**
@@ -14,6 +14,9 @@ export async function withConnection<T>(
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await poolFor(variable).connect();
+  // The server may end the connection while `work` asks it nothing, as during a migration. The next
+  // statement tells; unheard, it ends the process.
+  client.on("error", ignore);
   let broken = true;
   try {
     const result = await work(client);
@@ -24,6 +27,7 @@ export async function withConnection<T>(
     broken = !isDatabaseError(error);
     throw error;
   } finally {
+    client.off("error", ignore);
     client.release(broken);
   }
 }
@@ -46,6 +50,20 @@ export async function inTransaction<T>(
   });
 }
 
+/** The rows of a query; none where the table is not there, as a refresh must be able to tell. */
+export async function rowsIfAny<Row extends QueryResultRow>(
+  client: ClientBase,
+  statement: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  try {
+    return (await client.query<Row>(statement, values)).rows;
+  } catch (error) {
+    if (isDatabaseError(error, "42P01")) return []; // undefined_table
+    throw error;
+  }
+}
+
 /** Tells whether PostgreSQL refused a statement, with the given SQLSTATE if one is named. */
 export function isDatabaseError(
   error: unknown,
@@ -62,6 +80,8 @@ export function isDatabaseError(
 
 const pools = new Map<string, Pool>();
 
+const ignore = () => undefined;
+
 function poolFor(variable: string | undefined): Pool {
   const settings = connectionSettings(variable);
   const key = JSON.stringify(settings);
@@ -76,7 +96,7 @@ function poolFor(variable: string | undefined): Pool {
     lock_timeout: 60_000,
   });
   // An idle connection that the server closes is replaced at the next use; unheard, it ends the process.
-  pool.on("error", () => undefined);
+  pool.on("error", ignore);
   pools.set(key, pool);
   return pool;
 }

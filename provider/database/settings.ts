@@ -113,14 +113,23 @@ export function pgConfig(settings: ConnectionSettings): ClientConfig {
 }
 
 /**
- * The settings as a URL for dbmate, whose driver is lib/pq, with `schema` as the whole search path.
+ * The settings as a URL for dbmate, whose driver is lib/pq, with `schema` as the whole search path
+ * and `sessionName` as what PostgreSQL lists its session by.
  *
  * The schema is not quoted: with quotes dbmate makes a schema whose name has quotes in it.
  */
-export function dbmateUrl(settings: ConnectionSettings, schema: string): string {
+export function dbmateUrl(
+  settings: ConnectionSettings,
+  schema: string,
+  sessionName: string,
+): string {
   const { host, port, database, user, password, sslmode, sslrootcert } = settings;
   const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
-  const query = new URLSearchParams({ sslmode, search_path: schema });
+  const query = new URLSearchParams({
+    sslmode,
+    search_path: schema,
+    application_name: sessionName,
+  });
   if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return `postgres://${login.join(":")}@${address}/${encodeURIComponent(database)}?${query.toString()}`;

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
 import { TenantGoneError } from "../database/errors";
-import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
+import { removeUserUnlessNeeded } from "../database/users";
 import { hashPassword, isPasswordHash } from "../passwords";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
@@ -18,7 +19,7 @@ export interface AdminUserArgs {
   firstName: pulumi.Input<string>;
   lastName: pulumi.Input<string>;
   /** Names the resource among those of all stacks; with the e-mail it salts the hash. */
-  account: string;
+  account: pulumi.Input<string>;
   /** Whether the end of the resource removes a user who belongs to no other tenant. */
   forceDestroy: pulumi.Input<boolean>;
 }
@@ -31,8 +32,9 @@ export class AdminUser extends DynamicResource {
   constructor(name: string, args: AdminUserArgs, opts?: pulumi.CustomResourceOptions) {
     const { account, ...inputs } = args;
     const password = pulumi
-      .all([pulumi.secret(args.password), args.email])
-      .apply(([plain, email]) => seal(plain, `${account} ${email.toLowerCase()}`));
+      .all([pulumi.secret(args.password), account, args.email])
+      // What is missing is for check to report, with all other faults.
+      .apply(([plain, name, email]) => seal(plain, `${name} ${email}`.toLowerCase()));
     super("AdminUser", "adminUser", name, { ...inputs, password }, opts);
   }
 }
@@ -97,10 +99,10 @@ export const adminUser = {
 
   /** What a person changed of their own account since is theirs, and no drift. */
   async read(id: string, props: Inputs) {
-    const { rowCount } = await withConnection(props.urlEnv, (client) =>
-      client.query("select from public.users where id = $1", [id]),
+    const rows = await withConnection(props.urlEnv, (client) =>
+      rowsIfAny(client, "select from public.users where id = $1", [id]),
     );
-    return rowCount === 0 ? {} : { id, props };
+    return rows.length === 0 ? {} : { id, props };
   },
 
   /** Changes what is still as this resource made it; nothing of a user who was linked. */
@@ -172,24 +174,12 @@ async function findByEmail(client: PoolClient, email: string): Promise<{ id: str
 }
 
 async function removeUnlessNeeded(client: PoolClient, id: string, props: Inputs): Promise<void> {
-  // Two tenants that end at once wait here for each other, so the second sees that it is the last.
+  // As in removeUserUnlessNeeded, and before the tenant's row: the locks in one order.
   await client.query("select from public.users where id = $1 for update", [id]);
   await client.query(
     `update public.tenants set admin_user_id = null, status = 'deleted', updated_at = now()
     where id = $1 and admin_user_id = $2`,
     [props.tenantId, id],
   );
-  await client.query("savepoint removal");
-  await client
-    .query(
-      `delete from public.users u where id = $1
-        and not exists (select from public.tenant_users where user_id = u.id)
-        and not exists (select from public.tenants where admin_user_id = u.id)`,
-      [id],
-    )
-    .catch(async (error: unknown) => {
-      // foreign_key_violation: linked by another tenant, or by the product, meanwhile
-      if (!isDatabaseError(error, "23503")) throw error;
-      await client.query("rollback to savepoint removal");
-    });
+  await removeUserUnlessNeeded(client, id);
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { z } from "zod";
+import { z } from "zod";
 
 /** How the engine writes an input whose value only `pulumi up` will tell. */
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -95,6 +96,17 @@ function failure(property: string, reason: string): pulumi.dynamic.CheckFailure 
   return quiet ? { property: "", reason: `${property} ${reason}` } : { property, reason };
 }
 
+/**
+ * A mark that a create leaves among its outputs. A later step that takes it as an input runs again
+ * when an earlier one was made anew, by `pulumi up --replace` say, though no value of it changed.
+ */
+export function newMark(): string {
+  return randomUUID();
+}
+
+/** A mark, as an input. */
+export const mark = z.string().optional();
+
 /** Tells whether the value is one that only `pulumi up` will tell. */
 export function isUnknown(value: unknown): boolean {
   return value === unknown;
@@ -115,6 +127,8 @@ export function diffInputs(
   const changed = Object.keys(shape).filter(
     (property) =>
       !ignores.includes(property) &&
+      // A preview of an earlier step's update does not know its mark, which an update leaves as it is.
+      !(shape[property] === mark && isUnknown(news[property])) &&
       JSON.stringify(olds[property]) !== JSON.stringify(news[property]),
   );
   return {

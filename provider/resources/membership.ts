@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { TenantGoneError } from "../database/errors";
-import { inTransaction, withConnection } from "../database/pool";
+import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { rules } from "../rules";
-import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+import { checkInputs, diffInputs, DynamicResource, mark, type RawInputs } from "./dynamic";
 
 /** The inputs of step 5. */
 export interface AdminMembershipArgs {
@@ -11,6 +11,8 @@ export interface AdminMembershipArgs {
   urlEnv: pulumi.Input<string>;
   tenantId: pulumi.Input<string>;
   userId: pulumi.Input<string>;
+  /** The marks of the steps before: see `newMark`. */
+  mark?: pulumi.Input<string>;
   /** Whether the end of the resource removes the row. */
   forceDestroy: pulumi.Input<boolean>;
 }
@@ -33,6 +35,7 @@ const shape = {
   tenantId: rules.id,
   userId: rules.id,
   status: z.literal("active"),
+  mark,
   forceDestroy: z.boolean(),
 };
 
@@ -54,8 +57,9 @@ export const adminMembership = {
   },
 
   async read(id: string, props: Inputs) {
-    const { rows } = await withConnection(props.urlEnv, (client) =>
-      client.query<{ status: string }>(
+    const rows = await withConnection(props.urlEnv, (client) =>
+      rowsIfAny<{ status: string }>(
+        client,
         `select t.status
         from public.tenant_users m
         join public.tenants t on t.id = m.tenant_id

@@ -1,7 +1,8 @@
 import path from "node:path";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { appliedVersions, migrate, type MigrationRun } from "../database/dbmate";
+import { appliedVersions } from "../database/applied";
+import { migrate, type MigrationRun } from "../database/dbmate";
 import { MigrationsUnreadableError } from "../database/errors";
 import {
   migrationVersion,
@@ -14,7 +15,7 @@ import {
 import { inTransaction, withConnection } from "../database/pool";
 import { emptySchema } from "../database/schema";
 import { rules } from "../rules";
-import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
 
 /** The inputs of step 4. */
 export interface MigrationsArgs {
@@ -22,8 +23,8 @@ export interface MigrationsArgs {
   urlEnv: pulumi.Input<string>;
   schemaName: pulumi.Input<string>;
   /**
-   * The folder with the migrations; a relative one starts at the program's folder. Without one, the
-   * package's own.
+   * The folder with the migrations; a relative one starts at the folder of Pulumi.yaml. Without one,
+   * the package's own.
    */
   migrationsDir?: pulumi.Input<string> | undefined;
   /** Whether the end of the resource empties the schema. */
@@ -37,9 +38,14 @@ export interface MigrationsArgs {
 export class TenantMigrations extends DynamicResource {
   /** The newest applied version: the digits its file's name starts with. */
   declare readonly version: pulumi.Output<string>;
+  /** Another one for each create: see `newMark`. */
+  declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
-    super("Migrations", "migrations", name, { ...args, version: undefined }, opts);
+    const migrationsDir =
+      args.migrationsDir && pulumi.output(args.migrationsDir).apply(fromProgram);
+    const outputs = { version: undefined, mark: undefined };
+    super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
   }
 }
 
@@ -97,7 +103,7 @@ export const migrations = {
 
   async create(inputs: Inputs) {
     await migrate(run(inputs));
-    return { id: inputs.schemaName, outs: { ...inputs } };
+    return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
   },
 
   /** Lists only the files that are applied, so that a half-migrated schema shows as a change. */
@@ -125,6 +131,9 @@ export const migrations = {
         [id],
       );
       await emptySchema(client, id);
+      await client.query("delete from public.tenant_migration_digests where schema_name = $1", [
+        id,
+      ]);
     });
   },
 };
@@ -140,6 +149,12 @@ function folder(inputs: RawInputs): string {
   return typeof inputs.migrationsDir === "string"
     ? path.resolve(inputs.migrationsDir)
     : tenantMigrationsDir;
+}
+
+/** The engine runs providers in the program's folder, which `main` may set apart from Pulumi.yaml's. */
+function fromProgram(directory: string): string {
+  if (path.isAbsolute(directory)) return directory;
+  return path.relative("", path.resolve(pulumi.runtime.getRootDirectory(), directory)) || ".";
 }
 
 function readFolder(directory: string): MigrationDigests | string {

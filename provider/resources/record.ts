@@ -1,10 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { ReplacementRefusedError, SlugTakenError } from "../database/errors";
-import { isDatabaseError, withConnection } from "../database/pool";
+import { ReplacementRefusedError, SlugTakenError, TenantGoneError } from "../database/errors";
+import { inTransaction, isDatabaseError, rowsIfAny, withConnection } from "../database/pool";
+import { removeUserUnlessNeeded } from "../database/users";
 import { rules } from "../rules";
-import { checkInputs, diffInputs, DynamicResource, type RawInputs } from "./dynamic";
+import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
 
 /** The inputs of step 1. */
 export interface TenantRecordArgs {
@@ -27,9 +28,11 @@ export interface TenantRecordArgs {
 export class TenantRecord extends DynamicResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly slug: pulumi.Output<string>;
+  /** Another one for each create: see `newMark`. */
+  declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: TenantRecordArgs, opts?: pulumi.CustomResourceOptions) {
-    super("Record", "tenantRecord", name, { ...args }, opts);
+    super("Record", "tenantRecord", name, { ...args, mark: undefined }, opts);
   }
 }
 
@@ -54,7 +57,8 @@ export const tenantRecord = {
     // An id that the database made stays when the program starts, or stops, to name it.
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
     const diff = diffInputs(shape, known, news, { replaces: ["tenantId"] });
-    if (diff.replaces.length > 0 && olds.slug === news.slug && !olds.forceDestroy) {
+    const mayGo = olds.forceDestroy && news.forceDestroy;
+    if (diff.replaces.length > 0 && olds.slug === news.slug && !mayGo) {
       throw new ReplacementRefusedError(
         `another id is another tenant, and ${id} keeps the slug ${olds.slug} with its data: apply ` +
           `forceDestroy: true first if that may go, or give the new tenant a slug of its own`,
@@ -66,13 +70,14 @@ export const tenantRecord = {
 
   async create(inputs: Inputs) {
     const id = await withConnection(inputs.urlEnv, (client) => insertOrAdopt(client, inputs));
-    return { id, outs: { ...inputs } };
+    return { id, outs: { ...inputs, mark: newMark() } };
   },
 
   /** A row that is gone is told by leaving its columns out, so that the repair gives it the same id. */
   async read(id: string, props: Inputs) {
-    const { rows } = await withConnection(props.urlEnv, (client) =>
-      client.query<Pick<Inputs, "name" | "slug" | "owner">>(
+    const rows = await withConnection(props.urlEnv, (client) =>
+      rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
+        client,
         "select name, slug, owner from public.tenants where id = $1 and status <> 'deleted'",
         [id],
       ),
@@ -82,6 +87,7 @@ export const tenantRecord = {
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
+    if (olds.urlEnv !== news.urlEnv) await assertMoved(id, news);
     await withConnection(news.urlEnv, (client) =>
       namingConflicts(client, news, () =>
         client.query(
@@ -99,22 +105,45 @@ export const tenantRecord = {
   },
 
   async delete(id: string, props: Inputs) {
+    if (props.forceDestroy) {
+      await inTransaction(props.urlEnv, (client) => removeTenant(client, id));
+      return;
+    }
     await withConnection(props.urlEnv, (client) =>
       client.query(
-        props.forceDestroy
-          ? "delete from public.tenants where id = $1"
-          : "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
+        "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
         [id],
       ),
     );
-    if (!props.forceDestroy) {
-      console.log(
-        `Tenant ${props.slug} is marked deleted. Its data is kept in schema tenant_${id}; ` +
-          `forceDestroy: true, applied before a destroy, removes it.`,
-      );
-    }
+    console.log(
+      `Tenant ${props.slug} is marked deleted. Its data is kept in schema tenant_${id}; ` +
+        `forceDestroy: true, applied before a destroy, removes it.`,
+    );
   },
 };
+
+/** The row, its memberships, and the users that set-ups made and that belong to no other tenant. */
+async function removeTenant(client: PoolClient, id: string): Promise<void> {
+  const members = await client.query<{ user_id: string }>(
+    "delete from public.tenant_users where tenant_id = $1 returning user_id",
+    [id],
+  );
+  await client.query("delete from public.tenants where id = $1", [id]);
+  for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
+}
+
+/** Another variable may name another database, where nothing of the tenant is yet. */
+async function assertMoved(id: string, { urlEnv, slug }: Inputs): Promise<void> {
+  const { rowCount } = await withConnection(urlEnv, (client) =>
+    client.query("select from public.tenants where id = $1", [id]),
+  );
+  if (rowCount === 0) {
+    throw new TenantGoneError(
+      `tenant ${slug} (${id}) is not in the database of ${urlEnv}: move its data there first, or ` +
+        `give the tenant of that database a slug and a name of its own`,
+    );
+  }
+}
 
 /** What the engine's messages can hold: no property whose value is undefined. */
 function present(props: Record<string, unknown>): Record<string, unknown> {
@@ -160,9 +189,16 @@ async function slugTaken(client: PoolClient, inputs: Inputs): Promise<SlugTakenE
     "select id, slug, owner, status from public.tenants where slug = $1 or id = $2",
     [inputs.slug, inputs.tenantId ?? null],
   );
-  const holders = rows.map((row) => `${row.slug} (${row.status}, id ${row.id}) of ${row.owner}`);
+  const [holder] = rows;
+  if (holder === undefined) return new SlugTakenError(`slug ${inputs.slug} was taken just now`);
+  const { id, slug, owner, status } = holder;
+  const advice =
+    status === "deleted"
+      ? `it is marked deleted and keeps its slug with its data. To free it, declare it there again ` +
+        `with forceDestroy: true, apply, and leave it out`
+      : `choose another slug, or leave it out there first. If it is the same tenant under another ` +
+        `name or parent, give it the old one in the option aliases`;
   return new SlugTakenError(
-    `slug ${inputs.slug} is taken, by tenant ${holders.join(" and by ") || "that is just going"}: ` +
-      `choose another slug, or remove that tenant where it is declared`,
+    `slug ${inputs.slug} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`,
   );
 }

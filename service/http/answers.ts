@@ -26,7 +26,7 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, request, respo
     return;
   }
   const answer = toAnswer(error, randomUUID());
-  if (answer.statusCode >= 500 && !(error instanceof HttpError)) {
+  if (answer.statusCode >= 500) {
     response.err = error instanceof Error ? error : new Error(String(error));
     if (answer instanceof ReferencedAnswer) response.reference = answer.reference;
     // The request's own line is written already when the caller has hung up.

@@ -61,6 +61,20 @@ export class ForbiddenError extends HttpError {
   }
 }
 
+/** 503 of `/readyz`. */
+export class NotReadyError extends HttpError {
+  override readonly name = "NotReadyError";
+
+  /** @param trouble What does not work → why, which is for the operator only. */
+  constructor(trouble: ReadonlyMap<string, string>) {
+    const details = [...trouble.keys()].map((path) => ({ path, message: "does not work" }));
+    super(503, "Not ready", { details });
+    this.faults = [...trouble].map(([path, why]) => `${path}: ${why}`);
+  }
+
+  readonly faults: readonly string[];
+}
+
 /** 503: send it again later. */
 export class UnavailableAnswer extends HttpError {
   override readonly name = "UnavailableAnswer";

@@ -1,7 +1,7 @@
 import { Router } from "express";
 import { ping } from "../database";
 import { onlyMethods } from "./answers";
-import { HttpError, type Detail } from "./errors";
+import { NotReadyError } from "./errors";
 
 /** How long one try of the engine stands for all who ask, in ms: each starts a process. */
 const ENGINE_TRY_LASTS = 5_000;
@@ -21,16 +21,14 @@ export function healthRoutes(tryEngine: Trial): Router {
     .all(onlyMethods("GET"));
   router
     .route("/readyz")
-    .get(async (request, response) => {
-      const [database, engine] = await Promise.all([tryDatabase(), tryEngineNow()]);
-      const faults = Object.entries({ database, engine }).filter(
-        ([, fault]) => fault !== undefined,
-      );
-      if (faults.length > 0) {
-        request.log.warn(Object.fromEntries(faults), "not ready");
-        const details: Detail[] = faults.map(([path]) => ({ path, message: "does not work" }));
-        throw new HttpError(503, "Not ready", { details });
+    .get(async (_request, response) => {
+      const trials = { database: tryDatabase(), engine: tryEngineNow() };
+      const trouble = new Map<string, string>();
+      for (const [name, trial] of Object.entries(trials)) {
+        const why = await trial;
+        if (why !== undefined) trouble.set(name, why);
       }
+      if (trouble.size > 0) throw new NotReadyError(trouble);
       response.json({ status: "ready" });
     })
     .all(onlyMethods("GET"));
@@ -40,7 +38,7 @@ export function healthRoutes(tryEngine: Trial): Router {
 async function tryDatabase(): Promise<string | undefined> {
   return ping().then(
     () => undefined,
-    (error: unknown) => String(error),
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
 }
 

@@ -29,24 +29,3 @@ export async function initStack(name: string): Promise<Error | undefined> {
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   );
 }
-
-/**
- * Starts the CLI on the state backend.
- *
- * @returns what is wrong, in one line; undefined when it works.
- */
-export async function tryCli(
-  pulumi: string,
-  env: NodeJS.ProcessEnv,
-  cwd: string,
-): Promise<string | undefined> {
-  try {
-    // It opens the backend before it answers.
-    await run(pulumi, ["whoami", "--non-interactive"], { env, cwd, timeout: 15_000 });
-    return undefined;
-  } catch (error) {
-    const { stderr = "", message } = error as Error & { stderr?: string };
-    const said = stderr.split("\n").find((line) => line.startsWith("error:"));
-    return said?.replace("error: ", "") ?? message.split("\n")[0] ?? "it does not start";
-  }
-}

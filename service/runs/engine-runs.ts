@@ -25,7 +25,7 @@ export interface EngineRuns {
   /** Brings the tenant's stack up. Never rejects: what goes wrong is in the outcome. */
   readonly run: (
     tenant: TenantDeclaration,
-    onStep: (event: StepEvent) => void,
+    onStep?: (event: StepEvent) => void,
   ) => Promise<RunOutcome>;
   /** Starts the CLI on the state backend; tells what is wrong, undefined when it works. */
   readonly tryEngine: () => Promise<string | undefined>;

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
-import { tryCli } from "./cli";
 import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
 import { outcomeOfEnd } from "./host-end";
 import { PROJECT } from "./owner";
 import { endFollowers } from "./processes";
+import { tryCli } from "./trial";
 
 /** What the program hosts are started with. */
 export interface HostSettings {
@@ -22,9 +23,9 @@ export interface HostSettings {
   /** After how many runs of each the hosts are replaced: an inline run leaves 0.3 MB behind. */
   readonly runsEach?: number;
   /** After how many ms a run counts as hung and is killed. */
-  readonly timeout: number;
+  readonly timeout?: number;
   /** What a host's program may have at most, in MB. */
-  readonly memory: number;
+  readonly memory?: number;
 }
 
 /**
@@ -32,10 +33,11 @@ export interface HostSettings {
  * programs of a process, and because worker threads hang in them.
  */
 export function startHosts(settings: HostSettings): EngineRuns {
-  const { runsEach = 200, timeout } = settings;
+  const { runsEach = 200, timeout = 10 * 60_000 } = settings;
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
+  const runningHosts = new Set<number>();
+  const running = new Set<Promise<RunOutcome>>();
   const retired: ReturnType<Pool["terminate"]>[] = [];
-  const begun = new Set<number>();
   let hosts = warmHosts(settings, root);
   let runsLeft = runsEach * settings.size;
 
@@ -53,36 +55,46 @@ export function startHosts(settings: HostSettings): EngineRuns {
   ): Promise<RunOutcome> {
     // Every host may have died idle, and the pool finds that out by giving it a run.
     for (let tries = settings.size; ; tries--) {
-      const attempt = attemptRun(freshHosts(), tenant, { timeout, begun, onStep });
-      const outcome = await attempt;
+      const attempt = { timeout, runningHosts, onStep };
+      const outcome = await attemptRun(freshHosts(), tenant, attempt);
       if (outcome !== "not begun") return outcome;
       if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
     }
   }
 
   return {
-    run,
+    run(tenant, onStep = () => undefined) {
+      const work = run(tenant, onStep);
+      running.add(work);
+      void work.finally(() => running.delete(work));
+      return work;
+    },
     tryEngine: () => tryCli(settings.pulumi, settings.env, root),
     async close(when) {
-      retired.push(hosts.terminate(when === "now"));
-      if (when === "now") begun.forEach(killGroup);
-      await Promise.all(retired);
+      if (when === "now") runningHosts.forEach(killGroup);
+      await Promise.all(running);
+      retired.push(hosts.terminate());
+      // A host that died idle never tells that it has ended.
+      await Promise.race([Promise.all(retired), delay(PATIENCE, undefined, { ref: false })]);
       rmSync(root, { recursive: true, force: true });
     },
   };
 }
 
+/** How long hosts that have nothing to do may take to end, in ms. */
+const PATIENCE = 2_000;
+
 interface Attempt {
   readonly timeout: number;
   /** The process ids of the hosts that run something. */
-  readonly begun: Set<number>;
+  readonly runningHosts: Set<number>;
   readonly onStep: (event: StepEvent) => void;
 }
 
 async function attemptRun(
   hosts: Pool,
   tenant: TenantDeclaration,
-  { timeout, begun, onStep }: Attempt,
+  { timeout, runningHosts, onStep }: Attempt,
 ): Promise<RunOutcome | "not begun"> {
   let host: number | undefined;
   let complaint = "";
@@ -96,7 +108,7 @@ async function attemptRun(
   const on = (event: { begun?: number; step?: StepEvent; stderr?: string }) => {
     if (event.step !== undefined) onStep(event.step);
     if (event.begun !== undefined) {
-      begun.add((host = event.begun));
+      runningHosts.add((host = event.begun));
       limit = setTimeout(stopLateRun, timeout, host);
     }
     if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
@@ -114,14 +126,14 @@ async function attemptRun(
   } finally {
     clearTimeout(limit);
     if (host !== undefined) {
-      begun.delete(host);
+      runningHosts.delete(host);
       // What outlives its run works for nobody: a plugin, or dbmate, whose CLI was killed.
       endFollowers(host);
     }
   }
 }
 
-function warmHosts({ env, size, memory, program }: HostSettings, root: string): Pool {
+function warmHosts({ env, size, memory = 512, program }: HostSettings, root: string): Pool {
   return pool(program ?? path.join(__dirname, "host.js"), {
     workerType: "process",
     minWorkers: size,

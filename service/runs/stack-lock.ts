@@ -32,7 +32,7 @@ function isDead(file: string): boolean {
   }
 }
 
-/** A process id is used again soon after a container starts, so one that is there may be another's. */
+/** Whether a CLI runs under the process id, or may do so where nobody can tell. */
 function isPulumi(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -40,9 +40,13 @@ function isPulumi(pid: number): boolean {
     return codeOf(error) !== "ESRCH";
   }
   try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pulumi";
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [, name, state] = /^\d+ \((.*)\) (.)/s.exec(stat) ?? [];
+    // Ids are used again soon after a container starts, and a container whose first process collects
+    // no orphans keeps the dead ones as zombies.
+    return name === "pulumi" && state !== "Z" && state !== "X";
   } catch {
-    // No such file system here: it may be.
     return true;
   }
 }

@@ -125,5 +125,7 @@ function lastWords(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error)).split("\n");
   const reasons = lines.filter((line) => line.startsWith("error:"));
   const ending = lines.find((line) => line.startsWith(" stderr:")) ?? lines[0] ?? "";
-  return (reasons.length > 0 ? reasons.join(" ") : ending.replace(" stderr: ", "")).slice(0, 1_000);
+  return (
+    reasons.length > 0 ? [...new Set(reasons)].join(" ") : ending.replace(" stderr: ", "")
+  ).slice(0, 1_000);
 }

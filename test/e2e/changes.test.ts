@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
@@ -60,10 +60,50 @@ describe("a change of a tenant", () => {
 
   it("gives it another name and slug in place", async () => {
     const before = await row("acme");
-    await project.configure([tenant("acme", { migrationsDir, name: "Acme Ltd" })]);
-    expect(await project.run("preview", "--diff")).toContain('"The acme company" => "Acme Ltd"');
+    const renamed = { key: "acme", slug: "acme-ltd", name: "Acme Ltd" };
+    await project.configure([tenant("acme", { migrationsDir, ...renamed })]);
+    const preview = await project.run("preview", "--diff");
+    expect(preview).toContain('"The acme company" => "Acme Ltd"');
+    expect(preview).toMatch(/~ 1 to update\s+\d+ unchanged/);
     await project.run("up", "--yes", "--skip-preview");
-    expect(await row("acme")).toEqual({ ...before, name: "Acme Ltd" });
+    expect(await row("acme-ltd")).toEqual({ ...before, name: "Acme Ltd" });
+    await project.configure([tenant("acme", { migrationsDir })]);
+    await project.run("up", "--yes", "--skip-preview");
+    expect(await row("acme")).toEqual(before);
+  });
+
+  it.each(["Record", "AdminUser", "Migrations", "Membership"])(
+    "that replaces its %s for no reason takes nothing away, and leaves it active",
+    async (step) => {
+      const before = await row("acme");
+      await project.sql(`insert into "tenant_${before?.id ?? ""}".a values (7)`);
+      const urn = `urn:pulumi:dev::three-tenants::pulumi-tenant:index:Tenant$pulumi-nodejs:dynamic/tenant:${step}::acme`;
+      await project.run("up", "--yes", "--skip-preview", "--replace", urn);
+      expect(await row("acme")).toEqual(before);
+      const rows = await project.sql(`delete from "tenant_${before?.id ?? ""}".a returning id`);
+      expect(rows).toEqual([{ id: 7 }]);
+    },
+  );
+
+  it("that moves it elsewhere in the program without an alias is refused, and takes nothing away", async () => {
+    const before = await row("acme");
+    const program = path.join(project.directory, "index.js");
+    const original = readFileSync(program, "utf8");
+    writeFileSync(
+      program,
+      `const pulumi = require("@pulumi/pulumi");
+      const { Tenant, TenantDatabase } = require("pulumi-tenant");
+      const parent = new pulumi.ComponentResource("shop:index:Customer", "customer");
+      const [tenant] = new pulumi.Config().requireObject("tenants");
+      new Tenant("acme", { ...tenant, database: new TenantDatabase("database") }, { parent });`,
+    );
+    const { code, output } = await project.tryRun("up", "--yes", "--skip-preview");
+    expect(code).not.toBe(0);
+    expect(output).toContain("give it the old one in the option aliases");
+    expect(await row("acme")).toEqual(before);
+    writeFileSync(program, original);
+    await project.run("up", "--yes", "--skip-preview");
+    expect(await row("acme")).toEqual(before);
   });
 
   it("refuses another e-mail, with the reason", async () => {

@@ -61,6 +61,15 @@ describe("refresh finds, and the next up repairs,", () => {
     await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Migrations globex/);
   });
 
+  it("the control tables, all of them, and every tenant's row with its old id", async () => {
+    const id = await idOf("acme");
+    await project.sql(
+      "drop table tenant_users, users, tenants, tenant_migration_digests, schema_migrations cascade",
+    );
+    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:PublicMigrations/);
+    expect(await idOf("acme")).toBe(id);
+  });
+
   it("a tenant that somebody took out of service, and one that was renamed by hand", async () => {
     await project.sql("update tenants set status = 'provisioning' where slug = 'acme'");
     await project.sql("update tenants set name = 'Not this' where slug = 'globex'");

@@ -18,7 +18,7 @@ import {
   startedBy,
   startServiceProcess,
   type ServiceProcess,
-} from "../support/service-process";
+} from "../support/killable-service";
 import { signed } from "../support/service-tokens";
 
 const database = useServiceDatabase();

@@ -91,7 +91,11 @@ export async function ending(child: ChildProcess): Promise<Ended> {
 /** `npm ci`: installs the fake tsc and Jest, and keeps npm's record of it, last as npm does. */
 const FAKE_NPM = `
 const fs = require("fs");
-say("npm " + process.argv[2]);
+if (process.argv[2] === "ping") {
+  if (process.env.PING_FAULT) { console.error(process.env.PING_FAULT); process.exit(1); }
+  process.exit();
+}
+say("npm ci" + (process.argv.includes("--offline") ? " offline" : ""));
 if (process.env.NPM_FAULT) { console.error(process.env.NPM_FAULT); process.exit(1); }
 fs.rmSync("node_modules", { recursive: true, force: true });
 fs.mkdirSync("node_modules/typescript/bin", { recursive: true });

@@ -26,6 +26,8 @@ export class FakeEngineRuns implements EngineRuns {
   readonly asked: TenantDeclaration[] = [];
   /** What the engine's trial tells. */
   trouble: string | undefined;
+  /** How often the engine was tried. */
+  trials = 0;
 
   constructor(
     private readonly does: (
@@ -36,10 +38,13 @@ export class FakeEngineRuns implements EngineRuns {
 
   readonly run: EngineRuns["run"] = (tenant, onStep) => {
     this.asked.push(tenant);
-    return this.does(tenant, onStep);
+    return this.does(tenant, onStep ?? (() => undefined));
   };
 
-  readonly tryEngine = (): Promise<string | undefined> => Promise.resolve(this.trouble);
+  readonly tryEngine = (): Promise<string | undefined> => {
+    this.trials += 1;
+    return Promise.resolve(this.trouble);
+  };
 
   readonly close = (): Promise<void> => Promise.resolve();
 }

@@ -1,92 +1,103 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { obtainEngine } from "../../engine/obtain";
-import { MARK } from "../../service/runs/processes";
+import { finished } from "node:stream/promises";
 import { testSecret } from "./service-tokens";
 
-/** The service as a process of its own, with the real engine. */
+/** The service as a process of its own. */
 export interface ServiceProcess {
-  readonly url: string;
   readonly child: ChildProcess;
-  /** The service's log. */
-  readonly log: () => string;
-  /** Kills it without a word, as the kernel does. */
-  kill(): Promise<void>;
-  /** Lets it end what runs. */
-  stop(): Promise<void>;
+  /** All that it wrote so far, on both streams. */
+  output(): string;
+  /** The parsed lines of its log. */
+  log(): Record<string, unknown>[];
+  /** Where it serves; resolves when it does, rejects when it ends before. */
+  readonly url: Promise<string>;
+  /** Resolves with the exit code when it has ended. */
+  readonly ended: Promise<number | null>;
+  /** Sends a signal to its whole group, as a terminal does. */
+  signal(name: NodeJS.Signals): void;
 }
 
-const repository = path.resolve(__dirname, "../../..");
+const main = path.resolve(__dirname, "../../service/main.js");
+const running = new Set<ServiceProcess>();
 
-/** Starts the service on a free port; what it was started with must be in `env`. */
-export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
-  const engine = await obtainEngine(() => undefined);
-  const child = spawn(process.execPath, [path.join(repository, "dist/service/main.js")], {
-    cwd: repository,
-    env: {
-      ...process.env,
-      ...engine.env,
-      PORT: "0",
-      JWT_SECRET: testSecret,
-      PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
-      ...env,
+/**
+ * Starts `dist/service/main.js` with an environment of its own, in a group of its own, with an IPC
+ * channel by which it ends when the tests are killed.
+ */
+export function startService(env: Record<string, string>): ServiceProcess {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(process.execPath, [main], {
+    env: { PATH, HOME, PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    detached: true,
+  });
+  const { pid, stdout, stderr } = child;
+  if (pid === undefined || stdout === null || stderr === null) throw new Error("no process");
+  let output = "";
+  const keep = (chunk: Buffer) => (output += chunk.toString());
+  stdout.on("data", keep);
+  stderr.on("data", keep);
+  const log = () =>
+    output
+      .split("\n")
+      .filter((line) => /^\{.*\}$/.test(line))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  // The event "close" never comes once the channel was disconnected from this side.
+  const ended = Promise.all([once(child, "exit"), finished(stdout), finished(stderr)]).then(
+    ([[code]]) => {
+      running.delete(service);
+      return code as number | null;
     },
-    stdio: ["ignore", "pipe", "pipe"],
+  );
+  const url = new Promise<string>((resolve, reject) => {
+    stdout.on("data", () => {
+      const line = log().find(({ msg }) => msg === "listening");
+      if (line !== undefined) resolve(String(line.address));
+    });
+    void ended.then((code) => reject(new Error(`ended with ${String(code)}: ${output}`)));
   });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  }
-  const ended = once(child, "exit");
-  const end = async (signal: NodeJS.Signals) => {
-    child.kill(signal);
-    await ended;
+  // A test that waits for the end only must not fail by the start.
+  url.catch(() => undefined);
+  const signal = (name: NodeJS.Signals) => void process.kill(-pid, name);
+  const service = { child, output: () => output, log, url, ended, signal };
+  running.add(service);
+  return service;
+}
+
+/** What a service on a database of its own is configured with, and a folder for its state. */
+export function serviceEnvironment(
+  databaseUrl: string,
+): Record<string, string> & { state: string } {
+  const state = temporaryFolder("service-state-");
+  return {
+    DATABASE_URL: databaseUrl,
+    JWT_SECRET: testSecret,
+    PULUMI_BACKEND_URL: `file://${state}`,
+    PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+    state,
   };
-  for (;;) {
-    const url = /"address":"([^"]+)"/.exec(log)?.[1];
-    if (url !== undefined) {
-      return { url, child, log: () => log, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
-    }
-    if (child.exitCode !== null) throw new Error(`the service ended:\n${log}`);
-    await delay(50);
-  }
 }
 
-/** A process that a service started. */
-export interface Started {
-  readonly pid: number;
-  readonly command: string;
+const folders: string[] = [];
+
+/** A folder that {@link cleanUpServices} removes. */
+export function temporaryFolder(prefix: string): string {
+  const folder = mkdtempSync(path.join(tmpdir(), prefix));
+  folders.push(folder);
+  return folder;
 }
 
-/** What the service with this process id started and is still there, by the mark in its environment. */
-export function startedBy(service: number | undefined): Started[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const marked = readFileSync(`/proc/${name}/environ`, "utf8")
-        .split("\0")
-        .some((entry) => entry.startsWith(`${MARK}=`) && entry.split("/")[2] === String(service));
-      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
-      return marked && command !== "" ? [{ pid: Number(name), command }] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-/** Waits until something is there. */
-export async function eventually<T>(
-  look: () => Promise<T | undefined> | T | undefined,
-  patience = 60_000,
-): Promise<T> {
-  const began = performance.now();
-  while (performance.now() - began < patience) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await delay(20);
-  }
-  throw new Error(`not so after ${patience} ms: ${look.toString()}`);
+/** Ends what still runs, as it ends by itself, and removes the folders. */
+export async function cleanUpServices(): Promise<void> {
+  await Promise.all(
+    [...running].map(async (service) => {
+      service.signal("SIGTERM");
+      await service.ended;
+    }),
+  );
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

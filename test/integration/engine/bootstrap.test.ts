@@ -52,6 +52,17 @@ describe("setting up a fresh clone", () => {
     expect(checkout.log()).toEqual(["npm ci", "npm ci", "npm done"]);
   });
 
+  it("installs from npm's cache alone when the registry does not answer", async () => {
+    const { code } = await checkout.run(["test"], { PING_FAULT: "npm error code FETCH_ERROR" });
+    expect(code).toBe(0);
+    expect(checkout.log()).toEqual(["npm ci offline", "npm done"]);
+  });
+
+  it("installs as always from a registry that does not know how to answer a ping", async () => {
+    await checkout.run(["test"], { PING_FAULT: "npm error code E404" });
+    expect(checkout.log()).toEqual(["npm ci", "npm done"]);
+  });
+
   it("twice at once installs once: the second waits for the first", async () => {
     const both = await Promise.all([
       checkout.run(["test"], { NPM_MS: "500" }),
@@ -87,6 +98,15 @@ describe("what goes wrong is one line and a non-zero exit", () => {
     const { code, stderr } = await checkout.run(["test"], { NPM_FAULT: fault });
     expect(code).toBe(1);
     expect(stderr).toMatch(line);
+  });
+
+  it("when neither the registry nor npm's cache has the dependencies", async () => {
+    const { code, stderr } = await checkout.run(["test"], {
+      PING_FAULT: "npm error code FETCH_ERROR",
+      NPM_FAULT: "npm error code ENOTCACHED",
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The npm registry cannot be reached \(FETCH_ERROR\)[^\n]*\n$/);
   });
 
   it("except for the build, whose faults are all shown", async () => {

@@ -27,7 +27,7 @@ function installGo(seconds = 0, version = "3.246.0"): void {
   tree.cli("made/pulumi", version);
   tree.script(
     "bin/go",
-    `if [ "$1" = list ]; then echo one; echo two; exit; fi
+    `if [ "$1" = list ]; then echo true; echo false; exit; fi
      echo build >> ${inTree("go.log")}
      sleep ${seconds}
      while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
@@ -182,6 +182,7 @@ describe("on a closed network", () => {
     // The real curl, sent through a proxy that takes every connection and never answers.
     const blackhole = createServer(() => undefined).listen(0, "127.0.0.1");
     await once(blackhole, "listening");
+    blackhole.unref();
     const address = blackhole.address() as { port: number };
     rmSync(tree.root, { recursive: true });
     tree = makeFakeTree({ HTTPS_PROXY: `http://127.0.0.1:${address.port}` });

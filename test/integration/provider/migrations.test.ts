@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { tenantMigrationsDir } from "../../../provider/database/migrations";
+import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { migrations } from "../../../provider/resources";
 import { checked, useResourceDatabase } from "../../support/resources";
 
@@ -134,6 +134,48 @@ describe("create", () => {
     writeFileSync(path.join(directory, "2_b.sql"), mended);
     await migrations.create(declared(name, { migrationsDir: directory }));
     expect(await tablesOf(name)).toEqual(["a", "b", "schema_migrations"]);
+  });
+
+  it("refuses a file that was edited after it was applied, though no state tells of it", async () => {
+    const name = await schema();
+    const directory = folder({ "1_a.sql": good, "2_b.sql": broken });
+    await expect(migrations.create(declared(name, { migrationsDir: directory }))).rejects.toThrow();
+    writeFileSync(path.join(directory, "1_a.sql"), good.replace("id int", "id text"));
+    writeFileSync(path.join(directory, "2_b.sql"), mended);
+    await expect(migrations.create(declared(name, { migrationsDir: directory }))).rejects.toThrow(
+      /^1_a\.sql was edited after it was applied/,
+    );
+  });
+
+  it("ends the session of a run that was killed, and runs its file again", async () => {
+    const name = await schema();
+    const slow = good.replace("create table", "select pg_sleep(60); create table");
+    const directory = folder({ "1_a.sql": slow });
+    const inputs = declared(name, { migrationsDir: directory });
+    const lost = migrations.create(inputs).catch((error: unknown) => String(error));
+    const backends = (kind: string) =>
+      database.sql<{ pid: number }>(
+        `select pid from pg_stat_activity where datname = current_database() and ${kind}`,
+      );
+    const migrating = () => backends("application_name like 'pulumi-tenant migrations%'");
+    while ((await migrating()).length === 0) await new Promise((tick) => setTimeout(tick, 20));
+    // What a kill of the provider does to its lock, while dbmate lives on.
+    await database.sql(
+      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())`,
+    );
+    writeFileSync(path.join(directory, "1_a.sql"), good);
+    await migrations.create({ ...inputs, files: readMigrations(directory) });
+    expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
+    expect(await migrating()).toEqual([]);
+    await lost;
+  });
+
+  it("migrates more tenants at once than there are turns", async () => {
+    const names: string[] = [];
+    while (names.length < 12) names.push(await schema());
+    await Promise.all(names.map((name) => migrations.create(declared(name))));
+    for (const name of names) expect(await tablesOf(name)).toHaveLength(7);
   });
 
   it("never reads the .env of the folder it is started in", async () => {

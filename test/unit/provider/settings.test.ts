@@ -50,11 +50,12 @@ describe("a database URL", () => {
       fc.property(part, part, part, (user, password, database) => {
         const url = `postgres://${[user, password].map(encodeURIComponent).join(":")}@h/${encodeURIComponent(database)}`;
         const settings = parse(url);
-        const again = new URL(dbmateUrl(settings, "tenant_1-2"));
+        const again = new URL(dbmateUrl(settings, "tenant_1-2", "a session"));
         expect(decodeURIComponent(again.username)).toBe(user);
         expect(decodeURIComponent(again.password)).toBe(password);
         expect(decodeURIComponent(again.pathname.slice(1))).toBe(database);
         expect(again.searchParams.get("search_path")).toBe("tenant_1-2");
+        expect(again.searchParams.get("application_name")).toBe("a session");
       }),
     );
   });

@@ -1,34 +1,69 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Shutdown, StoppedError } from "../../../service/shutdown";
 
+let shutdown: Shutdown;
+let events: string[];
+beforeEach(() => {
+  shutdown = new Shutdown();
+  events = [];
+});
+
+/** Something that takes a while to start, and to stop. */
+const start = (name: string): Promise<string> =>
+  shutdown.start(
+    async () => {
+      await delay(10);
+      events.push(`${name} starts`);
+      return name;
+    },
+    async (started) => {
+      await delay(5);
+      events.push(`${started} stops`);
+    },
+  );
+
 test("what was started is stopped in the reverse order, once", async () => {
-  const shutdown = new Shutdown();
-  const stopped: string[] = [];
-  for (const name of ["database", "engine", "server"]) {
-    await shutdown.add(() => Promise.resolve(void stopped.push(name)));
-  }
+  for (const name of ["database", "engine", "server"]) await start(name);
   expect(shutdown.begun).toBe(false);
   await Promise.all([shutdown.end(), shutdown.end()]);
   expect(shutdown.begun).toBe(true);
-  expect(stopped).toEqual(["server", "engine", "database"]);
+  expect(events.slice(3)).toEqual(["server stops", "engine stops", "database stops"]);
 });
 
-test("what is started when the end has begun is stopped at once, and the start goes no further", async () => {
-  const shutdown = new Shutdown();
+test("what is just starting is stopped when it has started, and the start goes no further", async () => {
+  const starting = start("database");
+  const ended = shutdown.end();
+  await expect(starting).rejects.toThrow(StoppedError);
+  await ended;
+  expect(events).toEqual(["database starts", "database stops"]);
+});
+
+test("nothing is started any more once the end has begun", async () => {
   await shutdown.end();
-  let stopped = false;
-  const started = shutdown.add(() => Promise.resolve(void (stopped = true)));
-  await expect(started).rejects.toThrow(StoppedError);
-  expect(stopped).toBe(true);
+  await expect(start("server")).rejects.toThrow(StoppedError);
+  expect(events).toEqual([]);
 });
 
-test("one that cannot be stopped does not keep the others", async () => {
-  const shutdown = new Shutdown();
+test("what could not be started is not stopped, and does not keep the others", async () => {
+  await start("database");
+  const broken = shutdown.start(
+    () => Promise.reject(new Error("no engine")),
+    () => Promise.resolve(void events.push("engine stops")),
+  );
+  await expect(broken).rejects.toThrow("no engine");
+  await shutdown.end();
+  expect(events).toEqual(["database starts", "database stops"]);
+});
+
+test("one that cannot be stopped is told of, and does not keep the others", async () => {
   const said = jest.spyOn(console, "error").mockImplementation(() => undefined);
-  let stopped = false;
-  await shutdown.add(() => Promise.resolve(void (stopped = true)));
-  await shutdown.add(() => Promise.reject(new Error("stuck")));
+  await start("database");
+  await shutdown.start(
+    () => "engine",
+    () => Promise.reject(new Error("stuck")),
+  );
   await shutdown.end();
-  expect(stopped).toBe(true);
+  expect(events).toEqual(["database starts", "database stops"]);
   expect(said).toHaveBeenCalledWith("stuck");
   said.mockRestore();
 });

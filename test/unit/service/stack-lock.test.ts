@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { holderOf } from "../../../service/runs/stack-lock";
 
 let folder: string;
@@ -45,6 +46,22 @@ test("a Pulumi CLI that lives is not", async () => {
   child.kill();
   await once(child, "exit");
   expect(holder()).toBe("dead");
+});
+
+test("a CLI that is dead and that nobody collected is dead", async () => {
+  const cli = path.join(folder, "pulumi");
+  copyFileSync("/bin/sleep", cli);
+  // sleep never asks after the child that the shell left it.
+  const parent = spawn("sh", ["-c", `${cli} 60 & echo $!; exec sleep 60`]);
+  const [pid] = (await once(parent.stdout, "data")) as [Buffer];
+  lockedBy({ pid: Number(pid.toString()), hostname: hostname() });
+  await delay(100);
+  expect(holder()).toBe("unknown");
+  process.kill(Number(pid.toString()), "SIGKILL");
+  await delay(100);
+  expect(holder()).toBe("dead");
+  parent.kill();
+  await once(parent, "exit");
 });
 
 test("one dead holder among others proves nothing", async () => {

@@ -1,0 +1,77 @@
+import type { ClientBase } from "pg";
+import { MigrationFailedError } from "./errors";
+import { migrationVersion, type MigrationDigests } from "./migrations";
+import { rowsIfAny } from "./pool";
+
+/** The versions applied in a schema, oldest first; undefined where the schema is not there. */
+export async function appliedVersions(
+  client: ClientBase,
+  schemaName: string,
+): Promise<string[] | undefined> {
+  const found = await client.query("select from pg_namespace where nspname = $1", [schemaName]);
+  if (found.rowCount === 0) return undefined;
+  const table = `${client.escapeIdentifier(schemaName)}.schema_migrations`;
+  const rows = await rowsIfAny<{ version: string }>(
+    client,
+    `select version from ${table} order by 1`,
+  );
+  return rows.map((row) => row.version);
+}
+
+/** The files that are not applied yet, in the order dbmate runs them. */
+export async function pendingFiles(
+  client: ClientBase,
+  schemaName: string,
+  files: MigrationDigests,
+): Promise<string[]> {
+  const applied = new Set(await appliedVersions(client, schemaName));
+  return Object.keys(files).filter((file) => !applied.has(migrationVersion(file)));
+}
+
+/**
+ * Compares the applied files with what they were then. The state has their digests too, and knows
+ * nothing of a run that failed, or of a state that was lost.
+ *
+ * @throws {@link MigrationFailedError} naming the files that were edited since.
+ */
+export async function assertUnedited(
+  client: ClientBase,
+  schemaName: string,
+  files: MigrationDigests,
+): Promise<void> {
+  const applied = new Set(await appliedVersions(client, schemaName));
+  const rows = await rowsIfAny<{ file: string; digest: string }>(
+    client,
+    "select file, digest from public.tenant_migration_digests where schema_name = $1",
+    [schemaName],
+  );
+  const edited = rows
+    .filter(({ file }) => applied.has(migrationVersion(file)))
+    .filter(({ file, digest }) => files[file] !== undefined && files[file] !== digest)
+    .map(({ file }) => file);
+  if (edited.length === 0) return;
+  throw new MigrationFailedError(
+    `${edited.join(", ")} was edited after it was applied in schema ${schemaName}: ` +
+      `restore it, and write a new migration instead`,
+  );
+}
+
+/** Keeps the digests of the files that are applied by now, where the control table for them is there. */
+export async function keepDigests(
+  client: ClientBase,
+  schemaName: string,
+  files: MigrationDigests,
+): Promise<void> {
+  const pending = new Set(await pendingFiles(client, schemaName, files));
+  const applied = Object.entries(files).filter(([file]) => !pending.has(file));
+  const table = await client.query(
+    "select where to_regclass('public.tenant_migration_digests') is not null",
+  );
+  if (table.rowCount === 0) return;
+  await client.query(
+    `insert into public.tenant_migration_digests (schema_name, file, digest)
+    select $1, * from unnest($2::text[], $3::text[])
+    on conflict (schema_name, file) do update set digest = excluded.digest`,
+    [schemaName, applied.map(([file]) => file), applied.map(([, digest]) => digest)],
+  );
+}

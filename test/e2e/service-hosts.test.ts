@@ -1,0 +1,143 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readlinkSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { obtainEngine, type Engine } from "../../engine/obtain";
+import { hashPassword } from "../../provider/passwords";
+import type { EngineRuns } from "../../service/runs/engine-runs";
+import { engineEnvironment } from "../../service/runs/environment";
+import { startHosts, type HostSettings } from "../../service/runs/hosts";
+import { tenantBody } from "../support/service-client";
+import { useServiceDatabase } from "../support/service-database";
+import { cleanUpServices, temporaryFolder } from "../support/service-process";
+
+jest.setTimeout(120_000);
+
+const database = useServiceDatabase();
+let engine: Engine;
+let state: string;
+let password: string;
+
+beforeAll(async () => {
+  engine = await obtainEngine(() => undefined);
+  state = temporaryFolder("hosts-state-");
+  password = await hashPassword("a quiet purple river", "hosts");
+});
+afterAll(cleanUpServices);
+
+function hosts(changes: Partial<HostSettings> = {}): EngineRuns {
+  const env = engineEnvironment({
+    engine: engine.env,
+    databaseUrl: database.url(),
+    backendUrl: `file://${state}`,
+    passphrase: "a passphrase for tests",
+  });
+  return startHosts({ pulumi: engine.pulumi, env, size: 1, ...changes });
+}
+
+const tenant = (slug: string) =>
+  ({ ...tenantBody({ slug }), adminPassword: password }) as unknown as Parameters<
+    EngineRuns["run"]
+  >[0];
+
+/** The hosts that this process has, by process id. */
+function hostProcesses(): number[] {
+  try {
+    const pids = execFileSync("pgrep", ["-P", String(process.pid), "-f", "runs/host.js"]);
+    return pids.toString().trim().split("\n").map(Number);
+  } catch {
+    return []; // pgrep's exit code for none
+  }
+}
+
+async function statusOf(slug: string): Promise<unknown> {
+  const [row] = await database.sql<{ status: string }>(
+    "select status from public.tenants where slug = $1",
+    [slug],
+  );
+  return row?.status;
+}
+
+async function begun(slug: string): Promise<void> {
+  while ((await statusOf(slug)) === undefined) await delay(20);
+}
+
+test("a host that died idle takes no run with it", async () => {
+  const runs = hosts();
+  await delay(500);
+  const before = hostProcesses();
+  for (const pid of before) process.kill(pid, "SIGKILL");
+  expect(await runs.run(tenant("after-a-death"))).toEqual({ result: "succeeded" });
+  expect(before.some((pid) => hostProcesses().includes(pid))).toBe(false);
+  await runs.close("finished");
+  expect(hostProcesses()).toEqual([]);
+});
+
+test("a host that dies in a run fails that run, with how it died, and ends the CLI it started", async () => {
+  const runs = hosts();
+  const run = runs.run(tenant("host-dies"));
+  await begun("host-dies");
+  for (const pid of hostProcesses()) process.kill(pid, "SIGKILL");
+  const outcome = await run;
+  expect(outcome).toMatchObject({ result: "failed" });
+  expect(JSON.stringify(outcome)).toContain("SIGKILL");
+  expect(() => execFileSync("pgrep", ["-f", "pulumi up .*--stack host-dies "])).toThrow();
+
+  expect(await runs.run(tenant("host-dies"))).toEqual({ result: "succeeded" });
+  expect(await statusOf("host-dies")).toBe("active");
+  await runs.close("finished");
+});
+
+test("a run that hangs is ended after its time, and the next one goes on", async () => {
+  const impatient = hosts({ timeout: 400 });
+  const outcome = await impatient.run(tenant("hangs"));
+  expect(outcome).toMatchObject({ result: "failed" });
+  await delay(200);
+  expect(() => execFileSync("pgrep", ["-f", "pulumi .*hangs"])).toThrow();
+  await impatient.close("finished");
+  const patient = hosts();
+  expect(await patient.run(tenant("hangs"))).toEqual({ result: "succeeded" });
+  await patient.close("finished");
+});
+
+test("hosts are replaced after their runs, and their folders go with them", async () => {
+  const runs = hosts({ runsEach: 1 });
+  await delay(300);
+  const first = hostProcesses();
+  const folders = first.map((pid) => readlinkSync(`/proc/${pid}/cwd`));
+  expect(folders).toHaveLength(1);
+  expect(await runs.run(tenant("first"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(tenant("second"))).toEqual({ result: "succeeded" });
+  expect(hostProcesses()).not.toContain(first[0]);
+  await runs.close("finished");
+  expect(folders.filter(existsSync)).toEqual([]);
+});
+
+test("runs beside each other do not meet", async () => {
+  const runs = hosts({ size: 2 });
+  const slugs = ["side-1", "side-2"];
+  const outcomes = await Promise.all(slugs.map((slug) => runs.run(tenant(slug))));
+  expect(outcomes).toEqual(slugs.map(() => ({ result: "succeeded" })));
+  await runs.close("finished");
+});
+
+test("the trial of the engine tells what is wrong, in one line", async () => {
+  const working = hosts();
+  expect(await working.tryEngine()).toBeUndefined();
+  await working.close("finished");
+  const env = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: "file:///nowhere" };
+  const stateless = hosts({ env });
+  expect(await stateless.tryEngine()).toMatch(/^unable to open bucket .*no such file/);
+  await stateless.close("finished");
+  const without = hosts({ pulumi: "/nowhere/pulumi" });
+  expect(await without.tryEngine()).toMatch(/ENOENT/);
+  await without.close("finished");
+});
+
+test("a run without a CLI fails by saying so", async () => {
+  const env = { PATH: "/nowhere", DATABASE_URL: database.url() };
+  const runs = hosts({ env });
+  const outcome = await runs.run(tenant("no-cli"));
+  expect(outcome).toMatchObject({ result: "failed" });
+  expect(JSON.stringify(outcome)).toContain("ENOENT");
+  await runs.close("finished");
+});

@@ -1,0 +1,390 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import * as argon2 from "argon2";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
+import { postSetUp, send, tenantBody, type Answer } from "../support/service-client";
+import { useServiceDatabase } from "../support/service-database";
+import {
+  cleanUpServices,
+  serviceEnvironment,
+  startService,
+  temporaryFolder,
+  type ServiceProcess,
+} from "../support/service-process";
+import { signed } from "../support/service-tokens";
+
+jest.setTimeout(180_000);
+
+const database = useServiceDatabase({ migrated: false });
+const password = "a quiet purple river";
+let service: ServiceProcess;
+let env: ReturnType<typeof serviceEnvironment>;
+let migrations: string;
+let token: string;
+let base: string;
+
+beforeAll(async () => {
+  migrations = temporaryFolder("service-migrations-");
+  cpSync(tenantMigrationsDir, migrations, { recursive: true });
+  env = { ...serviceEnvironment(database.url()), TENANT_MIGRATIONS_DIR: migrations };
+  token = await signed({ expiresIn: 3_600 });
+  await restart();
+});
+afterAll(cleanUpServices);
+
+async function restart(): Promise<void> {
+  service = startService(env);
+  base = await service.url;
+}
+
+const post = (changes: Record<string, unknown>): Promise<Answer> =>
+  postSetUp(base, token, tenantBody({ adminPassword: password, ...changes }));
+
+/** Resolves when the tenant's row is there: its set-up is between the first step and the last. */
+async function begun(slug: string): Promise<void> {
+  for (;;) {
+    const rows = await database.sql("select from public.tenants where slug = $1", [slug]);
+    if (rows.length > 0) return;
+    await delay(20);
+  }
+}
+
+/** The process ids of the CLI's runs of one stack. */
+function cliRuns(slug: string): number[] {
+  try {
+    const pids = execFileSync("pgrep", ["-f", `pulumi up .*--stack ${slug} `]).toString();
+    return pids.trim().split("\n").map(Number);
+  } catch {
+    return []; // pgrep's exit code for none
+  }
+}
+
+/** The files by which the stack is locked. */
+function locksOf(slug: string): string[] {
+  const folder = path.join(env.state, ".pulumi/locks/organization/tenant-service", slug);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => path.join(folder, file));
+}
+
+/** Resolves when the service has logged the text, which may be just after it answered. */
+async function logged(text: string): Promise<void> {
+  for (let waited = 0; waited < 2_000; waited += 20) {
+    if (service.output().includes(text)) return;
+    await delay(20);
+  }
+  throw new Error(`the log has no "${text}"`);
+}
+
+describe("a set-up", () => {
+  let answer: Answer;
+  beforeAll(async () => {
+    answer = await post({ slug: "acme", name: 'Acme\'s "Corp" 🏢 $(x) ../' });
+  });
+
+  test("answers 201 with the tenant, which is then found at its address", async () => {
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      name: 'Acme\'s "Corp" 🏢 $(x) ../',
+      slug: "acme",
+    });
+    const found = await send(base + (answer.headers.get("location") ?? ""), { token });
+    expect(found.body).toMatchObject({ ...answer.body, status: "active" });
+  });
+
+  test("makes all five steps", async () => {
+    const id = answer.body.id ?? "";
+    const [tenant] = await database.sql<{ status: string; owner: string; admin: string }>(
+      "select status, owner, admin_user_id as admin from public.tenants where id = $1",
+      [id],
+    );
+    expect(tenant).toMatchObject({
+      status: "active",
+      owner: "organization/tenant-service/acme::acme",
+    });
+    const [user] = await database.sql<{ id: string; password_hash: string }>(
+      "select id, email, first_name, last_name, password_hash from public.users",
+    );
+    expect(user).toMatchObject({
+      id: tenant?.admin,
+      email: "ana@acme.example",
+      first_name: "Ana",
+      last_name: "Diaz",
+    });
+    expect(await argon2.verify(user?.password_hash ?? "", password)).toBe(true);
+    const tables = await database.sql<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = $1 order by 1",
+      [`tenant_${id}`],
+    );
+    expect(tables.map(({ name }) => name)).toEqual([
+      "activities",
+      "activity_results",
+      "commerces",
+      "dispatch_providers",
+      "operators",
+      "routes",
+      "schema_migrations",
+    ]);
+    const applied = await database.sql(`select version from "tenant_${id}".schema_migrations`);
+    expect(applied).toHaveLength(readdirSync(migrations).length);
+    const members = await database.sql(
+      "select user_id, role from public.tenant_users where tenant_id = $1",
+      [id],
+    );
+    expect(members).toEqual([{ user_id: tenant?.admin, role: "ADMIN" }]);
+  });
+
+  test("sent again is 409, and changes nothing", async () => {
+    const count = "select count(*)::int from public.tenants";
+    const before = await database.sql(count);
+    expect((await post({ slug: "acme" })).status).toBe(409);
+    expect(await database.sql(count)).toEqual(before);
+  });
+
+  test("leaves no secret in the state and in the log", () => {
+    const state = execFileSync("grep", ["-rlF", "tenant-service", env.state]).toString();
+    expect(state.trim().split("\n").length).toBeGreaterThan(1);
+    for (const secret of [password, new URL(database.url()).password, env.JWT_SECRET ?? "?"]) {
+      expect(() => execFileSync("grep", ["-rlF", secret, env.state])).toThrow();
+      expect(service.output()).not.toContain(secret);
+    }
+    expect(service.output()).not.toContain("$argon2id$");
+    expect(service.output()).not.toContain(token);
+  });
+});
+
+test("an admin whose e-mail is there is linked, with the password and names they have", async () => {
+  const before = await database.sql("select * from public.users where email = 'ana@acme.example'");
+  const { status, body } = await post({
+    slug: "second",
+    adminEmail: "ANA@ACME.EXAMPLE",
+    adminPassword: "quite another password",
+    adminFirstName: "Mallory",
+  });
+  expect(status).toBe(201);
+  expect(
+    await database.sql("select * from public.users where lower(email) = 'ana@acme.example'"),
+  ).toEqual(before);
+  const members = await database.sql<{ user_id: string }>(
+    "select user_id from public.tenant_users where tenant_id = $1",
+    [body.id],
+  );
+  expect(members.map(({ user_id }) => user_id)).toEqual(
+    before.map((user) => (user as { id: string }).id),
+  );
+});
+
+test("hostile text is stored as it is", async () => {
+  const requests = [
+    {
+      slug: "hostile-1",
+      name: "x'); drop table public.tenants; --",
+      adminEmail: "o'brien+{x}|$y@acme.example",
+      adminPassword: "$(id) ${HOME} `id` {{x}} %s",
+      adminFirstName: `O'Brien "the" \`first\``,
+      adminLastName: "../../etc/passwd",
+    },
+    {
+      slug: "hostile-2",
+      name: "$(id) ${HOME} `id` {{x}} %s",
+      adminEmail: "`x`*&!#@acme.example",
+      adminPassword: "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+      adminFirstName: "4dabf18193072939515e22adb298388d",
+      adminLastName: "𝔘nicode 🏢",
+    },
+  ];
+  const answers = await Promise.all(requests.map(post));
+  expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+  for (const { adminPassword, ...others } of requests) {
+    const [row] = await database.sql<{ hash: string }>(
+      `select t.slug, t.name, u.email as "adminEmail", u.first_name as "adminFirstName",
+        u.last_name as "adminLastName", u.password_hash as hash
+      from public.tenants t join public.users u on u.id = t.admin_user_id where slug = $1`,
+      [others.slug],
+    );
+    expect(row).toMatchObject(others);
+    expect(await argon2.verify(row?.hash ?? "", adminPassword)).toBe(true);
+  }
+});
+
+test("ten requests at once for one slug make one tenant", async () => {
+  const answers = await Promise.all(Array.from({ length: 10 }, () => post({ slug: "race" })));
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(9).fill(409)]);
+  const schemas = await database.sql(
+    `select from pg_namespace n join public.tenants t on n.nspname = 'tenant_' || t.id
+    where t.slug = 'race'`,
+  );
+  expect(schemas).toHaveLength(1);
+});
+
+describe("a migration that fails", () => {
+  const file = "20260101000004_create_activities.sql";
+  let reference: string | undefined;
+
+  beforeAll(async () => {
+    writeFileSync(
+      path.join(migrations, file),
+      "-- migrate:up\ncreate table x (id int, id int);\n-- migrate:down\n",
+    );
+    const { status, body } = await post({ slug: "mended" });
+    expect(status).toBe(500);
+    expect(JSON.stringify(body)).not.toMatch(/migration|sql|column|tenant_/);
+    [, reference] = /by reference ([0-9a-f-]{36})/.exec(body.message ?? "") ?? [];
+  });
+
+  test("is in the operator's log with its file, PostgreSQL's message and the reference", async () => {
+    await logged("the set-up of tenant mended failed");
+    const line = service.log().find((entry) => entry.reference === reference);
+    expect(line).toMatchObject({ level: 50, msg: "the set-up of tenant mended failed" });
+    expect(JSON.stringify(line)).toContain(file);
+    expect(JSON.stringify(line)).toContain("specified more than once (42701)");
+  });
+
+  test("leaves a tenant that nobody meets, and that the same request finishes once it is mended", async () => {
+    const [unfinished] = await database.sql<{ id: string; status: string }>(
+      "select id, status from public.tenants where slug = 'mended'",
+    );
+    expect(unfinished?.status).toBe("provisioning");
+    const hidden = await send(`${base}/api/tenant/${unfinished?.id ?? ""}`, { token });
+    expect(hidden.status).toBe(404);
+
+    cpSync(path.join(tenantMigrationsDir, file), path.join(migrations, file));
+    const { status, body } = await post({ slug: "mended" });
+    expect(status).toBe(201);
+    expect(body.id).toBe(unfinished?.id);
+    const applied = await database.sql(
+      `select version from "tenant_${body.id ?? ""}".schema_migrations`,
+    );
+    expect(applied).toHaveLength(readdirSync(migrations).length);
+  });
+});
+
+test("a CLI that is killed fails its set-up; sent again, it is finished over the dead one's lock", async () => {
+  const first = post({ slug: "killed" });
+  await begun("killed");
+  for (const pid of cliRuns("killed")) process.kill(pid, "SIGKILL");
+  expect((await first).status).toBe(500);
+  expect(locksOf("killed")).toHaveLength(1);
+  const [unfinished] = await database.sql("select id from public.tenants where slug = 'killed'");
+
+  const again = await post({ slug: "killed" });
+  expect(again.status).toBe(201);
+  expect(again.body).toMatchObject(unfinished ?? {});
+  expect(locksOf("killed")).toEqual([]);
+});
+
+test("a lock whose holder may be alive is left alone: 503, and the log says why", async () => {
+  const first = post({ slug: "held" });
+  await begun("held");
+  for (const pid of cliRuns("held")) process.kill(pid, "SIGKILL");
+  await first;
+  const [file = ""] = locksOf("held");
+  const lock = readFileSync(file, "utf8");
+  writeFileSync(file, lock.replace(/"hostname":"[^"]*"/, '"hostname":"elsewhere"'));
+
+  expect((await post({ slug: "held" })).status).toBe(503);
+  expect(locksOf("held")).toEqual([file]);
+  await logged("the stack of tenant held is locked");
+
+  writeFileSync(file, lock);
+  expect((await post({ slug: "held" })).status).toBe(201);
+});
+
+test("a state that the database no longer agrees with is brought up to it", async () => {
+  const first = await post({ slug: "wiped" });
+  await database.sql("delete from public.tenant_users where tenant_id = $1", [first.body.id]);
+  await database.sql("delete from public.tenants where id = $1", [first.body.id]);
+  await database.sql(`drop schema "tenant_${first.body.id ?? ""}" cascade`);
+  const again = await post({ slug: "wiped" });
+  expect(again.status).toBe(201);
+  const [row] = await database.sql<{ tables: number }>(
+    "select count(*)::int as tables from information_schema.tables where table_schema = $1",
+    [`tenant_${again.body.id ?? ""}`],
+  );
+  expect(row?.tables).toBe(7);
+});
+
+test("without its database the service answers 503, and works again when it is back", async () => {
+  const { username } = new URL(database.url());
+  await database.asSuperuser(`alter role ${username} connection limit 0`);
+  await database.asSuperuser(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+    where usename = '${username}' and application_name = 'pulumi-tenant'`,
+  );
+  const down = await post({ slug: "patient" });
+  const ready = await send(`${base}/readyz`);
+  await database.asSuperuser(`alter role ${username} connection limit -1`);
+  expect(down.status).toBe(503);
+  expect(ready.body.details).toEqual([{ path: "database", message: "does not work" }]);
+  await logged("the database is down: ");
+  expect((await post({ slug: "patient" })).status).toBe(201);
+});
+
+test("without its state backend the service answers 503, and works again when it is back", async () => {
+  renameSync(env.state, `${env.state}.away`);
+  const down = await post({ slug: "stateless" });
+  renameSync(`${env.state}.away`, env.state);
+  expect(down.status).toBe(503);
+  await logged("the Pulumi engine is down: ");
+  expect((await post({ slug: "stateless" })).status).toBe(201);
+});
+
+describe("the end of the service", () => {
+  test("finishes what runs, takes nothing new, and is clean", async () => {
+    const running = post({ slug: "finished" });
+    await begun("finished");
+    service.signal("SIGTERM");
+    await delay(100);
+    await expect(post({ slug: "refused" })).rejects.toThrow("fetch failed");
+    expect((await running).status).toBe(201);
+    expect(await service.ended).toBe(0);
+    const rows = await database.sql(
+      "select slug, status from public.tenants where slug ~ '^(fin|ref)'",
+    );
+    expect(rows).toEqual([{ slug: "finished", status: "active" }]);
+  });
+
+  test("does not wait for a program host that died idle", async () => {
+    await restart();
+    const pids = execFileSync("pgrep", ["-P", String(service.child.pid)])
+      .toString()
+      .trim();
+    for (const pid of pids.split("\n")) process.kill(Number(pid), "SIGKILL");
+    await delay(100);
+    service.signal("SIGTERM");
+    expect(await service.ended).toBe(0);
+  });
+
+  test("is hurried by a second signal; the next start goes on", async () => {
+    await restart();
+    const running = post({ slug: "hurried" }).catch(() => undefined);
+    await begun("hurried");
+    service.signal("SIGINT");
+    await delay(50);
+    service.signal("SIGINT");
+    expect(await service.ended).toBe(1);
+    await running;
+    expect(cliRuns("hurried")).toEqual([]);
+    await restart();
+    expect((await post({ slug: "hurried" })).status).toBe(201);
+  });
+});
+
+test("two services on one database that start at once both serve, and share the slugs", async () => {
+  service.signal("SIGTERM");
+  await service.ended;
+  await database.sql("drop schema public cascade");
+  await database.sql("create schema public");
+  const others = [
+    startService(env),
+    startService({ ...env, ...serviceEnvironment(database.url()) }),
+  ];
+  const bases = await Promise.all(others.map(({ url }) => url));
+  const answers = await Promise.all(
+    [...bases, ...bases].map((url) => postSetUp(url, token, tenantBody({ slug: "shared" }))),
+  );
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
+});

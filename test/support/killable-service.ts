@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { obtainEngine } from "../../engine/obtain";
+import { MARK } from "../../service/runs/processes";
+import { testSecret } from "./service-tokens";
+
+/** The service as a process of its own, with the real engine. */
+export interface ServiceProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** The service's log. */
+  readonly log: () => string;
+  /** Kills it without a word, as the kernel does. */
+  kill(): Promise<void>;
+  /** Lets it end what runs. */
+  stop(): Promise<void>;
+}
+
+const repository = path.resolve(__dirname, "../../..");
+
+/** Starts the service on a free port; what it was started with must be in `env`. */
+export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const engine = await obtainEngine(() => undefined);
+  const child = spawn(process.execPath, [path.join(repository, "dist/service/main.js")], {
+    cwd: repository,
+    env: {
+      ...process.env,
+      ...engine.env,
+      PORT: "0",
+      JWT_SECRET: testSecret,
+      PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  }
+  const ended = once(child, "exit");
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    await ended;
+  };
+  for (;;) {
+    const url = /"address":"([^"]+)"/.exec(log)?.[1];
+    if (url !== undefined) {
+      return { url, child, log: () => log, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+    }
+    if (child.exitCode !== null) throw new Error(`the service ended:\n${log}`);
+    await delay(50);
+  }
+}
+
+/** A process that a service started. */
+export interface Started {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** What the service with this process id started and is still there, by the mark in its environment. */
+export function startedBy(service: number | undefined): Started[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const marked = readFileSync(`/proc/${name}/environ`, "utf8")
+        .split("\0")
+        .some((entry) => entry.startsWith(`${MARK}=`) && entry.split("/")[2] === String(service));
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+      return marked && command !== "" ? [{ pid: Number(name), command }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Waits until something is there. */
+export async function eventually<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  patience = 60_000,
+): Promise<T> {
+  const began = performance.now();
+  while (performance.now() - began < patience) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await delay(20);
+  }
+  throw new Error(`not so after ${patience} ms: ${look.toString()}`);
+}
