@@ -78,7 +78,7 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
   await begun("host-dies");
   for (const pid of hostProcesses()) process.kill(pid, "SIGKILL");
   const outcome = await run;
-  expect(outcome).toMatchObject({ result: "failed" });
+  expect(outcome).toMatchObject({ result: "interrupted" });
   expect(JSON.stringify(outcome)).toContain("SIGKILL");
   expect(() => execFileSync("pgrep", ["-f", "pulumi up .*--stack host-dies "])).toThrow();
 
