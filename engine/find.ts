@@ -95,8 +95,8 @@ async function findPostgresqlPlugin(places: Places): Promise<Piece | undefined> 
   const name = "postgresql plugin";
   for (const candidate of [
     ...onUsersPath(places, name),
-    cached(join(pulumiHome(places), "plugins"), "~/.pulumi"),
-    cached(made.plugins(places), "download"),
+    ...cached(join(pulumiHome(places), "plugins"), "~/.pulumi"),
+    ...cached(made.plugins(places), "download"),
   ]) {
     const found = await asPlugin(
       name,
@@ -162,10 +162,10 @@ function beside(root: string, name: PieceName, origin: Origin): Candidate {
 }
 
 /** Pulumi marks a plugin whose download was cut short with a file `.partial`. */
-function cached(plugins: string, origin: Origin): Candidate {
+function cached(plugins: string, origin: Origin): Candidate[] {
   const directory = join(plugins, pluginDirectory);
-  const whole = !existsSync(`${directory}.partial`);
-  return { origin, path: whole ? join(directory, executables["postgresql plugin"]) : "" };
+  if (existsSync(`${directory}.partial`)) return [];
+  return [{ origin, path: join(directory, executables["postgresql plugin"]) }];
 }
 
 function standIn(name: PieceName, directory: string, version: string): Piece | undefined {

@@ -1,7 +1,7 @@
 // From a fresh clone to built JavaScript: the first two steps of every command of this project.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import lock from "./lock.cjs";
@@ -94,11 +94,11 @@ function networkFault({ output }) {
 function removeStaleOutput() {
   const dist = join(checkout, "dist");
   if (!existsSync(dist)) return;
-  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !/\.c?js$/.test(entry.name)) continue;
-    const output = join(entry.parentPath, entry.name);
-    const source = join(checkout, relative(dist, output));
-    if ([source, source.replace(/\.js$/, ".ts")].some((path) => existsSync(path))) continue;
+  for (const path of readdirSync(dist, { recursive: true })) {
+    if (!/\.c?js$/.test(path)) continue;
+    const output = join(dist, path);
+    const source = join(checkout, path);
+    if ([source, source.replace(/\.js$/, ".ts")].some((file) => existsSync(file))) continue;
     const types = output.replace(/\.(c?)js$/, ".d.$1ts");
     for (const file of [output, `${output}.map`, types]) rmSync(file, { force: true });
   }

@@ -41,9 +41,9 @@ async function accountOf(name: string): Promise<Account | undefined> {
  * @throws {SetUpError} that names the directory in the way
  */
 export async function checkReachable(path: string, account: Account | undefined): Promise<void> {
-  if (!account || (await canEnter(path, account))) return;
+  if (!account || (await canReach(path, account))) return;
   for (const directory of ancestors(path)) {
-    if (await canEnter(directory, account)) continue;
+    if (await canReach(directory, account)) continue;
     throw new SetUpError(
       `PostgreSQL runs as \`postgres\` because you are root, and \`postgres\` cannot enter ${directory}: ` +
         `run as another user, move the project, \`chmod o+x ${directory}\`, or set DATABASE_URL`,
@@ -51,7 +51,8 @@ export async function checkReachable(path: string, account: Account | undefined)
   }
 }
 
-async function canEnter(path: string, account: Account): Promise<boolean> {
+/** Whether the account may run a file, or enter a directory. */
+export async function canReach(path: string, account: Account): Promise<boolean> {
   return (await runTool("test", ["-x", path], { account, cwd: "/" })).ok;
 }
 

@@ -1,6 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import { lockInstance } from "../instance-lock";
 import { SetUpError, withProgress } from "../tool.cjs";
@@ -83,15 +83,13 @@ export async function findEmbeddedPostgres(directory: string): Promise<string | 
 }
 
 async function clusterIn(directory: string): Promise<Cluster> {
-  const binaries = await postgresBinaries();
   const account = await serverAccount();
   const home = join(resolve(directory), "server");
   await mkdir(home, { recursive: true, mode: 0o700 });
   await chmod(home, 0o700);
   await give(home, account);
   await checkReachable(home, account);
-  await checkReachable(dirname(binaries.postgres), account);
-  return { home, binaries, account };
+  return { home, binaries: await postgresBinaries(resolve(directory), account), account };
 }
 
 async function credentialsFor(directory: string, cluster: Cluster): Promise<Credentials> {

@@ -29,7 +29,6 @@ async function keepServer(): Promise<void> {
 }
 
 void keepServer().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-  if (process.connected) process.disconnect();
+  const fault = error instanceof Error ? error.message : String(error);
+  if (process.connected) process.send?.({ fault }, () => process.disconnect());
 });

@@ -4,11 +4,14 @@ import { join } from "node:path";
 
 import { SetUpError } from "../tool.cjs";
 
-/** A server for a while: its data is in a temporary directory and goes with it. */
-export interface TemporaryPostgres {
+interface Urls {
   /** `postgres://` URL of a role without special rights, on a database that it owns. */
   readonly url: string;
   readonly superuserUrl: string;
+}
+
+/** A server for a while: its data is in a temporary directory and goes with it. */
+export interface TemporaryPostgres extends Urls {
   stop(): Promise<void>;
 }
 
@@ -22,12 +25,12 @@ export async function startTemporaryPostgres(): Promise<TemporaryPostgres> {
   // A group of its own: a Ctrl-C must not end it before it has cleaned up.
   const keeper = fork(join(__dirname, "temporary-server.js"), { detached: true });
   const ended = once(keeper, "exit");
-  const first: unknown = await Promise.race([
+  const answer: unknown = await Promise.race([
     once(keeper, "message").then(([message]: unknown[]) => message),
-    ended.then(() => undefined),
+    ended.then(() => ({ fault: "its process ended" })),
   ]);
-  if (first === undefined) throw new SetUpError("A temporary PostgreSQL does not start");
-  const urls = first as Pick<TemporaryPostgres, "url" | "superuserUrl">;
+  const { fault, ...urls } = answer as Urls & { fault?: string };
+  if (fault !== undefined) throw new SetUpError(`No temporary PostgreSQL: ${fault}`);
   return {
     ...urls,
     stop: async () => {
