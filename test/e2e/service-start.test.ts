@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { Client } from "pg";
+import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
 import { send } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import {
@@ -147,5 +148,5 @@ test("the public migrations are applied once, whoever starts", async () => {
   await client.connect();
   const { rows } = await client.query("select version from public.schema_migrations order by 1");
   await client.end();
-  expect(rows).toHaveLength(3);
+  expect(rows).toHaveLength(Object.keys(readMigrations(publicMigrationsDir)).length);
 });
