@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import type { EngineRuns, RunOutcome } from "./engine-runs";
-import { PROJECT } from "./owner";
+import { killGroup, RunningHosts } from "./running-hosts";
 import { tryCli } from "./trial";
+import { makeWorkDir } from "./work-dir";
 
 /** What the program hosts are started with. */
 export interface HostSettings {
@@ -29,11 +30,12 @@ export interface HostSettings {
 export function startHosts(settings: HostSettings): EngineRuns {
   const { runsEach = 200, timeout = 10 * 60_000 } = settings;
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
-  const runningHosts = new Set<number>();
+  const runningHosts = new RunningHosts();
   const running = new Set<Promise<RunOutcome>>();
   const retired: ReturnType<Pool["terminate"]>[] = [];
   let hosts = warmHosts(settings, root);
   let runsLeft = runsEach * settings.size;
+  let closed = false;
 
   function freshHosts(): Pool {
     if (runsLeft-- > 0) return hosts;
@@ -45,11 +47,12 @@ export function startHosts(settings: HostSettings): EngineRuns {
 
   async function run(tenant: TenantDeclaration): Promise<RunOutcome> {
     // Every host may have died idle, and the pool finds that out by giving it a run.
-    for (let tries = settings.size; ; tries--) {
+    for (let tries = settings.size; tries >= 0 && !closed; tries--) {
       const outcome = await attemptRun(freshHosts(), tenant, timeout, runningHosts);
       if (outcome !== "not begun") return outcome;
-      if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
     }
+    // A pool that has ended would keep the run for ever.
+    return { result: "failed", faults: [closed ? "the service ended" : "no program host starts"] };
   }
 
   return {
@@ -61,8 +64,12 @@ export function startHosts(settings: HostSettings): EngineRuns {
     },
     tryEngine: () => tryCli(settings.pulumi, settings.env, root),
     async close(when) {
-      if (when === "now") runningHosts.forEach(killGroup);
+      if (when === "now") {
+        closed = true;
+        runningHosts.kill();
+      }
       await Promise.all(running);
+      closed = true;
       retired.push(hosts.terminate());
       // A host that died idle never tells that it has ended.
       await Promise.race([Promise.all(retired), delay(PATIENCE, undefined, { ref: false })]);
@@ -78,7 +85,7 @@ async function attemptRun(
   hosts: Pool,
   tenant: TenantDeclaration,
   timeout: number,
-  runningHosts: Set<number>,
+  runningHosts: RunningHosts,
 ): Promise<RunOutcome | "not begun"> {
   let host: number | undefined;
   let complaint = "";
@@ -120,25 +127,4 @@ function warmHosts({ env, size }: HostSettings, root: string): Pool {
       rmSync((forkOpts as { cwd: string }).cwd, { recursive: true, force: true });
     },
   });
-}
-
-const packageRoot = path.resolve(__dirname, "../../..");
-
-/**
- * A folder for one host: the CLI writes settings of every stack into it, and what was written by
- * another host or service would be wrong. The dynamic provider finds its modules from it.
- */
-function makeWorkDir(root: string): string {
-  const directory = mkdtempSync(path.join(root, "host-"));
-  writeFileSync(path.join(directory, "Pulumi.yaml"), `name: ${PROJECT}\nruntime: nodejs\n`);
-  symlinkSync(path.join(packageRoot, "node_modules"), path.join(directory, "node_modules"));
-  return directory;
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
 }
