@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -6,9 +6,10 @@ import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
 import { outcomeOfEnd } from "./host-end";
-import { PROJECT } from "./owner";
 import { endFollowers } from "./processes";
+import { killGroup, RunningHosts } from "./running-hosts";
 import { tryCli } from "./trial";
+import { makeWorkDir } from "./work-dir";
 
 /** What the program hosts are started with. */
 export interface HostSettings {
@@ -35,11 +36,12 @@ export interface HostSettings {
 export function startHosts(settings: HostSettings): EngineRuns {
   const { runsEach = 200, timeout = 10 * 60_000 } = settings;
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
-  const runningHosts = new Set<number>();
+  const runningHosts = new RunningHosts();
   const running = new Set<Promise<RunOutcome>>();
   const retired: ReturnType<Pool["terminate"]>[] = [];
   let hosts = warmHosts(settings, root);
   let runsLeft = runsEach * settings.size;
+  let closed = false;
 
   function freshHosts(): Pool {
     if (runsLeft-- > 0) return hosts;
@@ -54,12 +56,15 @@ export function startHosts(settings: HostSettings): EngineRuns {
     onStep: (event: StepEvent) => void,
   ): Promise<RunOutcome> {
     // Every host may have died idle, and the pool finds that out by giving it a run.
-    for (let tries = settings.size; ; tries--) {
+    for (let tries = settings.size; tries >= 0 && !closed; tries--) {
       const attempt = { timeout, runningHosts, onStep };
       const outcome = await attemptRun(freshHosts(), tenant, attempt);
       if (outcome !== "not begun") return outcome;
-      if (tries <= 0) return { result: "failed", faults: ["no program host starts"] };
     }
+    // A pool that has ended would keep the run for ever.
+    return closed
+      ? { result: "interrupted", faults: ["the service ended"] }
+      : { result: "failed", faults: ["no program host starts"] };
   }
 
   return {
@@ -71,8 +76,12 @@ export function startHosts(settings: HostSettings): EngineRuns {
     },
     tryEngine: () => tryCli(settings.pulumi, settings.env, root),
     async close(when) {
-      if (when === "now") runningHosts.forEach(killGroup);
+      if (when === "now") {
+        closed = true;
+        runningHosts.kill();
+      }
       await Promise.all(running);
+      closed = true;
       retired.push(hosts.terminate());
       // A host that died idle never tells that it has ended.
       await Promise.race([Promise.all(retired), delay(PATIENCE, undefined, { ref: false })]);
@@ -86,8 +95,7 @@ const PATIENCE = 2_000;
 
 interface Attempt {
   readonly timeout: number;
-  /** The process ids of the hosts that run something. */
-  readonly runningHosts: Set<number>;
+  readonly runningHosts: RunningHosts;
   readonly onStep: (event: StepEvent) => void;
 }
 
@@ -152,25 +160,4 @@ function warmHosts({ env, size, memory = 512, program }: HostSettings, root: str
       rmSync((forkOpts as { cwd: string }).cwd, { recursive: true, force: true });
     },
   });
-}
-
-const packageRoot = path.resolve(__dirname, "../../..");
-
-/**
- * A folder for one host: the CLI writes settings of every stack into it, and what was written by
- * another host or service would be wrong. The dynamic provider finds its modules from it.
- */
-function makeWorkDir(root: string): string {
-  const directory = mkdtempSync(path.join(root, "host-"));
-  writeFileSync(path.join(directory, "Pulumi.yaml"), `name: ${PROJECT}\nruntime: nodejs\n`);
-  symlinkSync(path.join(packageRoot, "node_modules"), path.join(directory, "node_modules"));
-  return directory;
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
 }

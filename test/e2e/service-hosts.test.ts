@@ -112,6 +112,26 @@ test("hosts are replaced after their runs, and their folders go with them", asyn
   expect(folders.filter(existsSync)).toEqual([]);
 });
 
+test("closing now ends a run at whatever it is, and lets none begin", async () => {
+  const runs = hosts();
+  // Its host is still loading.
+  const early = runs.run(tenant("closed-early"));
+  await runs.close("now");
+  expect(await early).toMatchObject({ result: "failed" });
+  expect(await statusOf("closed-early")).toBeUndefined();
+  expect(await runs.run(tenant("closed-early"))).toEqual({
+    result: "interrupted",
+    faults: ["the service ended"],
+  });
+
+  const others = hosts();
+  const late = others.run(tenant("closed-late"));
+  await begun("closed-late");
+  await others.close("now");
+  expect(await late).toMatchObject({ result: "failed" });
+  expect(hostProcesses()).toEqual([]);
+});
+
 test("runs beside each other do not meet", async () => {
   const runs = hosts({ size: 2 });
   const slugs = ["side-1", "side-2"];
