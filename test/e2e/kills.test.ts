@@ -78,7 +78,6 @@ async function migrating(): Promise<number> {
 
 /** That the operation succeeded in time, and that its tenant is as one that nothing disturbed. */
 async function expectWhole(slug: string, id: string): Promise<void> {
-  const began = performance.now();
   const status = await eventually(async () => {
     const [row] = await database.sql<{ status: string }>(
       "select status from public.operations where id = $1 and finished_at is not null",
@@ -90,7 +89,6 @@ async function expectWhole(slug: string, id: string): Promise<void> {
     status: "succeeded",
     log: "",
   });
-  console.log(`${slug}: whole after ${Math.round(performance.now() - began)} ms`);
   const tenants = await database.sql<{ id: string }>(
     `select id from public.tenants where slug = $1 and status = 'active'`,
     [slug],

@@ -117,7 +117,7 @@ test("closing now ends a run at whatever it is, and lets none begin", async () =
   // Its host is still loading.
   const early = runs.run(tenant("closed-early"));
   await runs.close("now");
-  expect(await early).toMatchObject({ result: "failed" });
+  expect(await early).toMatchObject({ result: "interrupted" });
   expect(await statusOf("closed-early")).toBeUndefined();
   expect(await runs.run(tenant("closed-early"))).toEqual({
     result: "interrupted",
@@ -128,7 +128,7 @@ test("closing now ends a run at whatever it is, and lets none begin", async () =
   const late = others.run(tenant("closed-late"));
   await begun("closed-late");
   await others.close("now");
-  expect(await late).toMatchObject({ result: "failed" });
+  expect(await late).toMatchObject({ result: "interrupted" });
   expect(hostProcesses()).toEqual([]);
 });
 
