@@ -63,9 +63,15 @@ describe("refresh finds, and the next up repairs,", () => {
 
   it("the control tables, all of them, and every tenant's row with its old id", async () => {
     const id = await idOf("acme");
-    await project.sql(
-      "drop table tenant_users, users, tenants, tenant_migration_digests, schema_migrations cascade",
+    // All that is in the public schema; to drop the schema itself takes more than its tables' owner.
+    const objects = await project.sql<{ drop: string }>(
+      `select format('drop table %s cascade', c.oid::regclass) as drop from pg_class c
+      where relnamespace = 'public'::regnamespace and relkind = 'r'
+      union all
+      select format('drop function %s cascade', oid::regprocedure) from pg_proc
+      where pronamespace = 'public'::regnamespace`,
     );
+    for (const { drop } of objects) await project.sql(drop);
     await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:PublicMigrations/);
     expect(await idOf("acme")).toBe(id);
   });
