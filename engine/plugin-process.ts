@@ -33,14 +33,24 @@ export async function askPlugin(
         reject(new Error(`It named no port to listen on: ${reasonOf(output, ".")}`)),
       );
     });
-    return (await getPluginInfo(port, service)).replace(/^v/, "");
+    return (await pluginInfo(port, service)).replace(/^v/, "");
   } finally {
     clearTimeout(tooLate);
     done.abort();
   }
 }
 
-function getPluginInfo(port: number, service: PluginService): Promise<string> {
+/**
+ * Asks a plugin that listens on a port of 127.0.0.1 for its version.
+ *
+ * @param patience in ms
+ * @throws when it does not answer
+ */
+export function pluginInfo(
+  port: number,
+  service: PluginService,
+  patience = PATIENCE,
+): Promise<string> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     // The proxy of the environment is for what is far away.
     "grpc.enable_http_proxy": 0,
@@ -51,7 +61,7 @@ function getPluginInfo(port: number, service: PluginService): Promise<string> {
       () => Buffer.alloc(0),
       (bytes: Buffer) => PluginInfo.deserializeBinary(bytes),
       {},
-      { deadline: Date.now() + PATIENCE },
+      { deadline: Date.now() + patience },
       (error, info) => {
         if (error) reject(error);
         else resolve(info?.getVersion() ?? "");

@@ -38,9 +38,21 @@ export interface TenantOutputs {
  * @returns the stack's outputs: key → what it tells of that tenant.
  */
 export function declareStack(stack: StackDeclaration): { tenants: Record<string, TenantOutputs> } {
-  const database = new TenantDatabase("database", stack.database);
+  return declareTenants(declareDatabase(stack.database), stack.tenants);
+}
+
+/** The first half of {@link declareStack}, which needs no tenant. */
+export function declareDatabase(database: TenantDatabaseArgs): TenantDatabase {
+  return new TenantDatabase("database", database);
+}
+
+/** The second half of {@link declareStack}. */
+export function declareTenants(
+  database: TenantDatabase,
+  declared: readonly TenantDeclaration[],
+): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, ...tenant } of stack.tenants) {
+  for (const { migrationsDir, id, key, ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, {
       ...tenant,

@@ -18,6 +18,8 @@ export interface AppParts {
   /** How many set-ups a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
   readonly tryEngine: Trial;
+  /** What keeps providers from being kept running; undefined while nothing does. */
+  readonly providersTrouble?: () => string | undefined;
   /** Whether the service is going down, and takes nothing new. */
   readonly isStopping: () => boolean;
 }
@@ -29,6 +31,7 @@ export function createApp({
   operations,
   ratePerMinute,
   tryEngine,
+  providersTrouble = () => undefined,
   isStopping,
 }: AppParts): Express {
   const app = express();
@@ -42,7 +45,7 @@ export function createApp({
   });
   app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
   app.use("/api/operations", operationRoutes(permit, operations));
-  app.use(healthRoutes(tryEngine));
+  app.use(healthRoutes(tryEngine, providersTrouble));
   app.use(notFound);
   app.use(answerErrors);
   return app;

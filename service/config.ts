@@ -2,6 +2,7 @@ import path from "node:path";
 import type { z } from "zod";
 import { developmentSecrets } from "./development";
 import { environment, EnvironmentError, parseEnvironment } from "./environment";
+import type { Ways } from "./runs/ways";
 import { secretVerification, type TokenSettings } from "./token-settings";
 
 /** What the environment says, complete and usable. */
@@ -28,6 +29,7 @@ export interface Config {
   readonly timeout: number;
   /** What a run's program may have at most, in MB. */
   readonly memory: number;
+  readonly ways: Ways;
   /** How many set-ups may wait or run. */
   readonly queueLimit: number;
   /** How many set-ups a token's subject may ask for in a minute. */
@@ -77,6 +79,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     wait: values.SETUP_WAIT * 1_000,
     timeout: values.SETUP_TIMEOUT * 1_000,
     memory: values.SETUP_MEMORY,
+    ways: {
+      keptProviders: values.KEEP_PROVIDERS,
+      parkedRuns: values.PARKED_RUNS,
+      spareStacks: values.SPARE_STACKS,
+      skipCheckpoints: values.SKIP_CHECKPOINTS,
+    },
     queueLimit: values.QUEUE_LIMIT,
     rateLimit: values.RATE_LIMIT,
     logLevel: values.LOG_LEVEL,

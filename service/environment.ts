@@ -5,6 +5,7 @@ import { TenantError } from "../provider/database/errors";
 import { readMigrations } from "../provider/database/migrations";
 import { parseDatabaseUrl } from "../provider/database/settings";
 import { backendUrl } from "./backend";
+import { fastest } from "./runs/ways";
 import { jwtPublicKey, jwtSecret } from "./token-settings";
 
 const logLevels = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
@@ -15,6 +16,10 @@ const integer = (least: number, most: number) =>
     .regex(/^\d{1,6}$/, "must be a whole number")
     .transform(Number)
     .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`);
+
+const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true");
 
 /** A value that `read` takes without a word. */
 const readable = (read: (value: string) => unknown) =>
@@ -49,6 +54,10 @@ export const environment = z.object({
   SETUP_WAIT: integer(1, 3_600).default(30),
   SETUP_TIMEOUT: integer(10, 86_400).default(600),
   SETUP_MEMORY: integer(128, 65_536).default(512),
+  KEEP_PROVIDERS: flag.default(fastest.keptProviders),
+  PARKED_RUNS: integer(0, 64).default(fastest.parkedRuns),
+  SPARE_STACKS: integer(0, 1_000).default(fastest.spareStacks),
+  SKIP_CHECKPOINTS: flag.default(fastest.skipCheckpoints),
   QUEUE_LIMIT: integer(1, 100_000).default(1_000),
   RATE_LIMIT: integer(1, 100_000).default(60),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),

@@ -1,9 +1,14 @@
 /** The service's process: `npm start`, or `node dist/service/main.js`. */
-import { mkdirSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import type { Logger } from "pino";
 import { lockInstance } from "../engine/instance-lock";
-import { obtainEngine } from "../engine/obtain";
+import { obtainEngine, type Engine } from "../engine/obtain";
 import { startEmbeddedPostgres } from "../engine/postgres/embedded";
+import { keepProviders, type KeptProviders } from "../engine/providers/kept-providers";
 import { migrate } from "../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
 import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
@@ -19,9 +24,12 @@ import { createLog } from "./log";
 import { serveOperations } from "./operations/operations";
 import { redactor } from "./redact";
 import { engineEnvironment } from "./runs/environment";
-import { startHosts } from "./runs/hosts";
+import { startRuns } from "./runs/runs";
+import type { Ways } from "./runs/ways";
+import { makeWorkDir } from "./runs/work-dir";
 import { addressOf, checkPort, closeServer, listen } from "./server";
 import { Shutdown } from "./shutdown";
+import { stacksOf } from "./stacks/stacks";
 import { sayWelcome } from "./welcome";
 
 /** How long a set-up that failed for a reason that may heal is left alone first, in ms. */
@@ -59,18 +67,24 @@ async function start(): Promise<void> {
   process.env[DEFAULT_URL_VARIABLE] = databaseUrl;
   await applyPublicMigrations(report);
 
-  const { backendUrl, passphrase, concurrency, migrationsDir } = config;
-  const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase });
-  const { timeout, memory } = config;
+  const log = createLog(config.logLevel, redactor(secretsOf(config, databaseUrl)));
+  const { backendUrl, passphrase, concurrency, migrationsDir, timeout, memory, ways } = config;
+  const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase, ways });
+  const instanceId = randomUUID();
+  const providers = await startProviders(engine, env, ways, log);
   const runs = await shutdown.start(
-    () => startHosts({ pulumi: engine.pulumi, env, size: concurrency, timeout, memory }),
-    (hosts) => hosts.close("finished"),
-    (hosts) => void hosts.close("now"),
+    () =>
+      startRuns({
+        ...{ pulumi: engine.pulumi, env, size: concurrency, timeout, memory, ways, providers },
+        stacks: stacksOf(instanceId),
+        deadInstances: () => Promise.resolve([]),
+      }),
+    (started) => started.close("finished"),
+    (started) => void started.close("now"),
   );
   const trouble = await runs.tryEngine();
   if (trouble !== undefined) throw new EngineDownError(trouble);
 
-  const log = createLog(config.logLevel, redactor(secretsOf(config, databaseUrl)));
   complain = (error) => log.fatal(error, "unexpected: the service ends");
   const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
   const parts = { runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
@@ -84,6 +98,7 @@ async function start(): Promise<void> {
     ...{ log, permit, operations, isStopping },
     ratePerMinute: config.rateLimit,
     tryEngine: runs.tryEngine,
+    providersTrouble: () => providers?.trouble(),
   });
   const server = await shutdown.start(
     () => listen(app, config.host, config.port),
@@ -110,6 +125,24 @@ async function startDatabase({ dataDir, backendUrl }: Config, report: Report): P
     (postgres) => postgres.stop(),
   );
   return url;
+}
+
+async function startProviders(
+  engine: Engine,
+  env: NodeJS.ProcessEnv,
+  ways: Ways,
+  log: Logger,
+): Promise<KeptProviders | undefined> {
+  if (!ways.keptProviders) return undefined;
+  const root = await shutdown.start(
+    () => mkdtempSync(path.join(tmpdir(), "pulumi-tenant-")),
+    (directory) => rm(directory, { recursive: true, force: true }),
+  );
+  const report: Report = (line) => log.warn(line);
+  return shutdown.start(
+    () => keepProviders({ engine, env, cwd: makeWorkDir(root), report }),
+    (kept) => kept.stop(),
+  );
 }
 
 /** Instances that start at once take turns in it. */

@@ -8,7 +8,8 @@ create table public.service_instances (
 );
 
 -- The service's stacks: spare ones, made ahead, and those of tenants. One that is being made, or whose
--- run was started ahead, is its instance's until that is dead.
+-- run was started ahead, is its instance's until that is dead. 'settings' is the stack's settings file
+-- as the CLI wrote it: the salt of the key that its secrets are encrypted with.
 create table public.service_stacks (
   name text primary key
     constraint service_stacks_name_is_valid check (name ~ '^[a-z0-9][a-z0-9-]{0,99}$'),
@@ -18,6 +19,7 @@ create table public.service_stacks (
   slug text
     constraint service_stacks_one_for_a_slug unique,
   instance uuid,
+  settings text,
   created_at timestamptz not null default now(),
   constraint service_stacks_taken_for_a_slug check ((status = 'taken') = (slug is not null)),
   constraint service_stacks_held_by_an_instance

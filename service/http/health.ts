@@ -9,8 +9,14 @@ const ENGINE_TRY_LASTS = 5_000;
 /** Tells what is wrong with something the service needs; undefined when it works. */
 export type Trial = () => Promise<string | undefined>;
 
-/** `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. */
-export function healthRoutes(tryEngine: Trial): Router {
+/**
+ * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. Without
+ * providers that are kept running, set-ups are slow, and the service is ready all the same.
+ */
+export function healthRoutes(
+  tryEngine: Trial,
+  providersTrouble: () => string | undefined,
+): Router {
   const router = Router();
   const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
   router
@@ -29,7 +35,8 @@ export function healthRoutes(tryEngine: Trial): Router {
         if (why !== undefined) trouble.set(name, why);
       }
       if (trouble.size > 0) throw new NotReadyError(trouble);
-      response.json({ status: "ready" });
+      const slow = providersTrouble();
+      response.json({ status: "ready", ...(slow === undefined ? {} : { slow }) });
     })
     .all(onlyMethods("GET"));
   return router;

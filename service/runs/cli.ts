@@ -1,8 +1,4 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
-
-const run = promisify(execFile);
 
 let known: Promise<PulumiCommand> | undefined;
 
@@ -13,19 +9,4 @@ export function pulumiCommand(): Promise<PulumiCommand> {
     throw error;
   });
   return known;
-}
-
-/**
- * Makes a stack, in this process's project and backend.
- *
- * @returns why it could not be made, which is mostly that it is there; undefined when it was made.
- * The Automation API would also write which stack is selected into the user's home.
- */
-export async function initStack(name: string): Promise<Error | undefined> {
-  const { command } = await pulumiCommand();
-  const init = ["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"];
-  return run(command, [...init, "--non-interactive"]).then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-  );
 }

@@ -12,17 +12,22 @@ export type RunOutcome =
   | { readonly result: "succeeded" }
   | {
       /**
-       * `locked`: another run, which may be alive, holds the stack. `interrupted`: a process or a
-       * connection died under the run, and another run may go through.
+       * `locked`: another run, which may be alive, holds the stack. `no stack`: the state backend does
+       * not have it. `interrupted`: a process or a connection died under the run, and another run may
+       * go through.
        */
-      readonly result: "failed" | "locked" | "interrupted";
+      readonly result: "failed" | "locked" | "no stack" | "interrupted";
       /** What the engine said, for the operator. */
       readonly faults: readonly string[];
     };
 
 /** Runs of the Pulumi engine, each in a process that has no other at the time. */
 export interface EngineRuns {
-  /** Brings the tenant's stack up. Never rejects: what goes wrong is in the outcome. */
+  /**
+   * Brings the tenant's stack up. What goes wrong with that is in the outcome.
+   *
+   * @throws DatabaseDownError when it cannot be known which stack that is.
+   */
   readonly run: (
     tenant: TenantDeclaration,
     onStep?: (event: StepEvent) => void,

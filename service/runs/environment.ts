@@ -1,5 +1,6 @@
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { MARK, ownMark } from "./processes";
+import { waysEnvironment, type Ways } from "./ways";
 
 /** What the engine runs with besides what this process runs with. */
 export interface EngineEnvironment {
@@ -8,6 +9,7 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
+  readonly ways: Ways;
 }
 
 /**
@@ -19,6 +21,7 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
   return {
     ...process.env,
     ...settings.engine,
+    ...waysEnvironment(settings.ways),
     JWT_SECRET: undefined,
     JWT_PUBLIC_KEY: undefined,
     [MARK]: ownMark(),

@@ -1,15 +1,25 @@
-/** The program host: a process that the pool keeps warm and gives one tenant at a time. */
+/** The program host: a process that is given one engine run at a time. */
 import { worker, workerEmit } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import { pulumiCommand } from "./cli";
-import { upTenant } from "./stack";
+import { beginUp, type BegunUp, type UpStart } from "./stack";
+
+let current: BegunUp | undefined;
 
 worker({
-  upTenant(tenant: TenantDeclaration) {
-    // A run that has begun must not be given to another host.
-    workerEmit({ begun: process.pid });
-    return upTenant(tenant, (step) => {
-      workerEmit({ step });
+  /** Begins a run, and leaves it waiting for its tenant. */
+  begin(start: UpStart): number {
+    current = beginUp(start);
+    return process.pid;
+  },
+  /** Gives the run its tenant, or none, which ends it well; resolves with how it ended. */
+  finish(tenant: TenantDeclaration | null) {
+    const run = current;
+    current = undefined;
+    return run?.finish(tenant ?? undefined, {
+      // A run that has its tenant must not be begun by another host.
+      reached: () => workerEmit({ reached: process.pid }),
+      step: (step) => workerEmit({ step }),
     });
   },
 });

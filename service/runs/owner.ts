@@ -2,10 +2,10 @@
 export const PROJECT = "tenant-service";
 
 /**
- * Who `public.tenants.owner` names for a tenant of the service: its stack and its resource, both of
- * which have the slug's name. Backends that the CLI keeps by itself call every organization
- * `organization`.
+ * Whether `public.tenants.owner` names the service: any stack of its project, and a resource with the
+ * slug's name. Backends that the CLI keeps by itself call every organization `organization`.
  */
-export function ownerOf(slug: string): string {
-  return `organization/${PROJECT}/${slug}::${slug}`;
+export function isOurs(owner: string, slug: string): boolean {
+  const [stack = "", name] = owner.split("::");
+  return stack.startsWith(`organization/${PROJECT}/`) && name === slug;
 }

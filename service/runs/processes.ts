@@ -39,6 +39,11 @@ export function endFollowers(leader: number): void {
   }
 }
 
+/** Ends a process and what it started, but for what has a group of its own. */
+export function killGroup(leader: number | undefined): void {
+  if (leader !== undefined) end(-leader);
+}
+
 function end(pid: number): boolean {
   try {
     process.kill(pid, "SIGKILL");

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import {
   ConcurrentUpdateError,
   LocalWorkspace,
@@ -6,72 +7,104 @@ import {
   type EngineEvent,
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
-import { declareStack, type TenantDeclaration } from "../../program/stack";
-import { initStack, pulumiCommand } from "./cli";
-import type { RunOutcome, StepEvent } from "./engine-runs";
+import { declareDatabase, declareTenants, type TenantDeclaration } from "../../program/stack";
+import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
+import type { RunOutcome, StepEvent } from "./engine-runs";
+import { faultsOf, lastWords, stepsOf } from "./events";
 import { holderOf } from "./stack-lock";
 
-/** Brings the tenant's stack up, with program/ as its inline program, in this process. */
-export async function upTenant(
-  tenant: TenantDeclaration,
-  onStep: (event: StepEvent) => void,
-): Promise<RunOutcome> {
+/** What an `up` is begun with, before it has a tenant. */
+export interface UpStart {
+  readonly stack: string;
+  /** The stack's settings file; null to have the CLI write it. */
+  readonly settings: string | null;
+  /** Whether an earlier run may have left the stack's state behind the database. */
+  readonly refresh: boolean;
+  /** The providers to attach to, as PULUMI_DEBUG_PROVIDERS names them; empty for those of its own. */
+  readonly attach: string;
+}
+
+/** Hears of a run. */
+export interface UpListener {
+  /** The program has its tenant: from now on the run works for it. */
+  readonly reached: () => void;
+  readonly step: (event: StepEvent) => void;
+}
+
+/** An `up` that was begun. */
+export interface BegunUp {
+  /** Gives it its tenant, or none, with which it ends well. */
+  readonly finish: (
+    tenant: TenantDeclaration | undefined,
+    listener: UpListener,
+  ) => Promise<RunOutcome>;
+}
+
+/** Begins an `up` in this process, with an inline program that waits for its tenant. */
+export function beginUp(start: UpStart): BegunUp {
+  let give: (tenant: TenantDeclaration | undefined) => void = () => undefined;
+  const wanted = new Promise<TenantDeclaration | undefined>((resolve) => (give = resolve));
   const faults: string[] = [];
+  let listener: UpListener | undefined;
   const onEvent = (event: EngineEvent) => {
     faults.push(...faultsOf(event));
-    stepsOf(event).forEach(onStep);
+    for (const step of stepsOf(event)) listener?.step(step);
   };
-  try {
-    const refusal = await initStack(tenant.slug);
-    const stack = await openStack(tenant.slug, () => Promise.resolve(program(tenant)));
-    const up = () => runUp(stack, refusal === undefined, onEvent);
-    await up().catch((error: unknown) => {
-      // Most stacks that cannot be made are there already; this one is not.
-      if (error instanceof StackNotFoundError && refusal !== undefined) throw refusal;
-      return afterStaleLock(error, stack, up);
+  const program = async () => {
+    const database = declareDatabase({
+      // The service runs them when it starts.
+      publicMigrations: false,
+      passwordFromEnvironment: true,
     });
-    return { result: "succeeded" };
-  } catch (error) {
-    const words = faults.length > 0 ? faults : [lastWords(error)];
-    if (error instanceof ConcurrentUpdateError) return { result: "locked", faults: words };
-    const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
-    return { result: cutOff ? "interrupted" : "failed", faults: words };
-  }
-}
-
-function program(tenant: TenantDeclaration) {
-  const database = {
-    // The service runs them when it starts.
-    publicMigrations: false,
-    passwordFromEnvironment: true,
+    const tenant = await wanted;
+    if (tenant === undefined) return {};
+    listener?.reached();
+    return declareTenants(database, [tenant]);
   };
-  return declareStack({ database, tenants: [tenant] });
+  const outcome = up(start, program, onEvent).then(
+    (): RunOutcome => ({ result: "succeeded" }),
+    (error: unknown) => failureOf(error, faults),
+  );
+  return {
+    finish(tenant, hears) {
+      listener = hears;
+      give(tenant);
+      return outcome;
+    },
+  };
 }
 
-async function openStack(slug: string, inline: PulumiFn): Promise<Stack> {
+async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<void> {
+  const stack = await openStack(start, program);
+  const run = () => runUp(stack, start.refresh, onEvent);
+  await run().catch((error: unknown) => afterStaleLock(error, stack, run));
+}
+
+type OnEvent = (event: EngineEvent) => void;
+
+async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn): Promise<Stack> {
   const workspace = await LocalWorkspace.create({
     workDir: process.cwd(),
     pulumiCommand: await pulumiCommand(),
-    program: inline,
+    program,
+    ...(attach === "" ? {} : { envVars: { PULUMI_DEBUG_PROVIDERS: attach } }),
   });
+  // Without it the CLI makes a new salt, and derives a key from each of the two.
+  if (settings !== null) writeFileSync(`Pulumi.${stack}.yaml`, settings);
   // Selecting costs a start of the CLI, and every command names its stack anyway.
   workspace.selectStack = () => Promise.resolve();
-  return Stack.select(slug, workspace);
+  return Stack.select(stack, workspace);
 }
 
-async function runUp(
-  stack: Stack,
-  isNew: boolean,
-  onEvent: (event: EngineEvent) => void,
-): Promise<void> {
+async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<void> {
   // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
   const quietly = { suppressProgress: true, color: "never", onEvent } as const;
   // What an earlier run saved need not be what the database has. What it was making when it was cut
   // off is made again, and adopted if it is there.
-  if (!isNew) await stack.refresh({ ...quietly, clearPendingCreates: true });
+  if (refresh) await stack.refresh({ ...quietly, clearPendingCreates: true });
   await stack.up(quietly);
 }
 
@@ -79,53 +112,18 @@ async function runUp(
 async function afterStaleLock(
   error: unknown,
   stack: Stack,
-  up: () => Promise<void>,
+  run: () => Promise<void>,
 ): Promise<void> {
   if (!(error instanceof ConcurrentUpdateError)) throw error;
   if (holderOf(process.env.PULUMI_BACKEND_URL ?? "", stack.name) !== "dead") throw error;
   await stack.cancel();
-  await up();
+  await run();
 }
 
-/** Errors only: other diagnostics repeat inputs, the password's hash among them. */
-function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
-  if (diagnosticEvent?.severity !== "error") return [];
-  const message = diagnosticEvent.message.trim();
-  if (message === "update failed") return [];
-  const step = steps[diagnosticEvent.urn?.split(/[:$]/).at(-3) ?? ""];
-  return [step === undefined ? message : `step ${step}: ${message}`];
-}
-
-/** The steps that an event tells of. A refresh only looks at them. */
-function stepsOf(event: EngineEvent): StepEvent[] {
-  const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event;
-  const told = [
-    [resourcePreEvent, "running"],
-    [resOutputsEvent, "succeeded"],
-    [resOpFailedEvent, "failed"],
-  ] as const;
-  return told.flatMap(([{ metadata } = {}, status]) => {
-    if (metadata === undefined || metadata.op === "refresh") return [];
-    const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
-    return step === undefined ? [] : [{ step, status }];
-  });
-}
-
-/** The last part of a resource's type → the step that it is. */
-const steps: Partial<Record<string, StepEvent["step"]>> = {
-  Record: "record",
-  AdminUser: "admin",
-  Schema: "schema",
-  Migrations: "migrations",
-  Membership: "membership",
-};
-
-/** What the CLI gave as its reason, when it failed without an event that does. */
-function lastWords(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
-  const reasons = lines.filter((line) => line.startsWith("error:"));
-  const ending = lines.find((line) => line.startsWith(" stderr:")) ?? lines[0] ?? "";
-  return (
-    reasons.length > 0 ? [...new Set(reasons)].join(" ") : ending.replace(" stderr: ", "")
-  ).slice(0, 1_000);
+function failureOf(error: unknown, faults: readonly string[]): RunOutcome {
+  const words = faults.length > 0 ? faults : [lastWords(error)];
+  if (error instanceof ConcurrentUpdateError) return { result: "locked", faults: words };
+  if (error instanceof StackNotFoundError) return { result: "no stack", faults: words };
+  const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
+  return { result: cutOff ? "interrupted" : "failed", faults: words };
 }

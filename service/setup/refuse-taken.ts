@@ -1,5 +1,5 @@
 import { TenantConflictError } from "../errors";
-import { ownerOf } from "../runs/owner";
+import { isOurs } from "../runs/owner";
 import type { TenantRow } from "../tenants";
 
 /**
@@ -13,7 +13,7 @@ export function refuseTaken(
   request: { readonly slug: string; readonly adminEmail: string },
 ): void {
   if (tenant === undefined) return;
-  if (tenant.status !== "provisioning" || tenant.owner !== ownerOf(request.slug)) {
+  if (tenant.status !== "provisioning" || !isOurs(tenant.owner, request.slug)) {
     throw new TenantConflictError(`The slug ${request.slug} is taken`);
   }
   if (tenant.adminEmail && tenant.adminEmail.toLowerCase() !== request.adminEmail.toLowerCase()) {

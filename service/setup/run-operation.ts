@@ -13,7 +13,7 @@ import type { Failure, Operation } from "../operations/operation";
 import { recordSteps } from "../operations/progress";
 import { begin, fail, succeed, tryAgain } from "../operations/rows";
 import type { EngineRuns, RunOutcome } from "../runs/engine-runs";
-import { ownerOf } from "../runs/owner";
+import { isOurs } from "../runs/owner";
 import { findBySlug, type TenantRow } from "../tenants";
 import { refuseTaken } from "./refuse-taken";
 
@@ -61,7 +61,7 @@ async function setUp(operation: Operation, parts: OperationParts): Promise<Tenan
     const before = await findBySlug(lockedQuery, slug);
     // It was free when the operation was accepted: what is active since is an earlier start's work,
     // and the engine brings its state up from that.
-    const ours = before?.status === "active" && before.owner === ownerOf(slug);
+    const ours = before?.status === "active" && isOurs(before.owner, slug);
     if (!ours) refuseTaken(before, request);
     const steps = recordSteps(operation);
     const tenant = { ...request, adminPassword: passwordHash, migrationsDir: parts.migrationsDir };
@@ -82,7 +82,7 @@ async function conclude(
   const again = retries < RETRIES;
   if (again && outcome.result === "interrupted") throw new InterruptedError(slug, faults);
   const tenant = await findBySlug(query, slug);
-  if (tenant !== undefined && tenant.owner !== ownerOf(slug)) {
+  if (tenant !== undefined && !isOurs(tenant.owner, slug)) {
     throw new TenantConflictError(`The slug ${slug} is taken`);
   }
   if (tenant?.status === "active") {

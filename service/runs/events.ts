@@ -1,0 +1,45 @@
+import type { EngineEvent } from "@pulumi/pulumi/automation";
+import type { StepEvent } from "./engine-runs";
+
+/** Errors only: other diagnostics repeat inputs, the password's hash among them. */
+export function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
+  if (diagnosticEvent?.severity !== "error") return [];
+  const message = diagnosticEvent.message.trim();
+  if (message === "update failed") return [];
+  const step = steps[diagnosticEvent.urn?.split(/[:$]/).at(-3) ?? ""];
+  return [step === undefined ? message : `step ${step}: ${message}`];
+}
+
+/** The steps that an event tells of. A refresh only looks at them. */
+export function stepsOf(event: EngineEvent): StepEvent[] {
+  const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event;
+  const told = [
+    [resourcePreEvent, "running"],
+    [resOutputsEvent, "succeeded"],
+    [resOpFailedEvent, "failed"],
+  ] as const;
+  return told.flatMap(([{ metadata } = {}, status]) => {
+    if (metadata === undefined || metadata.op === "refresh") return [];
+    const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
+    return step === undefined ? [] : [{ step, status }];
+  });
+}
+
+/** The last part of a resource's type → the step that it is. */
+const steps: Partial<Record<string, StepEvent["step"]>> = {
+  Record: "record",
+  AdminUser: "admin",
+  Schema: "schema",
+  Migrations: "migrations",
+  Membership: "membership",
+};
+
+/** What the CLI gave as its reason, when it failed without an event that does. */
+export function lastWords(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
+  const reasons = lines.filter((line) => line.startsWith("error:"));
+  const ending = lines.find((line) => line.startsWith(" stderr:")) ?? lines[0] ?? "";
+  return (
+    reasons.length > 0 ? [...new Set(reasons)].join(" ") : ending.replace(" stderr: ", "")
+  ).slice(0, 1_000);
+}

@@ -1,0 +1,117 @@
+import type { KeptProviders, ProviderLease } from "../../engine/providers/kept-providers";
+import type { TenantDeclaration } from "../../program/stack";
+import type { StackRow, Stacks } from "../stacks/stacks";
+import type { StepEvent } from "./engine-runs";
+import type { HostEnd, HostProcess } from "./host-process";
+
+/** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
+const LASTS = 15 * 60_000;
+
+/** What runs are parked with. */
+export interface ParkedRunsSettings {
+  /** How many are to wait. */
+  readonly count: number;
+  /** A host that has nothing to do, if there is one. */
+  readonly takeHost: () => HostProcess | undefined;
+  readonly giveHost: (host: HostProcess) => void;
+  readonly providers: KeptProviders | undefined;
+  readonly stacks: Stacks;
+}
+
+interface ParkedRun {
+  readonly host: HostProcess;
+  readonly stack: StackRow;
+  readonly lease: ProviderLease | undefined;
+  readonly since: number;
+}
+
+/** Runs that were begun ahead, on spare stacks, and wait for a tenant. */
+export class ParkedRuns {
+  private readonly waiting: ParkedRun[] = [];
+  private beginning: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(private readonly settings: ParkedRunsSettings) {}
+
+  /**
+   * Gives the tenant a run that waits.
+   *
+   * @returns undefined when there is none, or when it came to nothing: then the tenant may have a stack.
+   */
+  async use(
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+  ): Promise<HostEnd | undefined> {
+    const { stacks, giveHost } = this.settings;
+    for (;;) {
+      const run = this.waiting.shift();
+      if (run === undefined) return undefined;
+      if (!isFresh(run) || !(await stacks.takeParked(run.stack.name, tenant.slug))) {
+        await this.endUnused(run);
+        continue;
+      }
+      const end = await run.host.finish(tenant, onStep);
+      run.lease?.release(end.late);
+      giveHost(run.host);
+      return end.reached || end.late ? end : undefined;
+    }
+  }
+
+  /** Ends those that are old, and begins new ones on what spare stacks there are. */
+  keepUp(): Promise<void> {
+    this.beginning ??= this.renew().finally(() => (this.beginning = undefined));
+    return this.beginning;
+  }
+
+  /** Ends all of them: well, or at once. */
+  async close(when: "finished" | "now"): Promise<void> {
+    this.closed = true;
+    if (when === "now") for (const { host } of this.waiting) host.kill();
+    await this.beginning?.catch(() => undefined);
+    await Promise.all(this.waiting.splice(0).map((run) => this.endUnused(run)));
+  }
+
+  private async renew(): Promise<void> {
+    const old = this.waiting.filter((run) => !isFresh(run));
+    for (const run of old) {
+      this.waiting.splice(this.waiting.indexOf(run), 1);
+      await this.endUnused(run);
+    }
+    const { count, takeHost, giveHost, providers, stacks } = this.settings;
+    while (!this.closed && this.waiting.length < count) {
+      const host = takeHost();
+      if (host === undefined) return;
+      const stack = await stacks.park().catch(() => undefined);
+      if (stack === undefined) {
+        giveHost(host);
+        return;
+      }
+      const lease = await providers?.lease();
+      const start = {
+        stack: stack.name,
+        settings: stack.settings,
+        refresh: false,
+        attach: lease?.attach ?? "",
+      };
+      const run = { host, stack, lease, since: performance.now() };
+      await host.begin(start).then(
+        () => this.waiting.push(run),
+        () => this.endUnused(run),
+      );
+    }
+  }
+
+  /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */
+  private async endUnused({ host, stack, lease }: ParkedRun): Promise<void> {
+    const { stacks, giveHost } = this.settings;
+    const { outcome } = await host.finish(undefined);
+    lease?.release();
+    giveHost(host);
+    const settle = outcome.result === "succeeded" ? stacks.unpark : stacks.giveUp;
+    await settle(stack.name).catch(() => undefined);
+  }
+}
+
+function isFresh({ lease, since }: ParkedRun): boolean {
+  return performance.now() - since < LASTS && lease?.isFresh() !== false;
+}

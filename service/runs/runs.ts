@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { KeptProviders } from "../../engine/providers/kept-providers";
+import type { TenantDeclaration } from "../../program/stack";
+import { stackCli } from "../stacks/stack-cli";
+import type { StackRow, Stacks } from "../stacks/stacks";
+import { keepSpareStacks } from "../stacks/upkeep";
+import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
+import { lastWords } from "./events";
+import { HostProcess, type HostSettings } from "./host-process";
+import { ParkedRuns } from "./parked-runs";
+import { tryCli } from "./trial";
+import type { Ways } from "./ways";
+import { makeWorkDir } from "./work-dir";
+
+/** What engine runs are made with. */
+export interface RunsSettings extends HostSettings {
+  /** Absolute path of the CLI. */
+  readonly pulumi: string;
+  /** How many runs there are at once. The caller starts no more. */
+  readonly size: number;
+  readonly ways: Pick<Ways, "parkedRuns" | "spareStacks">;
+  readonly stacks: Stacks;
+  readonly deadInstances: () => Promise<readonly string[]>;
+  /** Undefined to have each engine start its own. */
+  readonly providers: KeptProviders | undefined;
+}
+
+/** How often the upkeep looks whether something is to be done, in ms. */
+const INTERVAL = 1_000;
+
+/** How long hosts that have nothing to do may take to end, in ms. */
+const PATIENCE = 2_000;
+
+/** Starts the program hosts, begins runs ahead, and makes spare stacks. */
+export function startRuns(settings: RunsSettings): EngineRuns {
+  const { pulumi, env, size, ways, stacks, providers } = settings;
+  const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
+  const hosts = Array.from(
+    { length: size + ways.parkedRuns },
+    () => new HostProcess(settings, root),
+  );
+  const idle = [...hosts];
+  const giveHost = (host: HostProcess) => void idle.push(host);
+  const running = new Set<Promise<RunOutcome>>();
+  const closing = new AbortController();
+  const { signal } = closing;
+  const cli = stackCli({ pulumi, env, cwd: makeWorkDir(root), signal });
+  const parked = new ParkedRuns({
+    ...{ count: ways.parkedRuns, providers, stacks, giveHost },
+    takeHost: () => (running.size < size ? idle.shift() : undefined),
+  });
+  const upkeep = keepUp();
+
+  async function run(
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+  ): Promise<RunOutcome> {
+    if (signal.aborted) return ended;
+    let known = await stacks.find(tenant.slug);
+    if (known === undefined) {
+      const end = await parked.use(tenant, onStep);
+      if (end !== undefined) return end.outcome;
+      known = await stacks.find(tenant.slug);
+    }
+    if (known !== undefined) return runOn(known, tenant, onStep, true);
+    const stack = (await stacks.takeSpare(tenant.slug)) ?? (await stacks.takeNew(tenant.slug));
+    return runOn(stack, tenant, onStep, false);
+  }
+
+  async function runOn(
+    stack: StackRow,
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+    refresh: boolean,
+  ): Promise<RunOutcome> {
+    const up = (settings: string | null) =>
+      upTenant({ stack: stack.name, settings, refresh }, tenant, onStep);
+    if (stack.settings !== null) {
+      const outcome = await up(stack.settings);
+      if (outcome.result !== "no stack") return outcome;
+    }
+    // It was never made, or the backend has lost it.
+    const made = await makeStack(stack.name);
+    const outcome = await up(made.settings);
+    return outcome.result === "no stack" && made.fault !== undefined
+      ? { result: "failed", faults: [made.fault] }
+      : outcome;
+  }
+
+  /** Most stacks that cannot be made are there already. */
+  async function makeStack(name: string): Promise<{ settings: string | null; fault?: string }> {
+    try {
+      const made = await cli.make(name);
+      await stacks.keepSettings(name, made);
+      return { settings: made };
+    } catch (error) {
+      return { settings: null, fault: lastWords(error) };
+    }
+  }
+
+  async function upTenant(
+    start: { stack: string; settings: string | null; refresh: boolean },
+    tenant: TenantDeclaration,
+    onStep: (event: StepEvent) => void,
+  ): Promise<RunOutcome> {
+    const host = idle.shift();
+    if (host === undefined || signal.aborted) return ended;
+    const lease = await providers?.lease();
+    try {
+      await host.begin({ ...start, attach: lease?.attach ?? "" });
+    } catch (error) {
+      giveHost(host);
+      lease?.release();
+      return { result: "failed", faults: [`no program host starts: ${lastWords(error)}`] };
+    }
+    const { outcome, late } = await host.finish(tenant, onStep);
+    giveHost(host);
+    lease?.release(late);
+    return outcome;
+  }
+
+  /** Whatever is behind in it is not needed for a set-up, and is tried again. */
+  async function keepUp(): Promise<void> {
+    while (!signal.aborted) {
+      await parked.keepUp().catch(() => undefined);
+      const more =
+        running.size < size &&
+        (await keepSpareStacks({
+          ...{ count: ways.spareStacks + ways.parkedRuns, stacks, cli },
+          deadInstances: settings.deadInstances,
+        }).catch(() => false));
+      if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  return {
+    run(tenant, onStep = () => undefined) {
+      const work = run(tenant, onStep);
+      running.add(work);
+      const settled = () => {
+        running.delete(work);
+        void parked.keepUp().catch(() => undefined);
+      };
+      work.then(settled, settled);
+      return work;
+    },
+    tryEngine: () => tryCli(pulumi, env, root),
+    async close(when) {
+      if (when === "now") {
+        closing.abort();
+        for (const host of hosts) host.kill();
+      }
+      await Promise.allSettled(running);
+      closing.abort();
+      await parked.close(when);
+      await upkeep;
+      // A host that died idle never tells that it has ended.
+      const ending = Promise.all(hosts.map((host) => host.end()));
+      await Promise.race([ending, delay(PATIENCE, undefined, { ref: false })]);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+const ended: RunOutcome = { result: "interrupted", faults: ["the service ended"] };

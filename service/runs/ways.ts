@@ -1,0 +1,42 @@
+/**
+ * By what a set-up through the engine is fast. Each way can be turned off, to compare: what it saves is
+ * in bench/README.md.
+ */
+export interface Ways {
+  /**
+   * The dynamic provider and the postgresql plugin run for as long as the service does, and engines
+   * attach to them: starting both costs each run more than a second of processor time.
+   */
+  readonly keptProviders: boolean;
+  /**
+   * How many runs are started ahead, on spare stacks, with a program that waits for its tenant: the
+   * CLI's start, its key derivation (a million rounds) and the providers' configuration are over when
+   * a request comes. Each holds about 150 MB.
+   */
+  readonly parkedRuns: number;
+  /** How many stacks are made ahead, on top of those that are parked: making one starts a CLI. */
+  readonly spareStacks: number;
+  /**
+   * The state is saved at the end of a run instead of before and after each step. A run that is killed
+   * then leaves no trace in the state, so this is for resources whose create adopts what is there.
+   */
+  readonly skipCheckpoints: boolean;
+}
+
+/** All of them. */
+export const fastest: Ways = {
+  keptProviders: true,
+  parkedRuns: 2,
+  spareStacks: 4,
+  skipCheckpoints: true,
+};
+
+/** What the CLI has to be told of them, by its environment. */
+export function waysEnvironment({ skipCheckpoints }: Ways): Record<string, string> {
+  return {
+    // A CLI that lives for a second and uses some 100 MB needs no garbage collection.
+    GOGC: "off",
+    // Skipping is behind this door: https://github.com/pulumi/pulumi/pull/10668
+    ...(skipCheckpoints ? { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" } : {}),
+  };
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from "node:crypto";
+import { query } from "../database";
+
+/** A stack of the service, and what the CLI keeps of it beside the state. */
+export interface StackRow {
+  readonly name: string;
+  /** The stack's settings file; null where the CLI has to write it anew. */
+  readonly settings: string | null;
+}
+
+/** Which stack is whose, in the database of DATABASE_URL. All reject with DatabaseDownError. */
+export interface Stacks {
+  /** The stack of the tenant with this slug. */
+  readonly find: (slug: string) => Promise<StackRow | undefined>;
+  /** Gives the tenant the stack that this instance has parked; `false` when it is that no more. */
+  readonly takeParked: (name: string, slug: string) => Promise<boolean>;
+  /** Gives the tenant a spare stack, if there is one. */
+  readonly takeSpare: (slug: string) => Promise<StackRow | undefined>;
+  /** Gives the tenant a stack that is still to be made. */
+  readonly takeNew: (slug: string) => Promise<StackRow>;
+  /** Keeps what the CLI wrote when it made a tenant's stack. */
+  readonly keepSettings: (name: string, settings: string) => Promise<void>;
+  /** How many spare ones there are, parked ones of this instance among them. */
+  readonly countSpare: () => Promise<number>;
+  /** Makes a spare one. It is nobody's until `make` has made it and given its settings. */
+  readonly addSpare: (make: (name: string) => Promise<string>) => Promise<void>;
+  /** Holds a spare one for this instance, if there is one. */
+  readonly park: () => Promise<StackRow | undefined>;
+  /** Gives one that this instance holds back to all. */
+  readonly unpark: (name: string) => Promise<void>;
+  /** Takes those that dead instances held, or this one held and cannot use; they are to be removed. */
+  readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
+  /** Marks one that this instance holds as of no use. */
+  readonly giveUp: (name: string) => Promise<void>;
+  /** Forgets one that was removed. */
+  readonly forget: (name: string) => Promise<void>;
+}
+
+/** @param instance The id of this instance. */
+export function stacksOf(instance: string): Stacks {
+  return {
+    async find(slug) {
+      const [row] = await query<StackRow>(
+        "select name, settings from public.service_stacks where slug = $1",
+        [slug],
+      );
+      return row;
+    },
+    async takeParked(name, slug) {
+      const rows = await query(
+        `update public.service_stacks set status = 'taken', slug = $3, instance = null
+        where name = $1 and status = 'parked' and instance = $2 returning name`,
+        [name, instance, slug],
+      );
+      return rows.length > 0;
+    },
+    async takeSpare(slug) {
+      const [row] = await query<StackRow>(
+        `update public.service_stacks set status = 'taken', slug = $1 where ${oldestSpare}`,
+        [slug],
+      );
+      return row;
+    },
+    async takeNew(slug) {
+      const name = newName();
+      await query(
+        "insert into public.service_stacks (name, status, slug) values ($1, 'taken', $2)",
+        [name, slug],
+      );
+      return { name, settings: null };
+    },
+    async keepSettings(name, settings) {
+      await query("update public.service_stacks set settings = $2 where name = $1", [
+        ...[name, settings],
+      ]);
+    },
+    async countSpare() {
+      const [row] = await query<{ count: number }>(
+        `select count(*)::int as count from public.service_stacks
+        where status = 'spare' or (status = 'parked' and instance = $1)`,
+        [instance],
+      );
+      return row?.count ?? 0;
+    },
+    async addSpare(make) {
+      const name = newName();
+      await query(
+        "insert into public.service_stacks (name, status, instance) values ($1, 'making', $2)",
+        [name, instance],
+      );
+      await query(
+        `update public.service_stacks set status = 'spare', settings = $2, instance = null
+        where name = $1 and status = 'making'`,
+        [name, await make(name)],
+      );
+    },
+    async park() {
+      const [row] = await query<StackRow>(
+        `update public.service_stacks set status = 'parked', instance = $1 where ${oldestSpare}`,
+        [instance],
+      );
+      return row;
+    },
+    async unpark(name) {
+      await query(
+        `update public.service_stacks set status = 'spare', instance = null
+        where name = $1 and status = 'parked' and instance = $2`,
+        [name, instance],
+      );
+    },
+    async takeLost(dead) {
+      const rows = await query<StackRow>(
+        `update public.service_stacks set status = 'removing', instance = $1
+        where instance = any($2) or (instance = $1 and status = 'removing') returning name`,
+        [instance, dead],
+      );
+      return rows.map(({ name }) => name);
+    },
+    async giveUp(name) {
+      await query(
+        `update public.service_stacks set status = 'removing', instance = $2
+        where name = $1 and status in ('making', 'parked') and instance = $2`,
+        [name, instance],
+      );
+    },
+    async forget(name) {
+      await query("delete from public.service_stacks where name = $1 and status = 'removing'", [
+        name,
+      ]);
+    },
+  };
+}
+
+/** Two that look at once get two stacks, or one gets none. */
+const oldestSpare = `name = (
+  select name from public.service_stacks where status = 'spare'
+  order by created_at limit 1 for update skip locked
+) returning name, settings`;
+
+function newName(): string {
+  return `tenant-${randomBytes(8).toString("hex")}`;
+}
