@@ -77,9 +77,9 @@ export class HostProcess {
     const timeout = tenant === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
     const { pid } = this;
     // The pool cannot stop a run itself: it would take the host for one that is free.
-    let late = false;
-    const limit = setTimeout(() => {
-      late = true;
+    const limit = { passed: false };
+    const timer = setTimeout(() => {
+      limit.passed = true;
       killGroup(pid);
     }, timeout);
     let reached = false;
@@ -91,14 +91,14 @@ export class HostProcess {
     };
     try {
       const outcome: unknown = await this.process.exec("finish", [tenant ?? null], { on });
-      return { outcome: (outcome as RunOutcome | undefined) ?? notBegun, reached, late };
+      return { outcome: (outcome as RunOutcome | undefined) ?? notBegun, reached, late: limit.passed };
     } catch (error) {
       // It is replaced by its pool.
       killGroup(pid);
-      const outcome = late ? tooLate(timeout) : outcomeOfEnd(error, complaint);
-      return { outcome, reached, late };
+      const outcome = limit.passed ? tooLate(timeout) : outcomeOfEnd(error, complaint);
+      return { outcome, reached, late: limit.passed };
     } finally {
-      clearTimeout(limit);
+      clearTimeout(timer);
       this.pid = undefined;
       // What outlives its run works for nobody: a plugin, or dbmate, whose CLI was killed.
       if (pid !== undefined) endFollowers(pid);

@@ -30,8 +30,9 @@ const behaviours: Record<string, () => Promise<void>> = {
 };
 
 worker({
-  async upTenant({ slug }: TenantDeclaration): Promise<RunOutcome> {
-    workerEmit({ begun: process.pid });
+  begin: () => process.pid,
+  async finish({ slug }: TenantDeclaration): Promise<RunOutcome> {
+    workerEmit({ reached: process.pid });
     await behaviours[slug]?.();
     return { result: "succeeded" };
   },

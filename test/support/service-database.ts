@@ -15,6 +15,11 @@ export interface ServiceDatabase {
   ): Promise<string>;
 }
 
+/** What `public.tenants.owner` is for a tenant that the service set up. */
+export function ownedByService(slug: string): string {
+  return `organization/tenant-service/tenant-0123456789abcdef::${slug}`;
+}
+
 /** Makes the database before a file's tests, and drops it after them. */
 export function useServiceDatabase(options = { migrated: true }): ServiceDatabase {
   let database: TestDatabase;

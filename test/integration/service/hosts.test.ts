@@ -1,24 +1,35 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TenantDeclaration } from "../../../program/stack";
-import type { EngineRuns } from "../../../service/runs/engine-runs";
-import { startHosts } from "../../../service/runs/hosts";
+import type { RunOutcome } from "../../../service/runs/engine-runs";
+import { HostProcess } from "../../../service/runs/host-process";
 
-let hosts: EngineRuns;
-
-beforeAll(() => {
-  hosts = startHosts({
-    pulumi: "/bin/false",
-    env: process.env,
-    size: 4,
-    timeout: 4_000,
-    memory: 64,
-    program: path.resolve(__dirname, "../../support/misbehaving-host.js"),
-  });
+const root = mkdtempSync(path.join(tmpdir(), "hosts-"));
+const hosts = Array.from(
+  { length: 3 },
+  () =>
+    new HostProcess(
+      {
+        env: process.env,
+        timeout: 4_000,
+        memory: 64,
+        program: path.resolve(__dirname, "../../support/misbehaving-host.js"),
+      },
+      root,
+    ),
+);
+afterAll(async () => {
+  for (const host of hosts) host.kill();
+  await Promise.all(hosts.map((host) => host.end()));
+  rmSync(root, { recursive: true });
 });
-afterAll(() => hosts.close("now"));
 
-const run = (slug: string) =>
-  hosts.run({ slug } as Partial<TenantDeclaration> as TenantDeclaration, () => undefined);
+async function run(host: HostProcess | undefined, slug: string): Promise<RunOutcome | undefined> {
+  await host?.begin({ stack: slug, settings: null, refresh: false, attach: "" });
+  const tenant = { slug } as Partial<TenantDeclaration> as TenantDeclaration;
+  return (await host?.finish(tenant))?.outcome;
+}
 
 describe("a run that misbehaves fails alone, one that", () => {
   test.each([
@@ -28,11 +39,12 @@ describe("a run that misbehaves fails alone, one that", () => {
     ["eats", "failed", "more memory than"],
     ["dies", "interrupted", "the program host ended"],
   ])("%s", async (slug, result, fault) => {
-    const [bad, ...good] = await Promise.all([run(slug), run("behaves"), run("behaves")]);
+    const slugs = [slug, "behaves", "behaves"];
+    const [bad, ...good] = await Promise.all(slugs.map((does, i) => run(hosts[i], does)));
     expect(bad).toMatchObject({ result, faults: [expect.stringContaining(fault)] });
     expect(good).toEqual([{ result: "succeeded" }, { result: "succeeded" }]);
-    // And the hosts are as many as before.
-    const after = await Promise.all(["behaves", "behaves", "behaves", "behaves"].map(run));
-    expect(after.map(({ result: each }) => each)).toEqual(Array(4).fill("succeeded"));
+    // And each host takes the next run.
+    const after = await Promise.all(hosts.map((host) => run(host, "behaves")));
+    expect(after.map((outcome) => outcome?.result)).toEqual(Array(3).fill("succeeded"));
   });
 });

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunOutcome, StepEvent } from "../../../service/runs/engine-runs";
-import { ownerOf } from "../../../service/runs/owner";
 import {
   FakeEngineRuns,
   noEngine,
@@ -9,7 +8,7 @@ import {
   type ServiceApp,
 } from "../../support/service-app";
 import { send, tenantBody, type Answer } from "../../support/service-client";
-import { useServiceDatabase } from "../../support/service-database";
+import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
 const database = useServiceDatabase();
@@ -46,7 +45,7 @@ async function startIdle(options: Parameters<typeof startServiceApp>[1] = {}) {
 }
 
 async function succeed(slug: string): Promise<RunOutcome> {
-  await database.addTenant(slug, { owner: ownerOf(slug) });
+  await database.addTenant(slug, { owner: ownedByService(slug) });
   return { result: "succeeded" };
 }
 

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isPasswordHash } from "../../../provider/passwords";
 import type { RunOutcome } from "../../../service/runs/engine-runs";
-import { ownerOf } from "../../../service/runs/owner";
 import { FakeEngineRuns, startService, type ServiceApp } from "../../support/service-app";
 import { postSetUp, tenantBody, type Answer } from "../../support/service-client";
-import { useServiceDatabase } from "../../support/service-database";
+import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
 const database = useServiceDatabase();
@@ -32,7 +31,7 @@ async function serviceWith(run: (slug: string) => Promise<RunOutcome> = succeed)
 
 async function succeed(slug: string): Promise<RunOutcome> {
   await delay(50);
-  await database.addTenant(slug, { owner: ownerOf(slug) });
+  await database.addTenant(slug, { owner: ownedByService(slug) });
   return { result: "succeeded" };
 }
 
@@ -78,7 +77,7 @@ describe("a slug is taken", () => {
     ["by a tenant that was deleted", "deleted", undefined],
   ])("%s", async (_, status, owner) => {
     const slug = `taken-${status}-${String(owner?.length)}`;
-    await database.addTenant(slug, { status, owner: owner ?? ownerOf(slug) });
+    await database.addTenant(slug, { status, owner: owner ?? ownedByService(slug) });
     const { post, runs } = await serviceWith();
     const answer = await post({ slug });
     expect(answer.status).toBe(409);
@@ -97,7 +96,7 @@ describe("a slug is taken", () => {
 
 describe("an unfinished tenant of this service", () => {
   test("is gone on with under its id", async () => {
-    const owner = ownerOf("unfinished");
+    const owner = ownedByService("unfinished");
     const id = await database.addTenant("unfinished", { status: "provisioning", owner });
     const { post } = await serviceWith(async () => {
       await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
@@ -109,7 +108,7 @@ describe("an unfinished tenant of this service", () => {
   });
 
   test("is not gone on with for another admin", async () => {
-    const owner = ownerOf("half-made");
+    const owner = ownedByService("half-made");
     await database.addTenant("half-made", { status: "provisioning", owner });
     const { post, runs } = await serviceWith();
     const { status, body } = await post({ slug: "half-made", adminEmail: "bob@acme.example" });

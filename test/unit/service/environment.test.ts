@@ -1,10 +1,12 @@
 import { engineEnvironment } from "../../../service/runs/environment";
+import { fastest } from "../../../service/runs/ways";
 
 const settings = {
   engine: { PATH: "/engine/bin:/usr/bin", PULUMI_SKIP_UPDATE_CHECK: "true" },
   databaseUrl: "postgres://app:p%40ss@db.example/app",
   backendUrl: "s3://states",
   passphrase: "correct horse battery",
+  ways: fastest,
 };
 
 test("the engine runs with what it needs, the password apart from its URL", () => {
@@ -34,4 +36,13 @@ test("a URL without a password leaves PGPASSWORD to the operator", () => {
   process.env.PGPASSWORD = "the operator's";
   const env = engineEnvironment({ ...settings, databaseUrl: "postgres://app@db.example/app" });
   expect(env.PGPASSWORD).toBe("the operator's");
+});
+
+test("the state is saved once for each run, unless that way is turned off", () => {
+  expect(engineEnvironment(settings)).toMatchObject({
+    PULUMI_EXPERIMENTAL: "true",
+    PULUMI_SKIP_CHECKPOINTS: "true",
+  });
+  const slow = engineEnvironment({ ...settings, ways: { ...fastest, skipCheckpoints: false } });
+  expect(Object.keys(slow)).not.toContain("PULUMI_SKIP_CHECKPOINTS");
 });
