@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { query, type Query } from "./database";
-import { lockOf, takeWorkerLock } from "./queue/dead-workers";
+import { BETWEEN_LOOKS, lockOf, takeWorkerLock } from "./queue/dead-workers";
 
 /** An instance of the service, as the others see it. */
 export interface InstanceRow {
@@ -46,6 +47,33 @@ export async function deadInstances(run: Query): Promise<string[]> {
     where pg_try_advisory_xact_lock(${lockOf("id::text")})`,
   );
   return rows.map(({ id }) => id);
+}
+
+/**
+ * Whether what ran on a machine at a moment is over, as far as it was an instance's: there was one,
+ * and those that live there now began later. Looks twice, which takes {@link BETWEEN_LOOKS}.
+ *
+ * @param moment By the clock of that machine, to the second.
+ * @throws DatabaseDownError
+ */
+export async function isOver(machine: string, moment: Date): Promise<boolean> {
+  if (!(await looksOver(machine, moment))) return false;
+  await delay(BETWEEN_LOOKS);
+  return looksOver(machine, moment);
+}
+
+async function looksOver(machine: string, moment: Date): Promise<boolean> {
+  const instances = await query<{ startedAt: Date; dead: boolean }>(
+    `select started_at as "startedAt", pg_try_advisory_xact_lock(${lockOf("id::text")}) as dead
+    from public.service_instances where machine = $1`,
+    [machine],
+  );
+  // What happened in a second is dated by that second's beginning.
+  const later = moment.getTime() + 1_000;
+  return (
+    instances.length > 0 &&
+    instances.every(({ startedAt, dead }) => dead || startedAt.getTime() > later)
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import { transaction } from "../operations/rows";
 import { endOrphans } from "../runs/processes";
 
 /** How often dead workers are looked for, in ms. One whose lock is free on two looks is dead. */
-const INTERVAL = 1_500;
+export const BETWEEN_LOOKS = 1_500;
 
 /** The SQL of the key of the lock that shows a worker, or an instance, alive. */
 export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
@@ -20,7 +20,7 @@ export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;
  * one left running on this machine has been ended. The queue by itself would wait four hours.
  *
  * A worker lives as long as the session that holds its lock. A session that is lost is made again
- * within less than {@link INTERVAL}, so one free lock alone proves nothing.
+ * within less than {@link BETWEEN_LOOKS}, so one free lock alone proves nothing.
  */
 export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Promise<void> {
   let suspects = new Set<string>();
@@ -31,7 +31,7 @@ export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Pro
     } catch (error) {
       log.debug({ err: error }, "dead workers could not be looked for");
     }
-    await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+    await delay(BETWEEN_LOOKS, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -10,7 +10,7 @@ import { declareStack, type TenantDeclaration } from "../../program/stack";
 import { initStack, pulumiCommand } from "./cli";
 import type { RunOutcome, StepEvent } from "./engine-runs";
 import { wasCutOff } from "./cut-off";
-import { holderOf } from "./stack-lock";
+import { lockIsStale } from "./stack-lock";
 
 /** Brings the tenant's stack up, with program/ as its inline program, in this process. */
 export async function upTenant(
@@ -82,7 +82,7 @@ async function afterStaleLock(
   up: () => Promise<void>,
 ): Promise<void> {
   if (!(error instanceof ConcurrentUpdateError)) throw error;
-  if (holderOf(process.env.PULUMI_BACKEND_URL ?? "", stack.name) !== "dead") throw error;
+  if (!(await lockIsStale(error))) throw error;
   await stack.cancel();
   await up();
 }
