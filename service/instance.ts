@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import { deregister, newInstance, pruneInstances, register } from "./instances";
 import { keepConnection } from "./kept-connection";
 import type { ServedOperations } from "./operations/operations";
+import { transaction } from "./operations/rows";
 import { dropWorkerLock, takeWorkerLock, watchForDeadWorkers } from "./queue/dead-workers";
 import { startQueue, type Queue } from "./queue/queue";
 import { endOrphans } from "./runs/processes";
@@ -8,6 +11,8 @@ import { runOperation, type OperationParts } from "./setup/run-operation";
 
 /** What one instance of the service works with. */
 export interface InstanceParts extends Omit<OperationParts, "log"> {
+  /** Its id, a UUID. Default: one of its own. */
+  readonly id?: string;
   readonly operations: ServedOperations;
   /** Engine runs at once. */
   readonly concurrency: number;
@@ -20,9 +25,11 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
  */
 export async function startInstance(parts: InstanceParts): Promise<Queue> {
   const { operations, concurrency, log } = parts;
+  const instance = newInstance(parts.id ?? randomUUID());
   let worker: string | undefined;
   const session = keepConnection({
     connected: async (client) => {
+      await register(client, instance);
       if (worker !== undefined) await client.query(takeWorkerLock, [worker]);
       await client.query(`listen ${operations.channel}`);
       // What was told while nobody listened is read again.
@@ -33,6 +40,7 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
     },
   });
   endOrphans();
+  await transaction(pruneInstances);
   const stopping = new AbortController();
   const watching = watchForDeadWorkers(log, stopping.signal);
   const queue = await startQueue({
@@ -47,11 +55,14 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
       session.query(takeWorkerLock, [name]).catch(() => undefined);
     },
   });
+  // Stacks that it holds are its own only while its lock shows it alive.
+  session.query("select", []).then(parts.runs.startAhead, () => undefined);
   const stopAll = async () => {
     await queue.stop();
     stopping.abort();
     await watching;
     operations.leave();
+    await deregister(instance);
     await session.close();
   };
   let stopped: Promise<void> | undefined;

@@ -77,7 +77,6 @@ async function start(): Promise<void> {
       startRuns({
         ...{ pulumi: engine.pulumi, env, size: concurrency, timeout, memory, ways, providers },
         stacks: stacksOf(instanceId),
-        deadInstances: () => Promise.resolve([]),
       }),
     (started) => started.close("finished"),
     (started) => void started.close("now"),
@@ -87,7 +86,7 @@ async function start(): Promise<void> {
 
   complain = (error) => log.fatal(error, "unexpected: the service ends");
   const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
-  const parts = { runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
+  const parts = { id: instanceId, runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
   const instance = await shutdown.start(
     () => startInstance(parts),
     (started) => started.stop(),

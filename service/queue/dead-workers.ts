@@ -4,22 +4,23 @@ import { transaction } from "../operations/rows";
 import { endOrphans } from "../runs/processes";
 
 /** How often dead workers are looked for, in ms. One whose lock is free on two looks is dead. */
-const INTERVAL = 1_500;
+export const BETWEEN_LOOKS = 1_500;
+
+/** The SQL of the key of the lock that shows a worker, or an instance, alive. */
+export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
 
 /** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
-export const takeWorkerLock =
-  "select pg_advisory_lock(hashtextextended('pulumi-tenant ' || $1, 0))";
+export const takeWorkerLock = `select pg_advisory_lock(${lockOf("$1")})`;
 
 /** The statement that gives it back. */
-export const dropWorkerLock =
-  "select pg_advisory_unlock(hashtextextended('pulumi-tenant ' || $1, 0))";
+export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;
 
 /**
  * Looks for jobs whose worker is dead, and gives them back to the queue at once, after what the dead
  * one left running on this machine has been ended. The queue by itself would wait four hours.
  *
  * A worker lives as long as the session that holds its lock. A session that is lost is made again
- * within less than {@link INTERVAL}, so one free lock alone proves nothing.
+ * within less than {@link BETWEEN_LOOKS}, so one free lock alone proves nothing.
  */
 export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Promise<void> {
   let suspects = new Set<string>();
@@ -30,7 +31,7 @@ export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Pro
     } catch (error) {
       log.debug({ err: error }, "dead workers could not be looked for");
     }
-    await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+    await delay(BETWEEN_LOOKS, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -42,7 +43,7 @@ async function findDead(run: Run, suspects: Set<string>, log: Logger): Promise<s
     `select worker from (
       select distinct locked_by as worker from graphile_worker.jobs where locked_by is not null
     ) as w
-    where pg_try_advisory_xact_lock(hashtextextended('pulumi-tenant ' || worker, 0))`,
+    where pg_try_advisory_xact_lock(${lockOf("worker")})`,
   );
   const free = rows.map(({ worker }) => worker);
   const dead = free.filter((worker) => suspects.has(worker));

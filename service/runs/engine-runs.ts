@@ -32,6 +32,8 @@ export interface EngineRuns {
     tenant: TenantDeclaration,
     onStep?: (event: StepEvent) => void,
   ) => Promise<RunOutcome>;
+  /** From now on runs are begun ahead. Only an instance that the others know to be alive may do so. */
+  readonly startAhead: () => void;
   /** Starts the CLI on the state backend; tells what is wrong, undefined when it works. */
   readonly tryEngine: () => Promise<string | undefined>;
   /** Ends every process of it: after its run, or at once. */

@@ -6,7 +6,7 @@ import type { KeptProviders } from "../../engine/providers/kept-providers";
 import type { TenantDeclaration } from "../../program/stack";
 import { stackCli } from "../stacks/stack-cli";
 import type { StackRow, Stacks } from "../stacks/stacks";
-import { keepSpareStacks } from "../stacks/upkeep";
+import { StackUpkeep } from "../stacks/upkeep";
 import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
 import { lastWords } from "./events";
 import { HostProcess, type HostSettings } from "./host-process";
@@ -23,7 +23,6 @@ export interface RunsSettings extends HostSettings {
   readonly size: number;
   readonly ways: Pick<Ways, "parkedRuns" | "spareStacks">;
   readonly stacks: Stacks;
-  readonly deadInstances: () => Promise<readonly string[]>;
   /** Undefined to have each engine start its own. */
   readonly providers: KeptProviders | undefined;
 }
@@ -52,7 +51,8 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     ...{ count: ways.parkedRuns, providers, stacks, giveHost },
     takeHost: () => (running.size < size ? idle.shift() : undefined),
   });
-  const upkeep = keepUp();
+  const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli });
+  let upkeep: Promise<void> | undefined;
 
   async function run(
     tenant: TenantDeclaration,
@@ -126,12 +126,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   async function keepUp(): Promise<void> {
     while (!signal.aborted) {
       await parked.keepUp().catch(() => undefined);
-      const more =
-        running.size < size &&
-        (await keepSpareStacks({
-          ...{ count: ways.spareStacks + ways.parkedRuns, stacks, cli },
-          deadInstances: settings.deadInstances,
-        }).catch(() => false));
+      const more = running.size < size && (await spares.step().catch(() => false));
       if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -142,10 +137,13 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       running.add(work);
       const settled = () => {
         running.delete(work);
-        void parked.keepUp().catch(() => undefined);
+        if (upkeep !== undefined) void parked.keepUp().catch(() => undefined);
       };
       work.then(settled, settled);
       return work;
+    },
+    startAhead() {
+      upkeep ??= keepUp();
     },
     tryEngine: () => tryCli(pulumi, env, root),
     async close(when) {

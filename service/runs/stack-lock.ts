@@ -1,35 +1,55 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import path from "node:path";
 import { z } from "zod";
-import { stateFolder } from "../backend";
 import { codeOf } from "../error-code";
-import { PROJECT } from "./owner";
-
-// As the CLI writes it:
-// https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/diy/lock.go
-const lockFile = z.object({ pid: z.int().positive(), hostname: z.string() });
+import { isOver } from "../instances";
 
 /**
- * Whether the process that holds the stack's lock is proven dead. That can be proven on the machine
- * where it ran only, so of other backends than `file://` and of other machines nothing is known.
+ * Whether every lock that the CLI met is proven to be a dead process's, on whatever backend: one of
+ * this machine that is gone, or one of a machine whose instances at that time are dead. Of any other
+ * machine, such as a person's, nothing is known.
+ *
+ * @param error What the CLI failed with: it names each lock.
  */
-export function holderOf(backendUrl: string, stack: string): "dead" | "unknown" {
-  const folder = stateFolder(backendUrl);
-  if (folder === undefined) return "unknown";
-  const locks = path.join(folder, ".pulumi/locks/organization", PROJECT, stack);
-  const files = readdirSync(locks).filter((file) => file.endsWith(".json"));
-  return files.every((file) => isDead(path.join(locks, file))) ? "dead" : "unknown";
-}
-
-function isDead(file: string): boolean {
+export async function lockIsStale(error: Error): Promise<boolean> {
+  const locks = locksNamedIn(error.message);
+  if (locks.length === 0) return false;
   try {
-    const { pid, hostname: machine } = lockFile.parse(JSON.parse(readFileSync(file, "utf8")));
-    return machine === hostname() && !isPulumi(pid);
+    const dead = await Promise.all(locks.map(isDead));
+    return dead.every(Boolean);
   } catch {
-    // Gone since we looked, or not as we know it: nothing is proven.
+    // The database does not answer: nothing is proven.
     return false;
   }
+}
+
+const lock = z.object({
+  machine: z.string(),
+  pid: z.coerce.number().int().positive(),
+  at: z.coerce.date(),
+});
+
+type Lock = z.infer<typeof lock>;
+
+// As the CLI words it:
+// https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/diy/lock.go
+const announcement = /the stack is currently locked by (\d+) lock\(s\)/;
+const line = /^.+: created by .*@(?<machine>\S+) \(pid (?<pid>\d+)\) at (?<at>\S+)$/gm;
+
+/** The locks, or none where not each of them can be read. */
+function locksNamedIn(message: string): Lock[] {
+  const said = Number(announcement.exec(message)?.[1]);
+  // The Automation API repeats what the CLI wrote.
+  const byLine = new Map([...message.matchAll(line)].map((match) => [match[0], match.groups]));
+  const locks = z
+    .array(lock)
+    .length(said)
+    .safeParse([...byLine.values()]);
+  return locks.success ? locks.data : [];
+}
+
+async function isDead({ machine, pid, at }: Lock): Promise<boolean> {
+  return machine === hostname() ? !isPulumi(pid) : isOver(machine, at);
 }
 
 /** Whether a CLI runs under the process id, or may do so where nobody can tell. */

@@ -12,7 +12,7 @@ import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
 import type { RunOutcome, StepEvent } from "./engine-runs";
 import { faultsOf, lastWords, stepsOf } from "./events";
-import { holderOf } from "./stack-lock";
+import { lockIsStale } from "./stack-lock";
 
 /** What an `up` is begun with, before it has a tenant. */
 export interface UpStart {
@@ -115,7 +115,7 @@ async function afterStaleLock(
   run: () => Promise<void>,
 ): Promise<void> {
   if (!(error instanceof ConcurrentUpdateError)) throw error;
-  if (holderOf(process.env.PULUMI_BACKEND_URL ?? "", stack.name) !== "dead") throw error;
+  if (!(await lockIsStale(error))) throw error;
   await stack.cancel();
   await run();
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { query } from "../database";
+import { lockOf } from "../queue/dead-workers";
 
 /** A stack of the service, and what the CLI keeps of it beside the state. */
 export interface StackRow {
@@ -28,6 +29,8 @@ export interface Stacks {
   readonly park: () => Promise<StackRow | undefined>;
   /** Gives one that this instance holds back to all. */
   readonly unpark: (name: string) => Promise<void>;
+  /** The instances that hold stacks and whose lock is free: those that are so on two looks are dead. */
+  readonly suspects: () => Promise<string[]>;
   /** Takes those that dead instances held, or this one held and cannot use; they are to be removed. */
   readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
   /** Marks one that this instance holds as of no use. */
@@ -107,6 +110,17 @@ export function stacksOf(instance: string): Stacks {
         where name = $1 and status = 'parked' and instance = $2`,
         [name, instance],
       );
+    },
+    async suspects() {
+      const rows = await query<{ holder: string }>(
+        `select holder from (
+          select distinct instance::text as holder from public.service_stacks
+          where instance <> $1
+        ) as holders
+        where pg_try_advisory_xact_lock(${lockOf("holder")})`,
+        [instance],
+      );
+      return rows.map(({ holder }) => holder);
     },
     async takeLost(dead) {
       const rows = await query<StackRow>(

@@ -1,3 +1,4 @@
+import { BETWEEN_LOOKS } from "../queue/dead-workers";
 import type { StackCli } from "./stack-cli";
 import type { Stacks } from "./stacks";
 
@@ -7,26 +8,40 @@ export interface UpkeepSettings {
   readonly count: number;
   readonly stacks: Stacks;
   readonly cli: StackCli;
-  /** The instances that are dead. */
-  readonly deadInstances: () => Promise<readonly string[]>;
 }
 
-/**
- * One step of the upkeep of spare stacks: makes one that is missing, or removes those that dead
- * instances left in the making, or parked.
- *
- * @returns whether there may be more to do.
- */
-export async function keepSpareStacks(settings: UpkeepSettings): Promise<boolean> {
-  const { count, stacks, cli } = settings;
-  if ((await stacks.countSpare()) < count) {
-    await stacks.addSpare((name) => cli.make(name, { background: true }));
-    return true;
+/** Keeps spare stacks, and removes those that dead instances left in the making, or parked. */
+export class StackUpkeep {
+  private suspects = new Set<string>();
+  private looked = -Infinity;
+
+  constructor(private readonly settings: UpkeepSettings) {}
+
+  /**
+   * Does one thing that is to be done.
+   *
+   * @returns whether there may be more.
+   */
+  async step(): Promise<boolean> {
+    const { count, stacks, cli } = this.settings;
+    if ((await stacks.countSpare()) < count) {
+      await stacks.addSpare((name) => cli.make(name, { background: true }));
+      return true;
+    }
+    await this.removeLost();
+    return false;
   }
-  const lost = await stacks.takeLost(await settings.deadInstances());
-  for (const name of lost) {
-    await cli.remove(name);
-    await stacks.forget(name);
+
+  private async removeLost(): Promise<void> {
+    if (performance.now() - this.looked < BETWEEN_LOOKS) return;
+    const { stacks, cli } = this.settings;
+    const free = await stacks.suspects();
+    const dead = free.filter((instance) => this.suspects.has(instance));
+    this.suspects = new Set(free);
+    this.looked = performance.now();
+    for (const name of await stacks.takeLost(dead)) {
+      await cli.remove(name);
+      await stacks.forget(name);
+    }
   }
-  return lost.length > 0;
 }

@@ -46,6 +46,8 @@ export class FakeEngineRuns implements EngineRuns {
     return Promise.resolve(this.trouble);
   };
 
+  readonly startAhead = (): void => undefined;
+
   readonly close = (): Promise<void> => Promise.resolve();
 }
 

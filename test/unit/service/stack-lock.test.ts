@@ -1,23 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { holderOf } from "../../../service/runs/stack-lock";
+import { lockIsStale } from "../../../service/runs/stack-lock";
+import { lockedError } from "../../support/stack-locks";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), "stack-lock-test-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Writes a lock as the CLI writes it. */
-function lockedBy(lock: unknown, name = "1.json"): void {
-  const directory = path.join(folder, ".pulumi/locks/organization/tenant-service/acme");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(path.join(directory, name), JSON.stringify(lock));
-}
-
-const holder = () => holderOf(`file://${folder}?no_tmp_dir=true`, "acme");
+const machine = hostname();
+const staleOf = (pid: number | undefined) => lockIsStale(lockedError({ pid: pid ?? 0, machine }));
 
 /** The process id of a process that has ended. */
 async function endedProcess(): Promise<number> {
@@ -26,26 +21,23 @@ async function endedProcess(): Promise<number> {
   return child.pid ?? 0;
 }
 
-test("a process of this machine that is gone is dead", async () => {
-  lockedBy({ pid: await endedProcess(), hostname: hostname(), username: "app" });
-  expect(holder()).toBe("dead");
+test("the lock of a process of this machine that is gone is stale", async () => {
+  expect(await staleOf(await endedProcess())).toBe(true);
 });
 
-test("a process id that another program has by now is a dead one's", () => {
-  lockedBy({ pid: process.pid, hostname: hostname() });
-  expect(holder()).toBe("dead");
+test("a process id that another program has by now is a dead one's", async () => {
+  expect(await staleOf(process.pid)).toBe(true);
 });
 
-test("a Pulumi CLI that lives is not", async () => {
+test("the lock of a Pulumi CLI that lives is not", async () => {
   const cli = path.join(folder, "pulumi");
   copyFileSync("/bin/sleep", cli);
   const child = spawn(cli, ["60"]);
   await once(child, "spawn");
-  lockedBy({ pid: child.pid, hostname: hostname() });
-  expect(holder()).toBe("unknown");
+  expect(await staleOf(child.pid)).toBe(false);
   child.kill();
   await once(child, "exit");
-  expect(holder()).toBe("dead");
+  expect(await staleOf(child.pid)).toBe(true);
 });
 
 test("a CLI that is dead and that nobody collected is dead", async () => {
@@ -53,30 +45,38 @@ test("a CLI that is dead and that nobody collected is dead", async () => {
   copyFileSync("/bin/sleep", cli);
   // sleep never asks after the child that the shell left it.
   const parent = spawn("sh", ["-c", `${cli} 60 & echo $!; exec sleep 60`]);
-  const [pid] = (await once(parent.stdout, "data")) as [Buffer];
-  lockedBy({ pid: Number(pid.toString()), hostname: hostname() });
+  const [said] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(said.toString());
   await delay(100);
-  expect(holder()).toBe("unknown");
-  process.kill(Number(pid.toString()), "SIGKILL");
+  expect(await staleOf(pid)).toBe(false);
+  process.kill(pid, "SIGKILL");
   await delay(100);
-  expect(holder()).toBe("dead");
+  expect(await staleOf(pid)).toBe(true);
   parent.kill();
   await once(parent, "exit");
 });
 
-test("one dead holder among others proves nothing", async () => {
-  lockedBy({ pid: await endedProcess(), hostname: hostname() });
-  lockedBy({ pid: await endedProcess(), hostname: "another-machine" }, "2.json");
-  expect(holder()).toBe("unknown");
+test("of several locks each must be a dead process's", async () => {
+  const dead = { pid: await endedProcess(), machine };
+  const user = "DOM\\ana b@c";
+  expect(await lockIsStale(lockedError(dead, { ...dead, user }))).toBe(true);
+  const cli = path.join(folder, "pulumi");
+  copyFileSync("/bin/sleep", cli);
+  const child = spawn(cli, ["60"]);
+  await once(child, "spawn");
+  const alive = { pid: child.pid ?? 0, machine, user };
+  expect(await lockIsStale(lockedError(dead, alive))).toBe(false);
+  child.kill();
+  await once(child, "exit");
 });
 
-test("of another machine, or of a lock that cannot be read, nothing is known", async () => {
-  lockedBy({ pid: await endedProcess(), hostname: "another-machine" });
-  expect(holder()).toBe("unknown");
-  lockedBy({ who: "knows" });
-  expect(holder()).toBe("unknown");
-});
-
-test("of another backend than files nothing is known", () => {
-  expect(holderOf("s3://bucket", "acme")).toBe("unknown");
+test("words that name fewer locks than there are, or none, prove nothing", async () => {
+  const { message } = lockedError({ pid: await endedProcess(), machine });
+  const words = [
+    message.replaceAll("by 1 lock(s)", "by 2 lock(s)"),
+    message.replaceAll("(pid ", "(process "),
+    message.replaceAll(/ at \S+Z/g, " at some time"),
+    "[409] Conflict: Another update is currently in progress.",
+  ];
+  for (const text of words) expect(await lockIsStale(new Error(text))).toBe(false);
 });
