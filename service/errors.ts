@@ -52,6 +52,18 @@ export class InterruptedError extends UnavailableError {
   }
 }
 
+/** The tenant is active, and the engine could not save its state: the next run brings that up to it. */
+export class StateBehindError extends UnavailableError {
+  override readonly name = "StateBehindError";
+
+  constructor(
+    slug: string,
+    readonly faults: readonly string[],
+  ) {
+    super(`tenant ${slug} is active, and its state is not saved`);
+  }
+}
+
 /** As many set-ups wait as may. */
 export class QueueFullError extends UnavailableError {
   override readonly name = "QueueFullError";

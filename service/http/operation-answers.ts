@@ -22,24 +22,24 @@ export function answerAccepted(response: Response, operation: Operation): void {
 }
 
 /**
- * Answers with the end of an operation, or 202 where it has none yet.
+ * Answers with how an operation ends, or 202 where that is not known yet.
  *
  * @throws the error that the operation failed with, as its caller may know it.
  */
 export function answerEnd(response: Response, operation: Operation): void {
-  const { status, failure, tenantId, request, slug } = operation;
+  const { failure, tenantId, request, slug } = operation;
   if (failure !== null) {
     if (failure.reference !== undefined) response.reference = failure.reference;
     throw errorOf(failure);
   }
-  if (status !== "succeeded") {
+  if (tenantId === null) {
     answerAccepted(response, operation);
     return;
   }
   const tenant = { id: tenantId, name: request.name, slug };
   response
     .status(201)
-    .location(`/api/tenant/${String(tenantId)}`)
+    .location(`/api/tenant/${tenantId}`)
     .json(tenant);
 }
 

@@ -54,7 +54,7 @@ export function tenantRoutes(
         answerAccepted(response, operation);
       } else {
         // It goes on, whether its caller waits or hangs up.
-        answerEnd(response, await operations.settled(operation));
+        answerEnd(response, await operations.answerable(operation));
       }
     })
     .all(onlyMethods("POST"));

@@ -38,6 +38,7 @@ export interface Operation {
   /** How often it failed for a reason that may heal, and was tried again. */
   readonly retries: number;
   readonly failure: Failure | null;
+  /** Known as soon as the tenant is active, which may be before the engine has saved its state. */
   readonly tenantId: string | null;
   /** Grows with each change. */
   readonly version: number;
@@ -49,4 +50,9 @@ export interface Operation {
 /** Whether nothing of the operation will change any more. */
 export function isSettled({ status }: Operation): boolean {
   return status === "succeeded" || status === "failed";
+}
+
+/** Whether its caller can be told how it ends. A tenant that is active has all five steps behind it. */
+export function isAnswerable(operation: Operation): boolean {
+  return operation.tenantId !== null || isSettled(operation);
 }

@@ -1,6 +1,6 @@
 import { accept, type Asked } from "./accept";
 import { CHANNEL, Changes } from "./changes";
-import type { Operation } from "./operation";
+import { isAnswerable, type Operation } from "./operation";
 import { findOperation } from "./rows";
 
 /** What a caller can do with operations. */
@@ -9,8 +9,8 @@ export interface Operations {
   readonly accept: (asked: Asked) => Promise<Operation>;
   /** The operation with this id. @throws DatabaseDownError */
   readonly find: (id: string) => Promise<Operation | undefined>;
-  /** Waits for the operation's end, no longer than callers wait; gives the state it has then. */
-  readonly settled: (operation: Operation) => Promise<Operation>;
+  /** Waits for what its caller can be told, no longer than callers wait; gives the state it has then. */
+  readonly answerable: (operation: Operation) => Promise<Operation>;
   /** Gives each state of an operation as it comes, up to its end, the signal's, or the service's. */
   readonly follow: (id: string, signal: AbortSignal) => AsyncIterable<Operation>;
 }
@@ -36,10 +36,13 @@ export function serveOperations(settings: {
   return {
     accept: (asked) => accept(asked, settings.limit),
     find: findOperation,
-    async settled(operation) {
+    async answerable(operation) {
       const patience = AbortSignal.any([AbortSignal.timeout(settings.wait), leaving.signal]);
       let latest = operation;
-      for await (const state of changes.follow(operation.id, patience)) latest = state;
+      for await (const state of changes.follow(operation.id, patience)) {
+        latest = state;
+        if (isAnswerable(state)) break;
+      }
       return latest;
     },
     follow: (id, signal) => changes.follow(id, AbortSignal.any([signal, leaving.signal])),

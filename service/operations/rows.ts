@@ -80,14 +80,19 @@ export async function begin(id: string): Promise<Operation | undefined> {
 
 const mine = "id = $1 and attempts = $2 and status = 'running'";
 
-/** Writes how far the steps of this start are. */
+/** Writes how far the steps of this start are, and after the last of them which tenant it made. */
 export async function saveSteps(
   { id, attempts }: Operation,
   steps: readonly Step[],
 ): Promise<void> {
-  await query(`update public.operations set steps = $3 where ${mine}`, [
-    ...[id, attempts, JSON.stringify(steps)],
-  ]);
+  const done = steps.at(-1)?.status === "succeeded";
+  await query(
+    `update public.operations as o set steps = $3, tenant_id = coalesce(o.tenant_id, (
+        select t.id from public.tenants t where $4 and t.slug = o.slug and t.status = 'active'
+      ))
+    where ${mine}`,
+    [id, attempts, JSON.stringify(steps), done],
+  );
 }
 
 /** Ends the operation well. */

@@ -6,6 +6,7 @@ import {
   InterruptedError,
   SetUpBusyError,
   SetUpFailedError,
+  StateBehindError,
   TenantConflictError,
   UnavailableError,
 } from "../errors";
@@ -86,6 +87,7 @@ async function conclude(
     throw new TenantConflictError(`The slug ${slug} is taken`);
   }
   if (tenant?.status === "active") {
+    if (again && faults.length > 0) throw new StateBehindError(slug, faults);
     if (faults.length > 0) log.warn({ faults }, `tenant ${slug} is active, and its run failed`);
     return tenant;
   }

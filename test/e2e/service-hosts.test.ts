@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { obtainEngine, type Engine } from "../../engine/obtain";
 import { hashPassword } from "../../provider/passwords";
 import type { EngineRuns } from "../../service/runs/engine-runs";
 import { engineEnvironment } from "../../service/runs/environment";
-import { startHosts, type HostSettings } from "../../service/runs/hosts";
+import { startRuns, type RunsSettings } from "../../service/runs/runs";
+import { fastest } from "../../service/runs/ways";
+import { stacksOf } from "../../service/stacks/stacks";
 import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -24,14 +27,19 @@ beforeAll(async () => {
 });
 afterAll(cleanUpServices);
 
-function hosts(changes: Partial<HostSettings> = {}): EngineRuns {
+const ways = { ...fastest, parkedRuns: 0, spareStacks: 0 };
+
+function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
   const env = engineEnvironment({
     engine: engine.env,
     databaseUrl: database.url(),
     backendUrl: `file://${state}`,
     passphrase: "a passphrase for tests",
+    ways,
   });
-  return startHosts({ pulumi: engine.pulumi, env, size: 1, ...changes });
+  const stacks = stacksOf(randomUUID());
+  const { pulumi } = engine;
+  return startRuns({ pulumi, env, size: 1, ways, stacks, providers: undefined, ...changes });
 }
 
 const tenant = (slug: string) =>
@@ -80,7 +88,8 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
   const outcome = await run;
   expect(outcome).toMatchObject({ result: "interrupted" });
   expect(JSON.stringify(outcome)).toContain("SIGKILL");
-  expect(() => execFileSync("pgrep", ["-f", "pulumi up .*--stack host-dies "])).toThrow();
+  const stack = await database.stackOf("host-dies");
+  expect(() => execFileSync("pgrep", ["-f", `pulumi up .*--stack ${stack} `])).toThrow();
 
   expect(await runs.run(tenant("host-dies"))).toEqual({ result: "succeeded" });
   expect(await statusOf("host-dies")).toBe("active");
@@ -92,7 +101,8 @@ test("a run that hangs is ended after its time, and the next one goes on", async
   const outcome = await impatient.run(tenant("hangs"));
   expect(outcome).toMatchObject({ result: "failed" });
   await delay(200);
-  expect(() => execFileSync("pgrep", ["-f", "pulumi .*hangs"])).toThrow();
+  const stack = await database.stackOf("hangs");
+  expect(() => execFileSync("pgrep", ["-f", `pulumi .*${stack}`])).toThrow();
   await impatient.close("finished");
   const patient = hosts();
   expect(await patient.run(tenant("hangs"))).toEqual({ result: "succeeded" });

@@ -52,18 +52,21 @@ async function begun(slug: string): Promise<void> {
 }
 
 /** The process ids of the CLI's runs of one stack. */
-function cliRuns(slug: string): number[] {
+async function cliRuns(slug: string): Promise<number[]> {
   try {
-    const pids = execFileSync("pgrep", ["-f", `pulumi up .*--stack ${slug} `]).toString();
+    const stack = await database.stackOf(slug);
+    const pids = execFileSync("pgrep", ["-f", `pulumi up .*--stack ${stack} `]).toString();
     return pids.trim().split("\n").map(Number);
   } catch {
     return []; // pgrep's exit code for none
   }
 }
 
+const locks = ".pulumi/locks/organization/tenant-service";
+
 /** The files by which the stack is locked. */
-function locksOf(slug: string): string[] {
-  const folder = path.join(env.state, ".pulumi/locks/organization/tenant-service", slug);
+async function locksOf(slug: string): Promise<string[]> {
+  const folder = path.join(env.state, locks, await database.stackOf(slug));
   return readdirSync(folder)
     .filter((file) => file.endsWith(".json"))
     .map((file) => path.join(folder, file));
@@ -103,7 +106,7 @@ describe("a set-up", () => {
     );
     expect(tenant).toMatchObject({
       status: "active",
-      owner: "organization/tenant-service/acme::acme",
+      owner: `organization/tenant-service/${await database.stackOf("acme")}::acme`,
     });
     const [user] = await database.sql<{ id: string; password_hash: string }>(
       "select id, email, first_name, last_name, password_hash from public.users",
@@ -265,12 +268,12 @@ describe("a migration that fails", () => {
 test("a CLI that is killed is run again by itself, over its own lock", async () => {
   const first = post({ slug: "killed" });
   await begun("killed");
-  for (const pid of cliRuns("killed")) process.kill(pid, "SIGKILL");
+  for (const pid of await cliRuns("killed")) process.kill(pid, "SIGKILL");
   const answer = await first;
   expect(answer.status).toBe(201);
   const rows = await database.sql("select id, status from public.tenants where slug = 'killed'");
   expect(rows).toEqual([{ id: answer.body.id, status: "active" }]);
-  expect(locksOf("killed")).toEqual([]);
+  expect(await locksOf("killed")).toEqual([]);
 });
 
 test("a lock whose holder may be alive is left alone: 503, and the log says why", async () => {
@@ -278,13 +281,13 @@ test("a lock whose holder may be alive is left alone: 503, and the log says why"
   writeFileSync(broken, "-- migrate:up\nnonsense;\n-- migrate:down\n");
   expect((await post({ slug: "held" })).status).toBe(500);
   rmSync(broken);
-  const folder = path.join(env.state, ".pulumi/locks/organization/tenant-service/held");
+  const folder = path.join(env.state, locks, await database.stackOf("held"));
   const file = path.join(folder, "660e8400-e29b-41d4-a716-446655440000.json");
   const holder = { pid: 1, username: "somebody", hostname: "elsewhere", timestamp: new Date() };
   writeFileSync(file, JSON.stringify(holder));
 
   expect((await post({ slug: "held" })).status).toBe(503);
-  expect(locksOf("held")).toEqual([file]);
+  expect(await locksOf("held")).toEqual([file]);
   await logged("the stack of tenant held is locked");
 
   rmSync(file);
@@ -365,7 +368,7 @@ describe("the end of the service", () => {
     service.signal("SIGINT");
     expect(await service.ended).toBe(1);
     await running;
-    expect(cliRuns("hurried")).toEqual([]);
+    expect(await cliRuns("hurried")).toEqual([]);
     await restart();
     // By itself: nobody has to ask again.
     const active = "select from public.tenants where slug = 'hurried' and status = 'active'";

@@ -8,6 +8,8 @@ export interface ServiceDatabase {
   sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
   /** Runs a statement as the server's superuser. */
   asSuperuser(statement: string): Promise<void>;
+  /** The stack of the tenant that the service set up, or tried to. */
+  stackOf(slug: string): Promise<string>;
   /** Makes a row in `public.tenants`, active unless told otherwise, and gives its id. */
   addTenant(
     slug: string,
@@ -44,6 +46,13 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
       const superuser = new Client(database.superuserUrl);
       await superuser.connect();
       await superuser.query(statement).finally(() => superuser.end());
+    },
+    async stackOf(slug) {
+      const [row] = await sql<{ name: string }>(
+        "select name from public.service_stacks where slug = $1",
+        [slug],
+      );
+      return row?.name ?? "";
     },
     async addTenant(
       slug,
