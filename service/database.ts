@@ -1,6 +1,6 @@
-import { Client, type ClientBase, type QueryResultRow } from "pg";
-import { isDatabaseError, withConnection } from "../provider/database/pool";
-import { connectionSettings, DEFAULT_URL_VARIABLE, pgConfig } from "../provider/database/settings";
+import type { ClientBase, QueryResultRow } from "pg";
+import { isDatabaseError, withConnection, withSessionLock } from "../provider/database/pool";
+import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
 import { DatabaseDownError, SetUpBusyError, TenantConflictError, UnavailableError } from "./errors";
 
 /** How long one instance waits for another's set-up of the same slug, in ms. */
@@ -30,8 +30,6 @@ export async function ping(): Promise<void> {
 /**
  * Holds the slug for this instance, against all others on the same database, while `work` runs.
  *
- * The lock belongs to a connection of its own, so PostgreSQL gives it back however this process ends.
- *
  * @throws {@link DatabaseDownError}, or {@link SetUpBusyError} when another instance holds it for too
  * long.
  */
@@ -39,21 +37,22 @@ export async function withSlugLock<T>(
   slug: string,
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
-  const client = new Client({
-    ...pgConfig(connectionSettings(DEFAULT_URL_VARIABLE)),
-    lock_timeout: LOCK_TIMEOUT,
-    keepAlive: true,
-  });
-  // A connection that breaks while nobody asks it anything would otherwise end the process.
-  client.on("error", () => undefined);
+  const name = `pulumi-tenant set-up of ${slug}`;
+  const result = { of: undefined as Promise<T> | undefined };
   try {
-    await reach(client.connect());
-    await lock(client, slug);
-    return await work((statement, values = []) => reach(rowsOf(client, statement, values)));
-  } finally {
-    await client.end().catch(() => undefined);
+    return await withSessionLock(DEFAULT_URL_VARIABLE, name, LOCK_TIMEOUT, (client) => {
+      result.of = work((statement, values = []) => reach(rowsOf(client, statement, values)));
+      return result.of;
+    });
+  } catch (error) {
+    // What the work itself fails of is its own to tell.
+    if (result.of !== undefined) return result.of;
+    if (isDatabaseError(error, "55P03")) throw new SetUpBusyError(busy(slug), { cause: error }); // lock_not_available
+    throw isDown(error) ? new DatabaseDownError(error) : error;
   }
 }
+
+const busy = (slug: string) => `another instance is still setting up tenant ${slug}`;
 
 /** Runs one statement on a connection and gives its rows. */
 export async function rowsOf<Row extends QueryResultRow>(
@@ -63,18 +62,6 @@ export async function rowsOf<Row extends QueryResultRow>(
 ): Promise<Row[]> {
   const { rows } = await client.query<Row>(statement, [...values]);
   return rows;
-}
-
-async function lock(client: Client, slug: string): Promise<void> {
-  const name = `pulumi-tenant set-up of ${slug}`;
-  try {
-    await reach(client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]));
-  } catch (error) {
-    if (!isDatabaseError(error, "55P03")) throw error; // lock_not_available
-    throw new SetUpBusyError(`another instance is still setting up tenant ${slug}`, {
-      cause: error,
-    });
-  }
 }
 
 /** @throws {@link DatabaseDownError} for what a database that is down answers, or does not. */

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { Semaphore } from "async-mutex";
-import { Client, type ClientBase } from "pg";
+import type { ClientBase } from "pg";
 import { assertUnedited, keepDigests, pendingFiles } from "./applied";
 import { MigrationFailedError } from "./errors";
 import type { MigrationDigests } from "./migrations";
-import { connectionSettings, dbmateUrl, pgConfig } from "./settings";
+import { withSessionLock } from "./pool";
+import { connectionSettings, dbmateUrl } from "./settings";
 
 /** Where migrations run, and which. */
 export interface MigrationRun {
@@ -43,29 +44,17 @@ export async function migrate(run: MigrationRun): Promise<void> {
 
 /**
  * Holds a lock on the schema while `work` runs: dbmate takes none of its own, and two at once run the
- * same file twice. The lock is a connection's own, so it ends with this process.
+ * same file twice.
  */
 async function withSchemaLock(
-  run: MigrationRun,
+  { urlEnv, schemaName }: MigrationRun,
   work: (client: ClientBase) => Promise<void>,
 ): Promise<void> {
-  const client = new Client({
-    ...pgConfig(connectionSettings(run.urlEnv)),
-    // Long migrations keep it silent for long, and a firewall drops what is silent.
-    keepAlive: true,
-  });
-  // A connection that breaks while dbmate runs is noticed at the next statement.
-  client.on("error", () => undefined);
-  await client.connect();
-  try {
-    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [
-      `pulumi-tenant migrations ${run.schemaName}`,
-    ]);
-    await endOrphans(client, run.schemaName);
+  // As long as it takes: who holds it may be at a long migration.
+  await withSessionLock(urlEnv, `pulumi-tenant migrations ${schemaName}`, 0, async (client) => {
+    await endOrphans(client, schemaName);
     await work(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Pool, type ClientBase, type PoolClient, type QueryResultRow } from "pg";
+import { Pool, type ClientBase, type PoolClient, type PoolConfig, type QueryResultRow } from "pg";
 import { connectionSettings, pgConfig } from "./settings";
 
 /**
@@ -13,23 +13,7 @@ export async function withConnection<T>(
   variable: string | undefined,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  const client = await poolFor(variable).connect();
-  // The server may end the connection while `work` asks it nothing, as during a migration. The next
-  // statement tells; unheard, it ends the process.
-  client.on("error", ignore);
-  let broken = true;
-  try {
-    const result = await work(client);
-    broken = false;
-    return result;
-  } catch (error) {
-    // A refused statement leaves a usable connection, anything else may not.
-    broken = !isDatabaseError(error);
-    throw error;
-  } finally {
-    client.off("error", ignore);
-    client.release(broken);
-  }
+  return withClient(poolFor(variable, workPool), work);
 }
 
 /** Like {@link withConnection}, in one transaction: all of `work` is kept, or nothing. */
@@ -46,6 +30,33 @@ export async function inTransaction<T>(
     } catch (error) {
       await client.query("rollback").catch(() => undefined);
       throw error;
+    }
+  });
+}
+
+/**
+ * Holds a session-level advisory lock while `work` runs, on the connection that has it. However this
+ * process ends, PostgreSQL gives the lock back.
+ *
+ * @param name Of the lock.
+ * @param patience How long to wait for it, in ms; 0 for ever.
+ * @throws errors of pg as they are: SQLSTATE 55P03 when somebody else holds the lock for too long.
+ */
+export async function withSessionLock<T>(
+  variable: string | undefined,
+  name: string,
+  patience: number,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return withClient(poolFor(variable, lockPool), async (client, discard) => {
+    await client.query("select set_config('lock_timeout', $1, false)", [String(patience)]);
+    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]);
+    try {
+      return await work(client);
+    } finally {
+      const unlock = "select pg_advisory_unlock(hashtextextended($1, 0))";
+      // A connection that is given back with its lock would hold it for nobody.
+      await client.query(unlock, [name]).catch(discard);
     }
   });
 }
@@ -78,22 +89,53 @@ export function isDatabaseError(
   );
 }
 
-const pools = new Map<string, Pool>();
+async function withClient<T>(
+  pool: Pool,
+  work: (client: PoolClient, discard: () => void) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  // The server may end the connection while `work` asks it nothing, as during a migration. The next
+  // statement tells; unheard, it ends the process.
+  client.on("error", ignore);
+  let broken = true;
+  let discarded = false;
+  try {
+    const result = await work(client, () => (discarded = true));
+    broken = false;
+    return result;
+  } catch (error) {
+    // A refused statement leaves a usable connection, anything else may not.
+    broken = !isDatabaseError(error);
+    throw error;
+  } finally {
+    client.off("error", ignore);
+    client.release(broken || discarded);
+  }
+}
 
 const ignore = () => undefined;
 
-function poolFor(variable: string | undefined): Pool {
+/** For statements: one that waits longer than this waits for a lock that nobody gives back. */
+const workPool = { max: 8, lock_timeout: 60_000 };
+
+/**
+ * For session-level locks, each for as long as what it guards; a firewall drops what is silent for
+ * long. So many that nobody waits for a connection who could have the lock.
+ */
+const lockPool = { max: 64, keepAlive: true };
+
+const pools = new Map<string, Pool>();
+
+function poolFor(variable: string | undefined, kind: PoolConfig): Pool {
   const settings = connectionSettings(variable);
-  const key = JSON.stringify(settings);
+  const key = JSON.stringify([settings, kind]);
   const known = pools.get(key);
   if (known) return known;
   const pool = new Pool({
     ...pgConfig(settings),
-    max: 8,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
-    // A statement of ours that waits longer than this waits for a lock that nobody gives back.
-    lock_timeout: 60_000,
+    ...kind,
   });
   // An idle connection that the server closes is replaced at the next use; unheard, it ends the process.
   pool.on("error", ignore);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { StepEvent } from "../runs/engine-runs";
 import type { Operation, Step } from "./operation";
 import { saveSteps } from "./rows";
@@ -9,11 +10,18 @@ export interface StepRecorder {
   readonly written: () => Promise<void>;
 }
 
-/** Events that come while a write is on its way are written together by the next. */
+/** After how many ms the next write begins: who watches sees no more, and each costs time. */
+const PAUSE = 100;
+
+/**
+ * Events that come while a write is on its way, or shortly after, are written together by the next. The
+ * end of the last step waits for nothing: its caller does.
+ */
 export function recordSteps(operation: Operation): StepRecorder {
   let steps: readonly Step[] = operation.steps;
   let saved = steps;
   let writing: Promise<void> | undefined;
+  const ending = new AbortController();
 
   async function write(): Promise<void> {
     while (saved !== steps) {
@@ -21,6 +29,7 @@ export function recordSteps(operation: Operation): StepRecorder {
       // Steps tell how far it is. How it ends is written apart from them.
       await saveSteps(operation, latest).catch(() => undefined);
       saved = latest;
+      await delay(PAUSE, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     writing = undefined;
   }
@@ -29,10 +38,18 @@ export function recordSteps(operation: Operation): StepRecorder {
     note({ step, status }) {
       const now = new Date().toISOString();
       steps = steps.map((known) => (known.name === step ? advance(known, status, now) : known));
+      if (isOver(steps)) ending.abort();
       writing ??= write();
     },
-    written: async () => writing,
+    async written() {
+      ending.abort();
+      await writing;
+    },
   };
+}
+
+function isOver(steps: readonly Step[]): boolean {
+  return steps.at(-1)?.status === "succeeded" || steps.some(({ status }) => status === "failed");
 }
 
 function advance(step: Step, status: StepEvent["status"], now: string): Step {
