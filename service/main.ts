@@ -86,7 +86,15 @@ async function start(): Promise<void> {
 
   complain = (error) => log.fatal(error, "unexpected: the service ends");
   const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
-  const parts = { id: instanceId, runs, migrationsDir, concurrency, operations, log, retryDelay: RETRY_DELAY };
+  const parts = {
+    id: instanceId,
+    runs,
+    migrationsDir,
+    concurrency,
+    operations,
+    log,
+    retryDelay: RETRY_DELAY,
+  };
   const instance = await shutdown.start(
     () => startInstance(parts),
     (started) => started.stop(),

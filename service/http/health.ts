@@ -13,10 +13,7 @@ export type Trial = () => Promise<string | undefined>;
  * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. Without
  * providers that are kept running, set-ups are slow, and the service is ready all the same.
  */
-export function healthRoutes(
-  tryEngine: Trial,
-  providersTrouble: () => string | undefined,
-): Router {
+export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | undefined): Router {
   const router = Router();
   const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
   router

@@ -37,10 +37,7 @@ export function answerEnd(response: Response, operation: Operation): void {
     return;
   }
   const tenant = { id: tenantId, name: request.name, slug };
-  response
-    .status(201)
-    .location(`/api/tenant/${tenantId}`)
-    .json(tenant);
+  response.status(201).location(`/api/tenant/${tenantId}`).json(tenant);
 }
 
 function errorOf({ kind, message }: NonNullable<Operation["failure"]>): Error {

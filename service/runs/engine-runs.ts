@@ -12,11 +12,11 @@ export type RunOutcome =
   | { readonly result: "succeeded" }
   | {
       /**
-       * `locked`: another run, which may be alive, holds the stack. `no stack`: the state backend does
-       * not have it. `interrupted`: a process or a connection died under the run, and another run may
-       * go through.
+       * `failed`: over the tenant itself. `no engine`: before it came to the tenant. `locked`: another
+       * run, which may be alive, holds the stack. `no stack`: the state backend does not have it.
+       * `interrupted`: a process or a connection died under the run, and another run may go through.
        */
-      readonly result: "failed" | "locked" | "no stack" | "interrupted";
+      readonly result: "failed" | "no engine" | "locked" | "no stack" | "interrupted";
       /** What the engine said, for the operator. */
       readonly faults: readonly string[];
     };

@@ -91,7 +91,11 @@ export class HostProcess {
     };
     try {
       const outcome: unknown = await this.process.exec("finish", [tenant ?? null], { on });
-      return { outcome: (outcome as RunOutcome | undefined) ?? notBegun, reached, late: limit.passed };
+      return {
+        outcome: (outcome as RunOutcome | undefined) ?? notBegun,
+        reached,
+        late: limit.passed,
+      };
     } catch (error) {
       // It is replaced by its pool.
       killGroup(pid);

@@ -86,7 +86,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     const made = await makeStack(stack.name);
     const outcome = await up(made.settings);
     return outcome.result === "no stack" && made.fault !== undefined
-      ? { result: "failed", faults: [made.fault] }
+      ? { result: "no engine", faults: [made.fault] }
       : outcome;
   }
 
@@ -114,12 +114,14 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     } catch (error) {
       giveHost(host);
       lease?.release();
-      return { result: "failed", faults: [`no program host starts: ${lastWords(error)}`] };
+      return { result: "no engine", faults: [`no program host starts: ${lastWords(error)}`] };
     }
-    const { outcome, late } = await host.finish(tenant, onStep);
+    const { outcome, reached, late } = await host.finish(tenant, onStep);
     giveHost(host);
     lease?.release(late);
-    return outcome;
+    return outcome.result === "failed" && !reached && !late
+      ? { ...outcome, result: "no engine" }
+      : outcome;
   }
 
   /** Whatever is behind in it is not needed for a set-up, and is tried again. */

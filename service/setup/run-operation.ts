@@ -31,6 +31,12 @@ export interface OperationParts {
 /** How often an operation is tried again after failures that may heal. */
 const RETRIES = 5;
 
+/** The same once the tenant is active: nobody waits any more, and what is not saved is unfinished. */
+const RETRIES_OF_STATE = 50;
+
+/** The longest pause between two tries, in ms. */
+const LONGEST_DELAY = 5 * 60_000;
+
 /**
  * Runs one operation to its end, or to where it is tried again later.
  *
@@ -46,8 +52,9 @@ export async function runOperation(id: string, parts: OperationParts): Promise<v
     await succeed(operation, tenant.id);
     log.info({ tenant: tenant.id }, "tenant set up");
   } catch (error) {
-    if (error instanceof UnavailableError && operation.retries < RETRIES) {
-      const delay = parts.retryDelay * 2 ** operation.retries;
+    const retries = error instanceof StateBehindError ? RETRIES_OF_STATE : RETRIES;
+    if (error instanceof UnavailableError && operation.retries < retries) {
+      const delay = Math.min(parts.retryDelay * 2 ** operation.retries, LONGEST_DELAY);
       log.warn({ err: error, delay }, `tried again later: ${error.message}`);
       await tryAgain(operation, delay);
       return;
@@ -80,21 +87,23 @@ async function conclude(
 ): Promise<TenantRow> {
   const faults = outcome.result === "succeeded" ? [] : outcome.faults;
   // A run that was cut off may have left a state that is behind the database.
-  const again = retries < RETRIES;
-  if (again && outcome.result === "interrupted") throw new InterruptedError(slug, faults);
+  if (retries < RETRIES && outcome.result === "interrupted") {
+    throw new InterruptedError(slug, faults);
+  }
   const tenant = await findBySlug(query, slug);
   if (tenant !== undefined && !isOurs(tenant.owner, slug)) {
     throw new TenantConflictError(`The slug ${slug} is taken`);
   }
   if (tenant?.status === "active") {
-    if (again && faults.length > 0) throw new StateBehindError(slug, faults);
-    if (faults.length > 0) log.warn({ faults }, `tenant ${slug} is active, and its run failed`);
+    if (faults.length > 0 && retries < RETRIES_OF_STATE) throw new StateBehindError(slug, faults);
+    if (faults.length > 0) log.warn({ faults }, `the state of tenant ${slug} is behind`);
     return tenant;
   }
   if (outcome.result === "interrupted") throw new InterruptedError(slug, faults);
   if (outcome.result === "locked") {
     throw new SetUpBusyError(`the stack of tenant ${slug} is locked: ${faults.join(" | ")}`);
   }
+  if (outcome.result === "no engine") throw new EngineDownError(faults.join(" | "));
   const trouble = await runs.tryEngine();
   if (trouble !== undefined) throw new EngineDownError(trouble);
   throw new SetUpFailedError(slug, faults);

@@ -107,8 +107,9 @@ async function expectWhole(slug: string, id: string): Promise<void> {
   );
   const files = readdirSync(migrations).length;
   expect(counts).toEqual({ schemas: 1, tables: 8, migrations: files, users: 1, memberships: 1 });
+  const stack = await database.stackOf(slug);
   const checkpoint = JSON.parse(
-    readFileSync(path.join(state, `.pulumi/stacks/tenant-service/${slug}.json`), "utf8"),
+    readFileSync(path.join(state, `.pulumi/stacks/tenant-service/${stack}.json`), "utf8"),
   ) as { checkpoint: { latest: { resources: { type: string }[]; pending_operations?: unknown } } };
   const { resources, pending_operations: pending } = checkpoint.checkpoint.latest;
   const types = resources.map(({ type }) => type.split(/[:/]/).at(-1));
@@ -116,7 +117,7 @@ async function expectWhole(slug: string, id: string): Promise<void> {
     expect(types.filter((found) => found === type)).toEqual([type]);
   }
   expect(pending ?? []).toEqual([]);
-  const locks = path.join(state, ".pulumi/locks/organization/tenant-service", slug);
+  const locks = path.join(state, ".pulumi/locks/organization/tenant-service", stack);
   expect(lockFiles(locks)).toEqual([]);
   await eventually(async () => {
     const jobs = await database.sql("select from graphile_worker.jobs");

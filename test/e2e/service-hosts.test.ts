@@ -167,7 +167,7 @@ test("a run without a CLI fails by saying so", async () => {
   const env = { PATH: "/nowhere", DATABASE_URL: database.url() };
   const runs = hosts({ env });
   const outcome = await runs.run(tenant("no-cli"));
-  expect(outcome).toMatchObject({ result: "failed" });
+  expect(outcome).toMatchObject({ result: "no engine" });
   expect(JSON.stringify(outcome)).toContain("ENOENT");
   await runs.close("finished");
 });
