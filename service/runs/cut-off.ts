@@ -14,7 +14,7 @@ const signs = [
   /code = (Unavailable|Canceled)\b/,
   /\b14 UNAVAILABLE\b/,
   /error reading from server: (EOF|read)|transport is closing/,
-  /plugin .*(exited|crashed|has shut down)/i,
+  /plugin .*(exited|crashed|has shut down|did not begin responding)/i,
   // The database, as PostgreSQL, pg, lib/pq and the system tell it.
   /terminating connection|the database system is (starting up|shutting down|in recovery mode)/,
   /Connection terminated|Client has encountered a connection error|server closed the connection/,

@@ -46,7 +46,8 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   const running = new Set<Promise<RunOutcome>>();
   const closing = new AbortController();
   const { signal } = closing;
-  const cli = stackCli({ pulumi, env, cwd: makeWorkDir(root), signal });
+  const hurry = new AbortController();
+  const cli = stackCli({ pulumi, env, cwd: makeWorkDir(root), signal: hurry.signal });
   const parked = new ParkedRuns({
     ...{ count: ways.parkedRuns, providers, stacks, giveHost },
     takeHost: () => (running.size < size ? idle.shift() : undefined),
@@ -151,6 +152,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     async close(when) {
       if (when === "now") {
         closing.abort();
+        hurry.abort();
         for (const host of hosts) host.kill();
       }
       await Promise.allSettled(running);

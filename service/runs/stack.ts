@@ -26,7 +26,7 @@ export interface UpStart {
 }
 
 /** Hears of a run. */
-export interface UpListener {
+interface UpListener {
   /** The program has its tenant: from now on the run works for it. */
   readonly reached: () => void;
   readonly step: (event: StepEvent) => void;

@@ -41,6 +41,14 @@ export interface Stacks {
 
 /** @param instance The id of this instance. */
 export function stacksOf(instance: string): Stacks {
+  async function giveUp(name: string): Promise<void> {
+    await query(
+      `update public.service_stacks set status = 'removing', instance = $2
+      where name = $1 and status in ('making', 'parked') and instance = $2`,
+      [name, instance],
+    );
+  }
+
   return {
     async find(slug) {
       const [row] = await query<StackRow>(
@@ -91,11 +99,17 @@ export function stacksOf(instance: string): Stacks {
         "insert into public.service_stacks (name, status, instance) values ($1, 'making', $2)",
         [name, instance],
       );
-      await query(
-        `update public.service_stacks set status = 'spare', settings = $2, instance = null
-        where name = $1 and status = 'making'`,
-        [name, await make(name)],
-      );
+      try {
+        const settings = await make(name);
+        await query(
+          `update public.service_stacks set status = 'spare', settings = $2, instance = null
+          where name = $1 and status = 'making'`,
+          [name, settings],
+        );
+      } catch (error) {
+        await giveUp(name);
+        throw error;
+      }
     },
     async park() {
       const [row] = await query<StackRow>(
@@ -130,13 +144,7 @@ export function stacksOf(instance: string): Stacks {
       );
       return rows.map(({ name }) => name);
     },
-    async giveUp(name) {
-      await query(
-        `update public.service_stacks set status = 'removing', instance = $2
-        where name = $1 and status in ('making', 'parked') and instance = $2`,
-        [name, instance],
-      );
-    },
+    giveUp,
     async forget(name) {
       await query("delete from public.service_stacks where name = $1 and status = 'removing'", [
         name,
