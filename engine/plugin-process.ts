@@ -1,5 +1,5 @@
 import { Client, credentials } from "@grpc/grpc-js";
-import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
+import { PluginAttach, PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 
 import { reasonOf, runTool } from "./tool.cjs";
 
@@ -46,25 +46,43 @@ export async function askPlugin(
  * @param patience in ms
  * @throws when it does not answer
  */
-export function pluginInfo(
+export async function pluginInfo(
   port: number,
   service: PluginService,
   patience = PATIENCE,
 ): Promise<string> {
+  const answer = await ask(port, `/pulumirpc.${service}/GetPluginInfo`, Buffer.alloc(0), patience);
+  return PluginInfo.deserializeBinary(answer).getVersion();
+}
+
+/**
+ * Attaches to a provider that listens on a port of 127.0.0.1, as an engine does that finds it running.
+ *
+ * @throws when it does not let itself be attached to, or does not answer
+ */
+export async function attach(port: number): Promise<void> {
+  const request = new PluginAttach();
+  // Of an engine, to which it would send what it has to log.
+  request.setAddress("127.0.0.1:1");
+  const bytes = Buffer.from(request.serializeBinary());
+  await ask(port, "/pulumirpc.ResourceProvider/Attach", bytes, PATIENCE);
+}
+
+function ask(port: number, method: string, request: Buffer, patience: number): Promise<Buffer> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     // The proxy of the environment is for what is far away.
     "grpc.enable_http_proxy": 0,
   });
-  return new Promise<string>((resolve, reject) => {
+  return new Promise<Buffer>((resolve, reject) => {
     client.makeUnaryRequest(
-      `/pulumirpc.${service}/GetPluginInfo`,
-      () => Buffer.alloc(0),
-      (bytes: Buffer) => PluginInfo.deserializeBinary(bytes),
+      method,
+      () => request,
+      (bytes: Buffer) => bytes,
       {},
       { deadline: Date.now() + patience },
-      (error, info) => {
+      (error, answer) => {
         if (error) reject(error);
-        else resolve(info?.getVersion() ?? "");
+        else resolve(answer ?? Buffer.alloc(0));
       },
     );
   }).finally(() => client.close());

@@ -1,8 +1,7 @@
 /** The service's process: `npm start`, or `node dist/service/main.js`. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Logger } from "pino";
 import { lockInstance } from "../engine/instance-lock";
@@ -25,8 +24,7 @@ import { serveOperations } from "./operations/operations";
 import { redactor } from "./redact";
 import { engineEnvironment } from "./runs/environment";
 import { startRuns } from "./runs/runs";
-import type { Ways } from "./runs/ways";
-import { makeWorkDir } from "./runs/work-dir";
+import { makeRoot, makeWorkDir } from "./runs/work-dir";
 import { addressOf, checkPort, closeServer, listen } from "./server";
 import { Shutdown } from "./shutdown";
 import { stacksOf } from "./stacks/stacks";
@@ -71,11 +69,15 @@ async function start(): Promise<void> {
   const { backendUrl, passphrase, concurrency, migrationsDir, timeout, memory, ways } = config;
   const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase, ways });
   const instanceId = randomUUID();
-  const providers = await startProviders(engine, env, ways, log);
+  const root = await shutdown.start(makeRoot, (directory) =>
+    rm(directory, { recursive: true, force: true }),
+  );
+  const providers = ways.keptProviders ? await startProviders(engine, env, root, log) : undefined;
   const runs = await shutdown.start(
     () =>
       startRuns({
-        ...{ pulumi: engine.pulumi, env, size: concurrency, timeout, memory, ways, providers },
+        ...{ pulumi: engine.pulumi, env, root, timeout, memory, ways, providers },
+        size: concurrency,
         stacks: stacksOf(instanceId),
       }),
     (started) => started.close("finished"),
@@ -134,17 +136,12 @@ async function startDatabase({ dataDir, backendUrl }: Config, report: Report): P
   return url;
 }
 
-async function startProviders(
+function startProviders(
   engine: Engine,
   env: NodeJS.ProcessEnv,
-  ways: Ways,
+  root: string,
   log: Logger,
-): Promise<KeptProviders | undefined> {
-  if (!ways.keptProviders) return undefined;
-  const root = await shutdown.start(
-    () => mkdtempSync(path.join(tmpdir(), "pulumi-tenant-")),
-    (directory) => rm(directory, { recursive: true, force: true }),
-  );
+): Promise<KeptProviders> {
   const report: Report = (line) => log.warn(line);
   return shutdown.start(
     () => keepProviders({ engine, env, cwd: makeWorkDir(root), report }),

@@ -7,6 +7,7 @@ import { childEnvironment } from "../environment";
 import { findPieces, type Found } from "../find";
 import type { Piece, PieceName } from "../piece";
 import { checkout, type Places } from "../places";
+import { keepProviders } from "../providers/kept-providers";
 import { askPlugin } from "../plugin-process";
 import { reasonOf, runTool } from "../tool.cjs";
 import { type Finding, finding } from "./finding";
@@ -26,7 +27,27 @@ export async function tryPieces(places: Places): Promise<readonly Finding[]> {
       // It insists on the address of an engine, which it calls only when it has something to log.
       askPlugin(path, "ResourceProvider", { environment, args: ["127.0.0.1:1"] }),
     ),
+    tryKeptProviders(found, environment),
   ]);
+}
+
+/** Both providers as the service keeps them: started alone, and attached to. */
+function tryKeptProviders(found: Found, env: NodeJS.ProcessEnv): Promise<Finding> {
+  const pieces = [found.postgresqlPlugin, found.dynamicProvider].filter(
+    (piece) => piece !== undefined,
+  );
+  const [plugin] = pieces;
+  const known = { piece: "kept providers", version: plugin?.version, origin: plugin?.origin };
+  return finding(known, "Set-ups over HTTP work without them, more slowly", async () => {
+    const kept = keepProviders({ engine: { pieces }, env, cwd: checkout, report: () => undefined });
+    try {
+      const lease = await kept.lease(15_000);
+      if (lease.isFresh()) return {};
+      throw new Error(kept.trouble() ?? "A provider does not start");
+    } finally {
+      await kept.stop();
+    }
+  });
 }
 
 function tryPiece(

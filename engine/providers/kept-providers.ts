@@ -14,8 +14,12 @@ const PATIENCE = 2_000;
 
 /** Providers that are kept running, for any number of engines to attach to. */
 export interface KeptProviders {
-  /** Those that run now, for one engine run. */
-  readonly lease: () => Promise<ProviderLease>;
+  /**
+   * Those that run, for one engine run.
+   *
+   * @param patience How long to wait for one that is being started, in ms. Default: 2,000.
+   */
+  readonly lease: (patience?: number) => Promise<ProviderLease>;
   /** What keeps a provider from running; undefined while all of them run. */
   readonly trouble: () => string | undefined;
   /** Ends all of them, whatever they do. */
@@ -54,8 +58,8 @@ export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
   const { hangsAfter = 5_000, report } = settings;
   const kept = commands(settings).map((command) => new Kept(command, hangsAfter, report));
   return {
-    async lease() {
-      const found = await Promise.all(kept.map((provider) => provider.running(PATIENCE)));
+    async lease(patience = PATIENCE) {
+      const found = await Promise.all(kept.map((provider) => provider.running(patience)));
       const leased = found.filter((provider) => provider !== undefined);
       for (const { users } of leased) users.add(leased);
       return {

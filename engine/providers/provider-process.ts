@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { pluginInfo } from "../plugin-process";
+import { attach, pluginInfo } from "../plugin-process";
 
 /** How long a provider may take to name its port, in ms. */
 const START_TIMEOUT = 15_000;
@@ -31,7 +31,7 @@ export interface ProviderProcess {
  * Starts a provider alone, for engines to attach to. It ends with this process: the kernel then closes
  * its standard input.
  *
- * @throws Error with the last it said, when it names no port.
+ * @throws Error with the last it said, when it names no port or lets no engine attach to it.
  */
 export async function startProvider({
   name,
@@ -49,14 +49,14 @@ export async function startProvider({
   child.stdin.on("error", () => undefined);
   const ended = once(child, "close").then(
     ([code, signal]) => `ended with ${String(signal ?? code)} ${lastLine(said)}`.trim(),
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    reason,
   );
   const lines = createInterface(child.stdout);
   const port = new Promise<number>((resolve) => {
     lines.on("line", (line) => /^\d+$/.test(line) && resolve(Number(line)));
   });
   const fault = await Promise.race([
-    port.then(() => undefined),
+    port.then(attach).then(() => undefined, reason),
     ended,
     delay(START_TIMEOUT, `names no port in ${START_TIMEOUT / 1_000} s`, { ref: false }),
   ]);
@@ -78,6 +78,8 @@ export async function endWhenHanging(provider: ProviderProcess, patience: number
     await pluginInfo(provider.port, "ResourceProvider", patience).catch(() => provider.end());
   }
 }
+
+const reason = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function endGroup(leader: number): void {
   try {

@@ -15,6 +15,18 @@ export function ownMark(): string | undefined {
   return [...place(), process.pid, started].join("/");
 }
 
+/** What names this process on this machine: its namespace of process ids, its id, its start. */
+export function ownTag(): string {
+  return [place()[1] || "0", process.pid, startOf(process.pid) ?? "0"].join("-");
+}
+
+/** Whether the process with this tag runs, or may do so where nobody can tell. */
+export function isRunning(tag: string): boolean {
+  const [namespace, pid, started] = tag.split("-");
+  if (startOf(process.pid) === undefined || namespace !== place()[1]) return true;
+  return startOf(Number(pid)) === started;
+}
+
 /**
  * Ends what instances of this machine left behind that are no more.
  *

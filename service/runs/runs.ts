@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { KeptProviders } from "../../engine/providers/kept-providers";
 import type { TenantDeclaration } from "../../program/stack";
@@ -19,6 +16,8 @@ import { makeWorkDir } from "./work-dir";
 export interface RunsSettings extends HostSettings {
   /** Absolute path of the CLI. */
   readonly pulumi: string;
+  /** A folder for theirs, which the caller removes after the end. */
+  readonly root: string;
   /** How many runs there are at once. The caller starts no more. */
   readonly size: number;
   readonly ways: Pick<Ways, "parkedRuns" | "spareStacks">;
@@ -35,8 +34,7 @@ const PATIENCE = 2_000;
 
 /** Starts the program hosts, begins runs ahead, and makes spare stacks. */
 export function startRuns(settings: RunsSettings): EngineRuns {
-  const { pulumi, env, size, ways, stacks, providers } = settings;
-  const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-"));
+  const { pulumi, env, root, size, ways, stacks, providers } = settings;
   const hosts = Array.from(
     { length: size + ways.parkedRuns },
     () => new HostProcess(settings, root),
@@ -162,7 +160,6 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       // A host that died idle never tells that it has ended.
       const ending = Promise.all(hosts.map((host) => host.end()));
       await Promise.race([ending, delay(PATIENCE, undefined, { ref: false })]);
-      rmSync(root, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,22 @@
-import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { PROJECT } from "./owner";
+import { isRunning, ownTag } from "./processes";
 
 const packageRoot = path.resolve(__dirname, "../../..");
+
+const PREFIX = "pulumi-tenant-run-";
+
+/** A folder for all that this process writes while it runs. Removes those of processes that were killed. */
+export function makeRoot(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const [, tag] = new RegExp(`^${PREFIX}(\\d+-\\d+-\\d+)-`).exec(name) ?? [];
+    if (tag === undefined || isRunning(tag)) continue;
+    rmSync(path.join(tmpdir(), name), { recursive: true, force: true });
+  }
+  return mkdtempSync(path.join(tmpdir(), `${PREFIX}${ownTag()}-`));
+}
 
 /**
  * A folder for one host: the CLI writes settings of every stack into it, and what was written by

@@ -129,6 +129,8 @@ test("what a killed service had begun ahead is ended, and its stacks are removed
     return rows.length === 0 ? true : undefined;
   });
   expect(startedBy(killed.child.pid)).toEqual([]);
+  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith("pulumi-tenant-run-"));
+  expect(folders.filter((name) => name.includes(`-${killed.child.pid ?? 0}-`))).toEqual([]);
   expect(readdirSync(path.join(state, ".pulumi/stacks/tenant-service"))).not.toContain(
     `${stack}.json`,
   );

@@ -25,6 +25,7 @@ describe("npm run doctor", () => {
       "Node language host",
       "postgresql plugin",
       "dynamic provider",
+      "kept providers",
       "dbmate",
       "database",
     ]);

@@ -39,7 +39,8 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
   });
   const stacks = stacksOf(randomUUID());
   const { pulumi } = engine;
-  return startRuns({ pulumi, env, size: 1, ways, stacks, providers: undefined, ...changes });
+  const root = temporaryFolder("hosts-");
+  return startRuns({ pulumi, env, root, size: 1, ways, stacks, providers: undefined, ...changes });
 }
 
 const tenant = (slug: string) =>
