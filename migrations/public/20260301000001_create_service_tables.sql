@@ -26,8 +26,8 @@ create table public.service_stacks (
     check ((status in ('making', 'parked', 'removing')) = (instance is not null))
 );
 
--- The spare ones, oldest first, however many are taken.
-create index service_stacks_spare on public.service_stacks (created_at) where status = 'spare';
+-- The few that are no tenant's, oldest first, however many are.
+create index service_stacks_free on public.service_stacks (created_at) where status <> 'taken';
 
 -- migrate:down
 drop table public.service_stacks;

@@ -14,7 +14,10 @@ export interface Ways {
    * a request comes. Each holds about 150 MB.
    */
   readonly parkedRuns: number;
-  /** How many stacks are made ahead, on top of those that are parked: making one starts a CLI. */
+  /**
+   * How many stacks are made ahead, besides those that are parked: making one starts a CLI, and derives
+   * a key. Each is a file in the backend and a row, and so many are a burst.
+   */
   readonly spareStacks: number;
   /**
    * The state is saved at the end of a run instead of before and after each step. A run that is killed
@@ -27,7 +30,7 @@ export interface Ways {
 export const fastest: Ways = {
   keptProviders: true,
   parkedRuns: 2,
-  spareStacks: 4,
+  spareStacks: 20,
   skipCheckpoints: true,
 };
 

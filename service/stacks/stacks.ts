@@ -88,7 +88,7 @@ export function stacksOf(instance: string): Stacks {
     async countSpare() {
       const [row] = await query<{ count: number }>(
         `select count(*)::int as count from public.service_stacks
-        where status = 'spare' or (status = 'parked' and instance = $1)`,
+        where status <> 'taken' and (status = 'spare' or (status = 'parked' and instance = $1))`,
         [instance],
       );
       return row?.count ?? 0;
@@ -129,7 +129,7 @@ export function stacksOf(instance: string): Stacks {
       const rows = await query<{ holder: string }>(
         `select holder from (
           select distinct instance::text as holder from public.service_stacks
-          where instance <> $1
+          where status <> 'taken' and instance <> $1
         ) as holders
         where pg_try_advisory_xact_lock(${lockOf("holder")})`,
         [instance],
@@ -139,7 +139,9 @@ export function stacksOf(instance: string): Stacks {
     async takeLost(dead) {
       const rows = await query<StackRow>(
         `update public.service_stacks set status = 'removing', instance = $1
-        where instance = any($2) or (instance = $1 and status = 'removing') returning name`,
+        where status <> 'taken'
+          and (instance = any($2) or (instance = $1 and status = 'removing'))
+        returning name`,
         [instance, dead],
       );
       return rows.map(({ name }) => name);
@@ -155,7 +157,7 @@ export function stacksOf(instance: string): Stacks {
 
 /** Two that look at once get two stacks, or one gets none. */
 const oldestSpare = `name = (
-  select name from public.service_stacks where status = 'spare'
+  select name from public.service_stacks where status <> 'taken' and status = 'spare'
   order by created_at limit 1 for update skip locked
 ) returning name, settings`;
 

@@ -32,6 +32,8 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
       PORT: "0",
       JWT_SECRET: testSecret,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+      // Making more would take the processor from the tests.
+      SPARE_STACKS: "1",
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -78,6 +78,8 @@ export function serviceEnvironment(
     JWT_SECRET: testSecret,
     PULUMI_BACKEND_URL: `file://${state}`,
     PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+    // Making more would take the processor from the tests.
+    SPARE_STACKS: "1",
     state,
   };
 }
