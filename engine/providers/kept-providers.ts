@@ -123,7 +123,9 @@ class Kept {
 
   /** Undefined when there is none within the given ms. */
   running(patience: number): Promise<Running | undefined> {
-    return Promise.race([this.current, delay(patience, undefined, { ref: false })]);
+    // One that did not start is tried again, for long perhaps.
+    const wait = this.fault === undefined ? patience : 0;
+    return Promise.race([this.current, delay(wait, undefined, { ref: false })]);
   }
 
   async stop(): Promise<void> {
