@@ -1,11 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { ReplacementRefusedError, SlugTakenError, TenantGoneError } from "../database/errors";
-import { inTransaction, isDatabaseError, rowsIfAny, withConnection } from "../database/pool";
+import { ReplacementRefusedError, TenantGoneError } from "../database/errors";
+import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
+import { namingConflicts, slugTaken } from "./slug-conflict";
 
 /** The inputs of step 1. */
 export interface TenantRecordArgs {
@@ -168,37 +169,4 @@ async function insertOrAdopt(client: PoolClient, inputs: Inputs): Promise<string
   );
   if (rows[0] === undefined) throw await slugTaken(client, inputs);
   return rows[0].id;
-}
-
-/** Turns the refusal of a slug, or of an id, that another tenant has into words. */
-async function namingConflicts<T>(
-  client: PoolClient,
-  inputs: Inputs,
-  statement: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await statement();
-  } catch (error) {
-    if (!isDatabaseError(error, "23505")) throw error; // unique_violation
-    throw await slugTaken(client, inputs);
-  }
-}
-
-async function slugTaken(client: PoolClient, inputs: Inputs): Promise<SlugTakenError> {
-  const { rows } = await client.query<{ id: string; slug: string; owner: string; status: string }>(
-    "select id, slug, owner, status from public.tenants where slug = $1 or id = $2",
-    [inputs.slug, inputs.tenantId ?? null],
-  );
-  const [holder] = rows;
-  if (holder === undefined) return new SlugTakenError(`slug ${inputs.slug} was taken just now`);
-  const { id, slug, owner, status } = holder;
-  const advice =
-    status === "deleted"
-      ? `it is marked deleted and keeps its slug with its data. To free it, declare it there again ` +
-        `with forceDestroy: true, apply, and leave it out`
-      : `choose another slug, or leave it out there first. If it is the same tenant under another ` +
-        `name or parent, give it the old one in the option aliases`;
-  return new SlugTakenError(
-    `slug ${inputs.slug} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`,
-  );
 }
