@@ -1,4 +1,4 @@
-import { Client, type QueryResultRow } from "pg";
+import { Client, Pool, type QueryResultRow } from "pg";
 import { createTestDatabase, type TestDatabase } from "./database";
 
 /** A database with the control tables, which DATABASE_URL names for a test file. */
@@ -25,20 +25,20 @@ export function ownedByService(slug: string): string {
 /** Makes the database before a file's tests, and drops it after them. */
 export function useServiceDatabase(options = { migrated: true }): ServiceDatabase {
   let database: TestDatabase;
-  let client: Client;
+  let pool: Pool;
   beforeAll(async () => {
     database = await createTestDatabase(options);
     process.env.DATABASE_URL = database.url;
-    client = new Client(database.url);
-    client.on("error", () => undefined);
-    await client.connect();
+    // A connection that is lost is made again.
+    pool = new Pool({ connectionString: database.url, max: 1, idleTimeoutMillis: 0 });
+    pool.on("error", () => undefined);
   });
   afterAll(async () => {
-    await client.end().catch(() => undefined);
+    await pool.end();
     await database.drop();
   });
   const sql = async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
-    (await client.query<T>(statement, values)).rows;
+    (await pool.query<T>(statement, values)).rows;
   return {
     url: () => database.url,
     sql,

@@ -1,0 +1,108 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { addHoldPoints } from "./hold-points";
+import {
+  startedBy,
+  startServiceProcess,
+  type ServiceProcess,
+  type Started,
+} from "./killable-service";
+import { fileState, postgresState, type StateBackend } from "./pulumi-state";
+import { send as request, tenantBody } from "./service-client";
+import { useServiceDatabase, type ServiceDatabase } from "./service-database";
+import { cleanUpServices, temporaryFolder } from "./service-process";
+import { signed } from "./service-tokens";
+import { expectWhole } from "./whole-tenant";
+
+/** A service that a test kills, or parts of it, with a database and a state of its own. */
+export interface KillHarness {
+  readonly database: ServiceDatabase;
+  readonly state: () => StateBackend;
+  readonly service: () => ServiceProcess;
+  /** Asks for a tenant and does not wait for it. @returns the operation's id. */
+  readonly ask: (slug: string) => Promise<string>;
+  /** Starts the service again. */
+  readonly restart: () => Promise<void>;
+  /** That the operation succeeds, and that its tenant is as one that nothing disturbed. */
+  readonly expectWhole: (slug: string, id: string) => Promise<void>;
+  /** The processes of the service with such a command. */
+  readonly processes: (command: RegExp) => Started[];
+  /**
+   * Stops the CLI at work on the tenant's stack: what is committed from now on is in no state.
+   *
+   * @returns lets it go on, if it is still there.
+   */
+  readonly stopEngine: (slug: string) => Promise<() => void>;
+}
+
+/** Starts a service before a file's tests, and ends it after them. */
+export function useKillHarness(
+  options: { backend?: "file" | "postgres"; env?: Record<string, string> } = {},
+): KillHarness {
+  jest.setTimeout(120_000);
+  const database = useServiceDatabase();
+  let state: StateBackend;
+  let service: ServiceProcess;
+  let token: string;
+  const start = async () => {
+    service = await startServiceProcess({
+      DATABASE_URL: database.url(),
+      PULUMI_BACKEND_URL: state.url,
+      SETUP_CONCURRENCY: "2",
+      RATE_LIMIT: "10000",
+      ...options.env,
+    });
+  };
+
+  const processes = (command: RegExp) =>
+    startedBy(service.child.pid).filter((started) => command.test(started.command));
+
+  beforeAll(async () => {
+    token = await signed({ expiresIn: 3_600 });
+    await addHoldPoints(database);
+    const folder = path.join(temporaryFolder("kills-"), "state");
+    mkdirSync(folder);
+    state = options.backend === "postgres" ? postgresState(database.url()) : fileState(folder);
+    await start();
+  });
+  afterAll(async () => {
+    await service.stop();
+    await cleanUpServices();
+  });
+
+  return {
+    database,
+    state: () => state,
+    service: () => service,
+    restart: start,
+    async ask(slug) {
+      const { status, body } = await request(`${service.url}/api/tenant/setup`, {
+        method: "POST",
+        token,
+        body: tenantBody({ slug, adminEmail: `ana@${slug}.example` }),
+        headers: { Prefer: "respond-async" },
+      });
+      expect({ status, body }).toMatchObject({ status: 202 });
+      return body.id ?? "";
+    },
+    expectWhole: (slug, id) => expectWhole({ database, state, service, slug, id }),
+    processes,
+    async stopEngine(slug) {
+      const stack = await database.stackOf(slug);
+      const engine = processes(new RegExp(`pulumi (up|refresh) .*--stack ${stack} `));
+      expect(engine).toHaveLength(1);
+      send("SIGSTOP", engine);
+      return () => send("SIGCONT", engine);
+    },
+  };
+}
+
+function send(signal: NodeJS.Signals, processes: readonly Started[]): void {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
