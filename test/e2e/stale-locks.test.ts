@@ -1,7 +1,6 @@
 import { hold } from "../support/hold-points";
 import { useKillHarness } from "../support/kill-harness";
 import { locksIn } from "../support/pulumi-state";
-import { stackOf } from "../support/whole-tenant";
 
 describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) => {
   const harness = useKillHarness({ backend });
@@ -14,7 +13,7 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
     await harness.stopEngine(slug);
     await harness.service().kill();
     await held.release();
-    const stack = await stackOf(harness.database, slug);
+    const stack = await harness.database.stackOf(slug);
     const locks = (await locksIn(harness.state())).filter((lock) => lock.stack === stack);
     expect(locks).toHaveLength(1);
     return { id, key: locks[0]?.key ?? "" };
