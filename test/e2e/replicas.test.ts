@@ -170,12 +170,17 @@ async function expectNothingOf(killed: readonly (number | undefined)[]): Promise
     return jobs.length === 0 ? true : undefined;
   });
   const state = postgresState(database.url());
-  const stacks = await database.sql<{ name: string; status: string | null }>(
-    `select coalesce(s.name, o.slug) as name, s.status
-    from public.operations o full join public.service_stacks s on s.slug = o.slug`,
-  );
-  const known = stacks.map(({ name }) => name);
-  expect((await stacksIn(state)).filter((name) => !known.includes(name))).toEqual([]);
-  const parked = stacks.filter(({ status }) => status === "parked").map(({ name }) => name);
-  expect((await locksIn(state)).filter(({ stack }) => !parked.includes(stack))).toEqual([]);
+  // What the killed ones had begun ahead is removed by and by, each stack by a CLI of its own.
+  await eventually(async () => {
+    const rows = await database.sql<{ name: string; status: string }>(
+      "select name, status from public.service_stacks",
+    );
+    const namesOf = (kept: (status: string) => boolean) =>
+      rows.filter(({ status }) => kept(status)).map(({ name }) => name);
+    const parked = namesOf((status) => status === "parked");
+    const known = namesOf((status) => status !== "removing");
+    const strangers = (await stacksIn(state)).filter((name) => !known.includes(name));
+    const locks = (await locksIn(state)).filter(({ stack }) => !parked.includes(stack));
+    return strangers.length + locks.length === 0 ? true : undefined;
+  }, PATIENCE);
 }

@@ -10,11 +10,15 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
     const held = await hold(harness.database, "in users");
     const id = await harness.ask(slug);
     await held.reached();
-    await harness.stopEngine(slug);
+    const stack = await harness.database.stackOf(slug);
+    const engine = harness.processes(new RegExp(`pulumi up .*--stack ${stack} `));
+    expect(engine).toHaveLength(1);
+    for (const { pid } of engine) process.kill(pid, "SIGKILL");
     await harness.service().kill();
     await held.release();
-    const stack = await harness.database.stackOf(slug);
-    const locks = (await locksIn(harness.state())).filter((lock) => lock.stack === stack);
+    const locks = (await locksIn(harness.state())).filter(
+      (lock) => lock.stack === stack && lock.key.endsWith(".json"),
+    );
     expect(locks).toHaveLength(1);
     return { id, key: locks[0]?.key ?? "" };
   }

@@ -32,6 +32,8 @@ export function fileState(folder: string): StateBackend {
 /** A state backend in a database, in the table that the CLI makes there. */
 export function postgresState(databaseUrl: string): StateBackend {
   const url = new URL(databaseUrl);
+  // The CLI puts the database's name before each key.
+  const prefix = `${url.pathname.slice(1)}/`;
   // Its driver asks for TLS unless told otherwise.
   url.searchParams.set("sslmode", "disable");
   const rows = async <Row extends object>(statement: string, values: string[] = []) => {
@@ -43,18 +45,19 @@ export function postgresState(databaseUrl: string): StateBackend {
     url: url.href,
     keys: async () => {
       const found = await rows<{ key: string }>("select key from public.pulumi_state");
-      return found.map(({ key }) => key);
+      return found.map(({ key }) => key.replace(prefix, ""));
     },
     read: async (key) => {
       const [row] = await rows<{ data: { data: string } }>(
         "select data from public.pulumi_state where key = $1",
-        [key],
+        [prefix + key],
       );
-      return Buffer.from(row?.data.data ?? "", "base64").toString();
+      if (row === undefined) throw new Error(`there is no ${key}`);
+      return Buffer.from(row.data.data, "base64").toString();
     },
     write: async (key, text) => {
       await rows("update public.pulumi_state set data = $2 where key = $1", [
-        key,
+        prefix + key,
         JSON.stringify({ data: Buffer.from(text).toString("base64") }),
       ]);
     },
