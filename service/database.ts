@@ -48,7 +48,7 @@ export async function withSlugLock<T>(
   client.on("error", () => undefined);
   try {
     await reach(client.connect());
-    await lock(client, slug);
+    await reach(lock(client, slug));
     return await work((statement, values = []) => reach(rowsOf(client, statement, values)));
   } finally {
     await client.end().catch(() => undefined);
@@ -68,9 +68,10 @@ export async function rowsOf<Row extends QueryResultRow>(
 async function lock(client: Client, slug: string): Promise<void> {
   const name = `pulumi-tenant set-up of ${slug}`;
   try {
-    await reach(client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]));
+    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]);
   } catch (error) {
-    if (!isDatabaseError(error, "55P03")) throw error; // lock_not_available
+    // lock_not_available; query_canceled, by a statement_timeout that is shorter than ours
+    if (!isDatabaseError(error, "55P03") && !isDatabaseError(error, "57014")) throw error;
     throw new SetUpBusyError(`another instance is still setting up tenant ${slug}`, {
       cause: error,
     });
@@ -88,11 +89,12 @@ export async function reach<T>(answer: Promise<T>): Promise<T> {
 
 /**
  * SQLSTATE classes of a server that cannot work now: 08 connection, 28 login, 3D no such database,
- * 53 resources, 57P shutting down, 58 system; 25006 read-only. What has none never reached a server.
+ * 53 resources, 57P shutting down, 58 system; 25006 read-only, 55000 no connections are allowed, 57014
+ * longer than statement_timeout. What has none never reached a server.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isDown(error: unknown): boolean {
   // What work in a transaction finds out is no word of the database.
   if (error instanceof TenantConflictError || error instanceof UnavailableError) return false;
-  return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006)/.test(error.code);
+  return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006|55000|57014)/.test(error.code);
 }
