@@ -43,7 +43,8 @@ async function takeLock(directory, name) {
       throw error;
     }
     if (Math.max(...(await turns(directory, name))) === turn) {
-      await clearOthers(directory, name, turnPath(directory, name, turn), listener.path);
+      // Its first name has served: the socket is found by the number.
+      await clearOthers(directory, name, turnPath(directory, name, turn));
       return { release: listener.close };
     }
     // We were so slow that this number had been used and cleared away before we took it.
@@ -84,13 +85,13 @@ async function withLock(directory, name, waiting, work) {
  *
  * @param {string} directory
  * @param {string} name
- * @param {...string} keep
+ * @param {string} keep
  */
-async function clearOthers(directory, name, ...keep) {
+async function clearOthers(directory, name, keep) {
   const paths = (await readdir(directory))
     .filter((file) => file.startsWith(`${name}.`) && /\.(lock|new)$/.test(file))
     .map((file) => join(directory, file));
-  await Promise.all(paths.filter((p) => !keep.includes(p)).map((p) => rm(p, { force: true })));
+  await Promise.all(paths.filter((p) => p !== keep).map((p) => rm(p, { force: true })));
 }
 
 /**

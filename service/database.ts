@@ -75,11 +75,12 @@ export async function reach<T>(answer: Promise<T>): Promise<T> {
 
 /**
  * SQLSTATE classes of a server that cannot work now: 08 connection, 28 login, 3D no such database,
- * 53 resources, 57P shutting down, 58 system; 25006 read-only. What has none never reached a server.
+ * 53 resources, 57P shutting down, 58 system; 25006 read-only, 55000 no connections are allowed, 57014
+ * longer than statement_timeout. What has none never reached a server.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isDown(error: unknown): boolean {
   // What work in a transaction finds out is no word of the database.
   if (error instanceof TenantConflictError || error instanceof UnavailableError) return false;
-  return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006)/.test(error.code);
+  return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006|55000|57014)/.test(error.code);
 }

@@ -7,7 +7,10 @@ const PAUSE = 250;
 
 /** A connection to the database that is made again, for as long as it takes, whenever it is lost. */
 export interface KeptConnection {
-  /** Runs a statement as soon as there is a connection. Rejects when it breaks meanwhile. */
+  /**
+   * Runs a statement as soon as there is a connection, after those that were asked for before.
+   * Rejects when the connection breaks meanwhile.
+   */
   readonly query: (statement: string, values: readonly unknown[]) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -20,6 +23,8 @@ export function keepConnection(on: {
 }): KeptConnection {
   let closing = false;
   let current = connectForLong();
+  // A connection takes one statement at a time.
+  let last: Promise<unknown> = Promise.resolve();
 
   async function connectForLong(): Promise<Client> {
     for (;;) {
@@ -56,8 +61,12 @@ export function keepConnection(on: {
 
   current.catch(() => undefined);
   return {
-    query: async (statement, values) => {
-      await (await current).query(statement, [...values]);
+    query(statement, values) {
+      const work = last.then(async () => {
+        await (await current).query(statement, [...values]);
+      });
+      last = work.catch(() => undefined);
+      return work;
     },
     async close() {
       closing = true;

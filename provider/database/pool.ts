@@ -49,7 +49,11 @@ export async function withSessionLock<T>(
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   return withClient(poolFor(variable, lockPool), async (client, discard) => {
-    await client.query("select set_config('lock_timeout', $1, false)", [String(patience)]);
+    // How long to wait is for the caller to say, not for the role's statement_timeout.
+    await client.query(
+      `select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)`,
+      [String(patience)],
+    );
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]);
     try {
       return await work(client);

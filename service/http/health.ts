@@ -50,8 +50,10 @@ async function tryDatabase(): Promise<string | undefined> {
 function shared<T>(work: () => Promise<T>, lasts: number): () => Promise<T> {
   let last: { readonly began: number; readonly result: Promise<T> } | undefined;
   return () => {
-    if (last === undefined || Date.now() - last.began > lasts) {
-      last = { began: Date.now(), result: work() };
+    // Not by the wall clock: set back, it would keep an old answer for as long.
+    const now = performance.now();
+    if (last === undefined || now - last.began > lasts) {
+      last = { began: now, result: work() };
     }
     return last.result;
   };

@@ -1,6 +1,10 @@
 import type { RequestHandler } from "express";
 import { rateLimit } from "express-rate-limit";
 import { HttpError } from "./errors";
+import { SteadyStore } from "./steady-store";
+
+/** In ms. */
+const MINUTE = 60_000;
 
 /**
  * Lets each token's subject send so many requests a minute, with the headers `RateLimit` and
@@ -8,8 +12,9 @@ import { HttpError } from "./errors";
  */
 export function limitRate(limit: number): RequestHandler {
   return rateLimit({
-    windowMs: 60_000,
+    windowMs: MINUTE,
     limit,
+    store: new SteadyStore(MINUTE),
     standardHeaders: "draft-8",
     legacyHeaders: false,
     // Tokens without a subject count together.

@@ -14,17 +14,9 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { findEmbeddedPostgres } from "../../engine/postgres/embedded";
+import { readmeBlock } from "../support/readme";
 
 const repository = path.resolve(__dirname, "../../..");
-const readme = readFileSync(path.join(repository, "README.md"), "utf8");
-
-/** The code block after a heading that starts with these words. */
-function block(heading: string, language: string): string {
-  const section = readme.split(/^##+ /m).find((text) => text.startsWith(heading)) ?? "";
-  const code = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(section)?.[1];
-  if (code === undefined) throw new Error(`README has no ${language} block under "${heading}"`);
-  return code;
-}
 
 const directory = mkdtempSync(path.join(tmpdir(), "readme-"));
 // The embedded server's own account must get in.
@@ -43,7 +35,7 @@ it("the stack of way 1 compiles", () => {
     path.join(project, "package.json"),
   );
   symlinkSync(path.join(repository, "node_modules"), path.join(project, "node_modules"));
-  writeFileSync(path.join(project, "index.ts"), block("Way 1", "ts"));
+  writeFileSync(path.join(project, "index.ts"), readmeBlock("Way 1", "ts"));
   const compilerOptions = {
     strict: true,
     module: "node16",
@@ -100,7 +92,9 @@ describe("npm start, as the README tells it,", () => {
   });
 
   it("answers way 3", async () => {
-    const answers = await shell(block("Way 3", "sh").replaceAll("http://127.0.0.1:3000", address));
+    const answers = await shell(
+      readmeBlock("Way 3", "sh").replaceAll("http://127.0.0.1:3000", address),
+    );
     expect(answers).toMatch(
       /^HTTP\/1\.1 201 Created[^]*"slug":"umbrella"[^]*HTTP\/1\.1 200 OK[^]*"total":2/,
     );
@@ -110,7 +104,7 @@ describe("npm start, as the README tells it,", () => {
     const example = path.join(directory, "three-tenants");
     cpSync(path.join(repository, "examples/three-tenants"), example, { recursive: true });
     symlinkSync(path.join(repository, "node_modules"), path.join(example, "node_modules"));
-    const commands = block("Way 2", "sh").replaceAll("examples/three-tenants", example);
+    const commands = readmeBlock("Way 2", "sh").replaceAll("examples/three-tenants", example);
     expect(await shell(commands)).toContain("+ 23 created");
     const { rows } = await database.query(
       "select slug from tenants where status = 'active' order by slug",

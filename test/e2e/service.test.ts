@@ -404,8 +404,11 @@ describe("the end of the service", () => {
 test("two services on one database that start at once both serve, and share the slugs", async () => {
   service.signal("SIGTERM");
   await service.ended;
-  await database.sql("drop schema public cascade");
-  await database.sql("create schema public");
+  const { username } = new URL(database.url());
+  await database.asSuperuser(
+    `drop schema public, graphile_worker cascade; create schema public;
+    grant usage, create on schema public to ${username}`,
+  );
   const others = [
     startService(env),
     startService({ ...env, ...serviceEnvironment(database.url()) }),

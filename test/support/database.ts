@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { Client } from "pg";
 import { migrate } from "../../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
+import { readmeBlock } from "./readme";
 
 /** A database that one test has for itself. */
 export interface TestDatabase {
-  /** As its owner, a role that is no superuser and that no other test has. */
+  /** As the role that the README has made for it, which no other test has. */
   readonly url: string;
   /** The same database as the server's superuser. */
   readonly superuserUrl: string;
@@ -14,23 +15,20 @@ export interface TestDatabase {
 }
 
 /**
- * Makes an empty database on the server of TEST_POSTGRES_URL.
+ * Makes an empty database on the server of TEST_POSTGRES_URL, by the README's own SQL.
  *
  * @param options.migrated Whether the control tables are in it.
+ * @param options.heading Where the README has the SQL.
  */
 export async function createTestDatabase(
-  options: { migrated?: boolean } = {},
+  options: { migrated?: boolean; heading?: string } = {},
 ): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
   const password = randomBytes(16).toString("hex");
-  await asSuperuser(
-    `create role ${name} login nosuperuser nocreatedb nocreaterole password '${password}'`,
-    `create database ${name} owner ${name}`,
-    // As PostgreSQL ships it, every role may connect to every database.
-    `revoke connect on database ${name} from public`,
-  );
-  const url = serverUrl();
-  url.pathname = `/${name}`;
+  const [onServer, inDatabase] = setUpStatements(name, password, options.heading);
+  await asSuperuser("postgres", onServer);
+  await asSuperuser(name, inDatabase);
+  const url = serverUrl(name);
   const superuserUrl = url.href;
   url.username = name;
   url.password = password;
@@ -38,19 +36,39 @@ export async function createTestDatabase(
   return {
     url: url.href,
     superuserUrl,
-    drop: () => asSuperuser(`drop database if exists ${name} with (force)`, `drop role ${name}`),
+    drop: () =>
+      asSuperuser("postgres", [
+        `drop database if exists ${name} with (force)`,
+        `drop role ${name}`,
+      ]),
   };
 }
 
-function serverUrl(): URL {
+/** The README's statements for a role and a database of this name: on the server, then in the database. */
+function setUpStatements(
+  name: string,
+  password: string,
+  heading = "The database role",
+): [string[], string[]] {
+  const [onServer = "", inDatabase = ""] = readmeBlock(heading, "sql")
+    .replaceAll(/\b(pulumi_tenant|pulumi_state|app)\b/g, name)
+    .replace("…", password)
+    .split(`\\connect ${name}\n`);
+  const statements = (text: string) => text.split(";").filter((part) => part.trim() !== "");
+  return [statements(onServer), statements(inDatabase)];
+}
+
+function serverUrl(database: string): URL {
   const text = process.env.TEST_POSTGRES_URL;
   if (!text)
     throw new Error("TEST_POSTGRES_URL is not set: npm test sets it, or give a superuser's URL");
-  return new URL(text);
+  const url = new URL(text);
+  url.pathname = `/${database}`;
+  return url;
 }
 
-async function asSuperuser(...statements: string[]): Promise<void> {
-  const client = new Client({ connectionString: serverUrl().href });
+async function asSuperuser(database: string, statements: readonly string[]): Promise<void> {
+  const client = new Client({ connectionString: serverUrl(database).href });
   await client.connect();
   try {
     for (const statement of statements) await client.query(statement);

@@ -21,10 +21,19 @@ export interface ServiceProcess {
 
 const repository = path.resolve(__dirname, "../../..");
 
-/** Starts the service on a free port; what it was started with must be in `env`. */
-export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
+/**
+ * Starts the service on a free port; what it was started with must be in `env`.
+ *
+ * @param through The command that starts it, such as `prlimit`, which must become the service.
+ */
+export async function startServiceProcess(
+  env: Record<string, string>,
+  through: readonly string[] = [],
+): Promise<ServiceProcess> {
   const engine = await obtainEngine(() => undefined);
-  const child = spawn(process.execPath, [path.join(repository, "dist/service/main.js")], {
+  const main = path.join(repository, "dist/service/main.js");
+  const [command = "", ...args] = [...through, process.execPath, main];
+  const child = spawn(command, args, {
     cwd: repository,
     env: {
       ...process.env,

@@ -67,6 +67,12 @@ describe("the lock of a directory", () => {
     expect(readdirSync(directory)).toEqual(["log", "test.5.lock"]);
   });
 
+  it("shows as one file while it is held", async () => {
+    const lock = await takeLock(directory, "test");
+    expect(lock).toHaveProperty("release");
+    expect(readdirSync(directory)).toEqual(["test.1.lock"]);
+  });
+
   it("does not mind another lock in the same directory", async () => {
     const one = await takeLock(directory, "one");
     const two = await takeLock(directory, "two");

@@ -89,6 +89,19 @@ test("makes and finds schemas in another database of the server, until that is g
   expect(await client.read(`${elsewhere}.a`, state, {})).toEqual({});
 });
 
+test("makes no schema in the database of an owner whom it cannot be a member of", async () => {
+  const { name, owner, keeper } = database;
+  await database.query(`revoke ${keeper} from ${owner}`);
+  await database.query(`alter database ${name} owner to ${keeper}`);
+  const { error } = await client.create({ name: "refused" });
+  await database.query(`alter database ${name} owner to current_user`);
+  await database.query(`grant ${keeper} to ${owner}`);
+  expect(error).toMatchObject({
+    message: expect.stringContaining("error granting role") as string,
+  });
+  expect((await client.create({ name: "taken" })).error).toBeUndefined();
+});
+
 test("is a member of the owner's role only for as long as giving the schema takes", async () => {
   const { owner, keeper } = database;
   const membership = `select admin_option, inherit_option, set_option from pg_auth_members

@@ -1,0 +1,41 @@
+import type { ClientRateLimitInfo, Store } from "express-rate-limit";
+
+/**
+ * Counts requests by the clock that never jumps. By the wall clock, which the store that comes with
+ * express-rate-limit reads, a caller whose window began before the clock was set back would be refused
+ * until the clock is there again.
+ */
+export class SteadyStore implements Store {
+  /** Each instance counts for itself. */
+  readonly localKeys = true;
+  /** The open windows, the one that ends first ahead. */
+  private readonly windows = new Map<string, { hits: number; readonly ends: number }>();
+
+  /** @param length Of a window, in ms. */
+  constructor(private readonly length: number) {}
+
+  increment(key: string): ClientRateLimitInfo {
+    const now = performance.now();
+    this.forgetBefore(now);
+    const window = this.windows.get(key) ?? { hits: 0, ends: now + this.length };
+    window.hits += 1;
+    this.windows.set(key, window);
+    return { totalHits: window.hits, resetTime: new Date(Date.now() + window.ends - now) };
+  }
+
+  decrement(key: string): void {
+    const window = this.windows.get(key);
+    if (window !== undefined) window.hits -= 1;
+  }
+
+  resetKey(key: string): void {
+    this.windows.delete(key);
+  }
+
+  private forgetBefore(now: number): void {
+    for (const [key, { ends }] of this.windows) {
+      if (ends > now) return;
+      this.windows.delete(key);
+    }
+  }
+}
