@@ -1,8 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
+import path from "node:path";
 import { z } from "zod";
+import { stateFolder } from "../backend";
 import { codeOf } from "../error-code";
 import { isOver } from "../instances";
+import { PROJECT } from "./owner";
 
 /**
  * Whether every lock that the CLI met is proven to be a dead process's, on whatever backend: one of
@@ -20,6 +23,30 @@ export async function lockIsStale(error: Error): Promise<boolean> {
   } catch {
     // The database does not answer: nothing is proven.
     return false;
+  }
+}
+
+/**
+ * Removes what a CLI that could not write its lock to the end, for want of room or because it was
+ * killed, left of it in a `file://` backend. Every command that locks the stack would fail of it for
+ * ever, with `unexpected end of JSON input`.
+ *
+ * Only for who holds the stack in the service's list: nobody else may be taking its lock just then.
+ */
+export function dropHalfLocks(backendUrl: string, stack: string): void {
+  const folder = stateFolder(backendUrl);
+  if (folder === undefined) return;
+  const locks = path.join(folder, ".pulumi/locks/organization", PROJECT, stack);
+  const half = namesIn(locks).filter((file) => file.endsWith(".tmp"));
+  for (const file of half) rmSync(path.join(locks, file), { force: true });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // The stack was never locked.
+    return [];
   }
 }
 

@@ -12,7 +12,7 @@ import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
 import type { RunOutcome, StepEvent } from "./engine-runs";
 import { faultsOf, lastWords, stepsOf } from "./events";
-import { lockIsStale } from "./stack-lock";
+import { dropHalfLocks, lockIsStale } from "./stack-lock";
 
 /** What an `up` is begun with, before it has a tenant. */
 export interface UpStart {
@@ -76,6 +76,7 @@ export function beginUp(start: UpStart): BegunUp {
 }
 
 async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<void> {
+  dropHalfLocks(process.env.PULUMI_BACKEND_URL ?? "", start.stack);
   const stack = await openStack(start, program);
   const run = () => runUp(stack, start.refresh, onEvent);
   await run().catch((error: unknown) => afterStaleLock(error, stack, run));

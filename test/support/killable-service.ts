@@ -32,7 +32,7 @@ export async function startServiceProcess(
 ): Promise<ServiceProcess> {
   const engine = await obtainEngine(() => undefined);
   const main = path.join(repository, "dist/service/main.js");
-  const [command = "", ...args] = [...through, process.execPath, main];
+  const [command, ...args] = [...through, process.execPath, main] as [string, ...string[]];
   const child = spawn(command, args, {
     cwd: repository,
     env: {
