@@ -79,6 +79,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       upTenant({ stack: stack.name, settings, refresh }, tenant, onStep);
     if (stack.settings !== null) {
       const outcome = await up(stack.settings);
+      if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack.settings);
       if (outcome.result !== "no stack") return outcome;
     }
     // It was never made, or the backend has lost it.
@@ -88,6 +89,12 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       ? { result: "no engine", faults: [made.fault] }
       : outcome;
   }
+
+  const emptied = (name: string) =>
+    cli.empty(name).then(
+      () => true,
+      () => false,
+    );
 
   /** Most stacks that cannot be made are there already. */
   async function makeStack(name: string): Promise<{ settings: string | null; fault?: string }> {

@@ -125,6 +125,10 @@ function failureOf(error: unknown, faults: readonly string[]): RunOutcome {
   const words = faults.length > 0 ? faults : [lastWords(error)];
   if (error instanceof ConcurrentUpdateError) return { result: "locked", faults: words };
   if (error instanceof StackNotFoundError) return { result: "no stack", faults: words };
+  // https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/diy/state.go
+  if (words.some((line) => line.includes("failed to load checkpoint"))) {
+    return { result: "no state", faults: words };
+  }
   const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
   return { result: cutOff ? "interrupted" : "failed", faults: words };
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -14,6 +14,13 @@ export interface StackCli {
    * @throws Error of the CLI, mostly because the stack is there already.
    */
   readonly make: (name: string, options?: { background: boolean }) => Promise<string>;
+  /**
+   * Gives a stack an empty state in the place of one that cannot be read: a disk that was full leaves
+   * half of it. The next run finds in the database what there is.
+   *
+   * @throws Error of the CLI.
+   */
+  readonly empty: (name: string) => Promise<void>;
   /** Removes a stack, whatever is in its state or holds its lock. One that is not there is no error. */
   readonly remove: (name: string) => Promise<void>;
 }
@@ -42,6 +49,16 @@ export function stackCli(settings: {
         const args = ["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"];
         await command(args, background);
         return readFileSync(file, "utf8");
+      } finally {
+        rmSync(file, { force: true });
+      }
+    },
+    async empty(name) {
+      const file = path.join(cwd, `${name}.json`);
+      const manifest = { time: new Date().toISOString(), magic: "", version: "" };
+      try {
+        writeFileSync(file, JSON.stringify({ version: 3, deployment: { manifest } }));
+        await command(["stack", "import", "--stack", name, "--file", file, "--force"], false);
       } finally {
         rmSync(file, { force: true });
       }

@@ -32,7 +32,9 @@ export async function startServiceProcess(
 ): Promise<ServiceProcess> {
   const engine = await obtainEngine(() => undefined);
   const main = path.join(repository, "dist/service/main.js");
-  const [command, ...args] = [...through, process.execPath, main] as [string, ...string[]];
+  const [command = process.execPath, ...args] = through;
+  if (through.length > 0) args.push(process.execPath);
+  args.push(main);
   const child = spawn(command, args, {
     cwd: repository,
     env: {
