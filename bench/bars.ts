@@ -9,7 +9,7 @@ export interface Bar {
 }
 
 /** A part of the time. */
-export interface Phase {
+interface Phase {
   readonly name: string;
   /** In ms. */
   readonly time: Summary;

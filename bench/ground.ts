@@ -37,7 +37,7 @@ export interface Ground {
 }
 
 /** How a row's own service differs from the usual one. */
-export interface OwnService {
+interface OwnService {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly migrationsDir?: string;
