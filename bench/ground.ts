@@ -2,129 +2,108 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { obtainEngine, type Engine } from "../engine/obtain";
-import { startTemporaryPostgres } from "../engine/postgres/temporary";
-import { migrations } from "../provider/resources";
-import { floor, migrationInputs } from "./sides/floor";
+import { startDatabases, type Databases } from "./databases";
+import { floor } from "./sides/floor";
 import { startNaive, type Naive } from "./sides/naive";
-import { sql } from "./sql";
-import { startService, type Service } from "./sides/service";
+import { startService, type Service, type ServiceSettings } from "./sides/service";
 
-/** What all rows are measured on: one PostgreSQL, one engine, and the sides, each started once. */
+/** What all rows are measured on: one PostgreSQL, one engine, and the sides. */
 export interface Ground {
   readonly engine: Engine;
+  readonly databases: Databases;
   /** Whether fewer samples will do. */
   readonly quick: boolean;
   /** Tells how far it is. */
   readonly say: (line: string) => void;
-  /** One set-up without the engine. */
+  /** One set-up without the engine, in this process. */
   readonly floor: () => ReturnType<typeof floor>;
-  /** The service that most rows ask, warmed up by five set-ups. */
+  /** The service that most rows ask, started at the first call, and warm. */
   readonly service: () => Promise<Service>;
-  /** The Automation API as its documentation shows it, warmed up by one set-up. */
+  /** The Automation API as its documentation shows it, started at the first call, and warm. */
   readonly naive: () => Promise<Naive>;
   /** Starts a service of a row's own, which stops with the bench if not before. */
-  readonly startService: (settings: OwnService) => Promise<Service>;
+  readonly startService: (settings: Omit<ServiceSettings, "engine">) => Promise<Service>;
   /** What a CLI of a side's own is started with: its state in a new folder of this name. */
   readonly cliEnvironment: (state: string, databaseUrl: string) => NodeJS.ProcessEnv;
-  /** Makes a database with the control tables; gives its URL. */
-  readonly database: (name: string) => Promise<string>;
-  /** Makes a database with nothing in it; gives its URL. */
-  readonly emptyDatabase: (name: string) => Promise<string>;
   /** Makes an empty folder. */
   readonly folder: (name: string) => string;
-  /** Ends and removes everything. */
-  readonly close: () => Promise<void>;
-}
-
-/** How a row's own service differs from the usual one. */
-interface OwnService {
-  readonly databaseUrl: string;
-  readonly backendUrl: string;
-  readonly migrationsDir?: string;
 }
 
 const FLOOR_URL = "BENCH_FLOOR_URL";
 
-/** How many set-ups a service does before it is measured. */
+/** How many set-ups a side does before it is measured; a naive one, which takes seconds, does one. */
 export const WARM_UP = 5;
 
-export async function layGround(quick: boolean, say: (line: string) => void): Promise<Ground> {
+/**
+ * Starts what every row needs.
+ *
+ * @param atEnd Takes what has to be done at the end, in the opposite order.
+ */
+export async function layGround(
+  quick: boolean,
+  say: (line: string) => void,
+  atEnd: (work: () => unknown) => void,
+): Promise<Ground> {
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-bench-"));
-  const closers: (() => unknown)[] = [() => rmSync(root, { recursive: true, force: true })];
-  const close = async () => {
-    for (let last = closers.pop(); last !== undefined; last = closers.pop()) await last();
+  atEnd(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  const folder = (name: string) => {
+    const made = path.join(root, name);
+    mkdirSync(made, { recursive: true });
+    return made;
   };
-  try {
-    const engine = await obtainEngine(say);
-    say("database: starting a temporary PostgreSQL");
-    const postgres = await startTemporaryPostgres();
-    closers.push(() => postgres.stop());
-    const folder = (name: string) => {
-      const made = path.join(root, name);
-      mkdirSync(made, { recursive: true });
-      return made;
-    };
-    const emptyDatabase = async (name: string) => {
-      const owner = new URL(postgres.url).username;
-      await sql(postgres.superuserUrl, `create database "${name}" owner "${owner}"`);
-      return Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href;
-    };
-    const database = async (name: string) => {
-      const url = await emptyDatabase(name);
-      await applyPublicMigrations(url);
-      return url;
-    };
-    const ownService = async (settings: OwnService) => {
+
+  const engine = await obtainEngine(say);
+  say("starting a temporary PostgreSQL");
+  const databases = await startDatabases();
+  atEnd(databases.stop);
+  process.env[FLOOR_URL] = await databases.migrated("floor");
+  for (let run = 0; run < WARM_UP; run++) await floor(FLOOR_URL);
+
+  const ground: Ground = {
+    ...{ engine, databases, quick, say, folder },
+    floor: () => floor(FLOOR_URL),
+    service: once(() => usualService(ground)),
+    naive: once(() => usualNaive(ground, atEnd)),
+    startService: async (settings) => {
       const service = await startService({ ...settings, engine: engine.env });
-      closers.push(() => service.stop());
+      atEnd(service.stop);
       return service;
-    };
-    const cliEnvironment = (state: string, databaseUrl: string): NodeJS.ProcessEnv => ({
+    },
+    cliEnvironment: (state, databaseUrl) => ({
       ...process.env,
       ...engine.env,
       PULUMI_BACKEND_URL: `file://${folder(state)}`,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for the bench",
       PULUMI_HOME: pulumiHome(folder(`${state}/home`)),
       DATABASE_URL: databaseUrl,
-    });
-    process.env[FLOOR_URL] = await database("floor");
-    for (let run = 0; run < WARM_UP; run++) await floor(FLOOR_URL);
-    return {
-      ...{ engine, quick, say, folder, database, emptyDatabase, cliEnvironment, close },
-      startService: ownService,
-      floor: () => floor(FLOOR_URL),
-      service: once(async () => {
-        say("service: starting and warming up");
-        const databaseUrl = await database("service");
-        const backendUrl = `file://${folder("service-state")}`;
-        const service = await ownService({ databaseUrl, backendUrl });
-        for (let run = 0; run < WARM_UP; run++) await service.setUp();
-        return service;
-      }),
-      naive: once(async () => {
-        say("Automation API: starting and warming up");
-        const databaseUrl = await database("naive");
-        const naive = startNaive({
-          ...cliEnvironment("naive-state", databaseUrl),
-          // It makes a folder there for each workspace.
-          TMPDIR: folder("naive-workspaces"),
-        });
-        closers.push(() => naive.stop());
-        await naive.setUp();
-        return naive;
-      }),
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    }),
+  };
+  return ground;
 }
 
-async function applyPublicMigrations(url: string): Promise<void> {
-  const urlEnv = "BENCH_DATABASE_URL";
-  process.env[urlEnv] = url;
-  const inputs = { urlEnv, schemaName: "public", forceDestroy: false };
-  await migrations.create(migrationInputs(inputs));
+async function usualService(ground: Ground): Promise<Service> {
+  ground.say("starting the service and warming it up");
+  const service = await ground.startService({
+    databaseUrl: await ground.databases.migrated("service"),
+    backendUrl: `file://${ground.folder("service-state")}`,
+  });
+  for (let run = 0; run < WARM_UP; run++) await service.setUp();
+  return service;
+}
+
+async function usualNaive(ground: Ground, atEnd: (work: () => unknown) => void): Promise<Naive> {
+  ground.say("starting the Automation API and warming it up");
+  const databaseUrl = await ground.databases.migrated("naive");
+  const naive = startNaive({
+    ...ground.cliEnvironment("naive-state", databaseUrl),
+    // It makes a folder there for each workspace.
+    TMPDIR: ground.folder("naive-workspaces"),
+  });
+  atEnd(naive.stop);
+  await naive.setUp();
+  return naive;
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

@@ -1,22 +1,18 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import dbmatePackage from "dbmate/package.json";
-import type { Engine } from "../engine/obtain";
+import type { Ground } from "./ground";
 import { sql } from "./sql";
 
 /** What the bench ran on: a line each, by its name. */
 export type Machine = Readonly<Record<string, string>>;
 
-/**
- * @param databaseUrl Of the PostgreSQL that all sides use.
- * @param load The machine's load average when the bench began.
- */
+/** @param load The machine's load average when the bench began. */
 export async function describeMachine(
-  engine: Engine,
-  databaseUrl: string,
+  { engine, databases }: Ground,
   load: readonly number[],
 ): Promise<Machine> {
   const [row] = await sql<{ version: string }>(
-    databaseUrl,
+    await databases.empty("machine"),
     "select current_setting('server_version') as version",
   );
   const options = Object.entries(process.env).filter(([name]) => name.startsWith("SETUP_"));

@@ -54,10 +54,14 @@ async function measure({ quick, only }: Options): Promise<Report> {
   const chosen = groups.filter(({ name, slow }) =>
     only.length > 0 ? only.includes(name) : !(quick && slow),
   );
-  const ground = await layGround(quick, say);
-  const stop = endBySignal(ground);
+  const ends: (() => unknown)[] = [];
+  const end = async () => {
+    for (let last = ends.pop(); last !== undefined; last = ends.pop()) await last();
+  };
+  const stopListening = onSignal(end);
   try {
-    const machine = await describeMachine(ground.engine, await ground.database("machine"), load);
+    const ground = await layGround(quick, say, (work) => ends.push(work));
+    const machine = await describeMachine(ground, load);
     const measured: Measured[] = [];
     for (const group of chosen) measured.push(await measureGroup(group, ground));
     return {
@@ -68,9 +72,9 @@ async function measure({ quick, only }: Options): Promise<Report> {
       bars: measured.flatMap(({ bars = [] }) => bars),
     };
   } finally {
-    stop();
     say("ending what was started");
-    await ground.close();
+    await end();
+    stopListening();
   }
 }
 
@@ -86,10 +90,10 @@ async function measureGroup(group: Group, ground: Ground): Promise<Measured> {
 }
 
 /** A Ctrl-C leaves nothing running. */
-function endBySignal(ground: Ground): () => void {
-  const end = () => {
-    void ground.close().finally(() => process.exit(130));
+function onSignal(end: () => Promise<void>): () => void {
+  const stop = () => {
+    void end().finally(() => process.exit(130));
   };
-  process.once("SIGINT", end).once("SIGTERM", end);
-  return () => void process.off("SIGINT", end).off("SIGTERM", end);
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  return () => void process.off("SIGINT", stop).off("SIGTERM", stop);
 }

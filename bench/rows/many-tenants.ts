@@ -26,7 +26,10 @@ export const manyTenants: Group = {
   rows: [rows.file, rows.postgres],
   slow: true,
   async measure(ground) {
-    const databases = { few: await ground.database("few"), many: await ground.database("many") };
+    const databases = {
+      few: await ground.databases.migrated("few"),
+      many: await ground.databases.migrated("many"),
+    };
     const start = async (backendUrl: { few: string; many: string }) => {
       const few = await ground.startService({
         databaseUrl: databases.few,
@@ -54,8 +57,8 @@ export const manyTenants: Group = {
       await sql(url, "delete from public.service_stacks where status <> 'taken'");
     }
     const states = {
-      few: await ground.emptyDatabase("few-state"),
-      many: await ground.emptyDatabase("many-state"),
+      few: await ground.databases.empty("few-state"),
+      many: await ground.databases.empty("many-state"),
     };
     const inPostgres = await start(states);
     await copyPostgresStates(states.many, inPostgres.stack, slugs);

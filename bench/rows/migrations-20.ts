@@ -22,7 +22,7 @@ export const migrationsOf20: Group = {
     const six = await ground.service();
     ground.say("20 migrations: starting a service with them");
     const twenty = await ground.startService({
-      databaseUrl: await ground.database("migrations-20"),
+      databaseUrl: await ground.databases.migrated("migrations-20"),
       backendUrl: `file://${ground.folder("migrations-20-state")}`,
       migrationsDir: migrationsIn(ground),
     });

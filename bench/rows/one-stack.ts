@@ -31,7 +31,7 @@ export const oneStack: Group = {
     const floors: number[] = [];
     const ups: number[] = [];
     const previews: number[] = [];
-    const databaseUrl = await ground.database("stack");
+    const databaseUrl = await ground.databases.migrated("stack");
     const rounds = ground.quick ? 1 : 2;
     for (let round = 0; round < rounds; round++) {
       ground.say(`${TENANTS} tenants in one stack: round ${round + 1} of ${rounds}`);

@@ -1,5 +1,6 @@
 import { barOf, lengthOf, type Marks } from "../bars";
 import { inARow, onceASecond, percentile } from "../measure";
+import { divideStart, timeParts } from "../parts";
 import { serviceMarks } from "../phases";
 import { ratio, side, type Group, type Row } from "../row";
 import { latencyOf, type SetUp } from "../sides/service";
@@ -59,6 +60,8 @@ export const pace: Group = {
     }
     noteMemory(service);
 
+    const parts = await timeParts(ground);
+
     const latencies = requests.map(latencyOf);
     const ours = side(latencies);
     const p95 = percentile(latencies, 0.95);
@@ -82,7 +85,11 @@ export const pace: Group = {
       bars: [
         barOf("floor", floors),
         barOf("service", await serviceMarks(service, requests)),
-        barOf("naive", profiles),
+        barOf(
+          "naive",
+          profiles.map((profile) => divideStart(profile, parts)),
+        ),
+        barOf("timed alone", parts),
       ],
     };
   },

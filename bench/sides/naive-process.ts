@@ -5,6 +5,7 @@
  */
 import { LocalWorkspace, type EngineEvent } from "@pulumi/pulumi/automation";
 import { declareStack } from "../../program/stack";
+import { UNTIL_PROGRAM } from "../bars";
 import type { NaiveAnswer, NaiveRequest } from "./naive";
 
 process.on("message", (request: NaiveRequest) => {
@@ -28,7 +29,7 @@ async function setUp(
   mark: (name: string) => void,
 ): Promise<void> {
   const program = () => {
-    if (profiled) mark("CLI, keys, plugins");
+    if (profiled) mark(UNTIL_PROGRAM);
     // The control tables are there already: the service has them made at its start, too.
     return Promise.resolve(
       declareStack({ database: { publicMigrations: false }, tenants: [tenant] }),
