@@ -23,9 +23,6 @@ export function lengthOf(marks: Marks): number {
   return (marks.at(-1)?.[1] ?? NaN) - (marks[0]?.[1] ?? NaN);
 }
 
-/** The phase of an engine run that ends as its program is called. */
-export const UNTIL_PROGRAM = "engine, plugins";
-
 /**
  * Sums up runs that have the same phases.
  *

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import dbmatePackage from "dbmate/package.json";
 import type { Ground } from "./ground";
+import { optionsSet } from "./sides/service";
 import { sql } from "./sql";
 
 /** What the bench ran on: a line each, by its name. */
@@ -15,7 +16,6 @@ export async function describeMachine(
     await databases.empty("machine"),
     "select current_setting('server_version') as version",
   );
-  const options = Object.entries(process.env).filter(([name]) => name.startsWith("SETUP_"));
   return {
     cores: String(availableParallelism()),
     CPU: cpus()[0]?.model ?? "unknown",
@@ -32,8 +32,7 @@ export async function describeMachine(
     ),
     PostgreSQL: `${row?.version ?? "unknown"}, temporary, fsync off`,
     dbmate: dbmatePackage.version,
-    "service options":
-      options.map(([name, value]) => `${name}=${value ?? ""}`).join(" ") || "defaults",
+    "service options": optionsSet(process.env).join(" ") || "defaults",
   };
 }
 

@@ -70,8 +70,8 @@ The table comes on standard output, progress on standard error.
                of the phases into bench/phases.svg
   --help       prints this
 
-The service is started with its defaults; what the environment sets of its options
-(SETUP_…) is passed on and printed. A busy machine makes all figures worse than they
+The service is started with its defaults; what the environment sets of its options,
+such as PARKED_RUNS=0, is passed on and printed. A busy machine makes all figures worse than they
 are, and not all alike.
 Exit code 0: measured, whatever was missed. 1: a row could not be measured.
 `;

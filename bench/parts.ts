@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { checkout } from "../engine/places";
 import { runTool } from "../engine/tool.cjs";
-import { UNTIL_PROGRAM, type Marks } from "./bars";
+import type { Marks } from "./bars";
 import type { Ground } from "./ground";
-import { summarise, timed } from "./measure";
+import { timed } from "./measure";
 
 const TURNS = 5;
 
@@ -45,21 +45,4 @@ export async function timeParts(ground: Ground): Promise<Marks[]> {
     ]);
   }
   return runs;
-}
-
-/**
- * Divides the phase from the start of `up` to the start of its program, which shows nothing of itself:
- * the CLI's start and the derivation of the key as long as they take by themselves, and the rest.
- */
-export function divideStart(marks: Marks, parts: readonly Marks[]): Marks {
-  const [start, key] = [1, 2].map((i) => summarise(parts.map((run) => run[i]?.[1] ?? NaN)).median);
-  return marks.flatMap(([name, at], i) => {
-    const before = marks[i - 1]?.[1];
-    if (name !== UNTIL_PROGRAM || before === undefined) return [[name, at] as const];
-    return [
-      ["CLI start", before + (start ?? NaN)],
-      ["key derivation", before + (key ?? NaN)],
-      [name, at],
-    ] as const;
-  });
 }

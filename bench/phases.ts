@@ -1,5 +1,5 @@
 import type { Step } from "../service/operations/operation";
-import type { Marks } from "./bars";
+import { barOf, type Bar, type Marks } from "./bars";
 import type { Service, SetUp } from "./sides/service";
 import { sql } from "./sql";
 
@@ -13,14 +13,15 @@ interface Row {
 }
 
 /**
- * When each phase of the service's set-ups ended, by its own rows of operations.
+ * Where the time of the service's set-ups went, by its own rows of operations: until the answer, and
+ * what it did after that.
  *
  * A step lasts from the end of what was before it to its own end.
  */
-export async function serviceMarks(
+export async function serviceBars(
   { databaseUrl }: Service,
   setUps: readonly SetUp[],
-): Promise<Marks[]> {
+): Promise<Bar[]> {
   const rows = await sql<Row>(
     databaseUrl,
     `select slug, steps, extract(epoch from created_at)::float8 * 1000 as created,
@@ -29,20 +30,34 @@ export async function serviceMarks(
     from public.operations where slug = any($1)`,
     [setUps.map(({ slug }) => slug)],
   );
-  return setUps.map(({ slug, sent, answered }) => {
+  const runs = setUps.map(({ slug, sent, answered }) => {
     const row = rows.find((each) => each.slug === slug);
     if (row === undefined) throw new Error(`the service keeps no operation of ${slug}`);
     const [first] = row.steps;
-    return [
+    const untilAnswer: Marks = [
       ["start", sent],
       ["accept, hash", row.created],
       ["queue", row.started],
       ["until the first step", timeOf(first?.startedAt)],
       ...row.steps.map(({ name, endedAt }) => [name, timeOf(endedAt)] as const),
-      ["save, end of run", row.finished],
       ["answer", answered],
-    ] as const;
+    ];
+    const after: Marks = [
+      ["answer", answered],
+      ["state save, end of run", Math.max(answered, row.finished)],
+    ];
+    return { untilAnswer, after };
   });
+  return [
+    barOf(
+      "service",
+      runs.map(({ untilAnswer }) => untilAnswer),
+    ),
+    barOf(
+      "after the answer",
+      runs.map(({ after }) => after),
+    ),
+  ];
 }
 
 function timeOf(text: string | undefined): number {

@@ -92,10 +92,9 @@ const copiedRows = [
     'id', operation_id, 'slug', copies.slug, 'tenant_id', copies.id))).*
   from copies join public.operations o on o.tenant_id = model`,
 
-  // A service that has stacks made ahead keeps here whose is which; one that has not, keeps nothing.
-  `insert into public.service_stacks (name, status, slug)
-  select copies.slug, 'taken', copies.slug
-  from copies where exists (select from public.service_stacks where status = 'taken')`,
+  `insert into public.service_stacks
+  select (jsonb_populate_record(s, jsonb_build_object('name', copies.slug, 'slug', copies.slug))).*
+  from copies join public.service_stacks s on s.slug = model_slug`,
 ];
 
 function tenantTables(): string {

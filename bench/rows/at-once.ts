@@ -21,7 +21,7 @@ export const atOnce: Group = {
     const naive = await ground.naive();
     const ours: number[] = [];
     const naives: number[] = [];
-    const rounds = ground.quick ? 1 : 3;
+    const rounds = ground.quick ? 1 : 2;
     const perSecond = async (count: number, work: () => Promise<unknown>) =>
       (count * 1_000) / (await timed(() => together(count, WIDTH, work)));
     for (let round = 0; round < rounds; round++) {

@@ -20,7 +20,7 @@ export const burst: Group = {
     const service = await ground.service();
     const floors: number[] = [];
     const bursts: number[] = [];
-    const rounds = ground.quick ? 1 : 3;
+    const rounds = ground.quick ? 1 : 2;
     for (let round = 0; round < rounds; round++) {
       ground.say(`burst of ${BURST}: round ${round + 1} of ${rounds}`);
       await service.idle();

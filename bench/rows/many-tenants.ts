@@ -73,7 +73,7 @@ async function compare(
   { few, many }: { few: Service; many: Service },
 ): Promise<Figure> {
   const samples = { few: [] as number[], many: [] as number[] };
-  const rounds = 3;
+  const rounds = 5;
   for (let round = 0; round < rounds; round++) {
     ground.say(`${row.name}: round ${round + 1} of ${rounds}`);
     for (const [name, service] of [
@@ -81,13 +81,13 @@ async function compare(
       ["many", many],
     ] as const) {
       await Promise.all([few.idle(), many.idle()]);
-      samples[name].push(...(await onceASecond(5, service.setUp)).map(latencyOf));
+      samples[name].push(...(await onceASecond(3, service.setUp)).map(latencyOf));
     }
   }
   await Promise.all([few.stop(), many.stop()]);
   return ratio(row, [
-    [`${MANY}`, side(samples.many)],
-    [`${FEW}`, side(samples.few)],
+    [`${MANY} tenants`, side(samples.many)],
+    [`${FEW} tenants`, side(samples.few)],
   ]);
 }
 

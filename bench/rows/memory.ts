@@ -14,6 +14,7 @@ const own: Row = {
 
 const all: Row = {
   ...own,
+  kind: "goal",
   name: "memory-500-all",
   what: "the same, with all processes that it keeps running",
 };

@@ -1,7 +1,7 @@
 import { barOf, lengthOf, type Marks } from "../bars";
 import { inARow, onceASecond, percentile } from "../measure";
-import { divideStart, timeParts } from "../parts";
-import { serviceMarks } from "../phases";
+import { timeParts } from "../parts";
+import { serviceBars } from "../phases";
 import { ratio, side, type Group, type Row } from "../row";
 import { latencyOf, type SetUp } from "../sides/service";
 import { noteMemory } from "./memory";
@@ -60,8 +60,6 @@ export const pace: Group = {
     }
     noteMemory(service);
 
-    const parts = await timeParts(ground);
-
     const latencies = requests.map(latencyOf);
     const ours = side(latencies);
     const p95 = percentile(latencies, 0.95);
@@ -84,12 +82,9 @@ export const pace: Group = {
       ],
       bars: [
         barOf("floor", floors),
-        barOf("service", await serviceMarks(service, requests)),
-        barOf(
-          "naive",
-          profiles.map((profile) => divideStart(profile, parts)),
-        ),
-        barOf("timed alone", parts),
+        ...(await serviceBars(service, requests)),
+        barOf("naive", profiles),
+        barOf("timed alone", await timeParts(ground)),
       ],
     };
   },

@@ -5,7 +5,6 @@
  */
 import { LocalWorkspace, type EngineEvent } from "@pulumi/pulumi/automation";
 import { declareStack } from "../../program/stack";
-import { UNTIL_PROGRAM } from "../bars";
 import type { NaiveAnswer, NaiveRequest } from "./naive";
 
 process.on("message", (request: NaiveRequest) => {
@@ -29,7 +28,7 @@ async function setUp(
   mark: (name: string) => void,
 ): Promise<void> {
   const program = () => {
-    if (profiled) mark(UNTIL_PROGRAM);
+    if (profiled) mark("CLI start, key derivation");
     // The control tables are there already: the service has them made at its start, too.
     return Promise.resolve(
       declareStack({ database: { publicMigrations: false }, tenants: [tenant] }),
@@ -54,7 +53,7 @@ function stepMarks(mark: (name: string) => void): (event: EngineEvent) => void {
   return ({ resourcePreEvent, resOutputsEvent }) => {
     const begun = stepOf(resourcePreEvent?.metadata.type);
     const ended = stepOf(resOutputsEvent?.metadata.type);
-    if (begun === "record") mark("program");
+    if (begun === "record") mark("program, providers");
     if (ended !== undefined) mark(ended);
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import path from "node:path";
 import { sign } from "jsonwebtoken";
+import { environment as serviceEnvironment } from "../../service/environment";
 import { residentMemory, treeOf, untilIdle } from "../processes";
 import { newTenant } from "../tenants";
 
@@ -59,7 +60,7 @@ export async function startService(settings: ServiceSettings): Promise<Service> 
     idle: () => untilIdle(pid),
     setUp: async () => {
       const tenant = newTenant();
-      const sent = Date.now() + (performance.now() % 1);
+      const sent = Date.now();
       const began = performance.now();
       const response = await fetch(`${url}/api/tenant/setup`, {
         method: "POST",
@@ -68,8 +69,7 @@ export async function startService(settings: ServiceSettings): Promise<Service> 
       });
       const text = await response.text();
       const answered = sent + performance.now() - began;
-      if (response.status !== 201)
-        throw new Error(`the service answered ${response.status}: ${text}`);
+      if (response.status !== 201) throw new Error(`answer ${response.status}: ${text}`);
       count += 1;
       return { slug: tenant.slug, sent, answered };
     },
@@ -92,28 +92,43 @@ export function memoryOf({ pid }: Service): { own: number; all: number } {
   return { own: residentMemory(pid), all };
 }
 
-/** The service's options that the user's environment sets pass; where it works is the bench's. */
+/** The service's options that the environment sets, which are passed on: `NAME=value` each. */
+export function optionsSet(env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(serviceEnvironment.shape)
+    .filter((name) => env[name] !== undefined && !(name in own))
+    .map((name) => `${name}=${env[name] ?? ""}`);
+}
+
+/** Where it works, and for whom, is the bench's. */
+const own = {
+  DATABASE_URL: undefined,
+  PULUMI_BACKEND_URL: undefined,
+  PULUMI_CONFIG_PASSPHRASE: undefined,
+  TENANT_MIGRATIONS_DIR: undefined,
+  JWT_SECRET: undefined,
+  JWT_PUBLIC_KEY: undefined,
+  JWT_ISSUER: undefined,
+  JWT_AUDIENCE: undefined,
+  DATA_DIR: undefined,
+  HOST: "127.0.0.1",
+  PORT: "0",
+  LOG_LEVEL: "info",
+  // More than a person would ask for in a minute.
+  RATE_LIMIT: "100000",
+  // Slow is measured, not answered with 202.
+  SETUP_WAIT: "300",
+};
+
 function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessEnv {
-  const { databaseUrl, backendUrl, migrationsDir, engine } = settings;
   return {
     ...process.env,
-    ...engine,
-    DATABASE_URL: databaseUrl,
-    PULUMI_BACKEND_URL: backendUrl,
+    ...settings.engine,
+    ...own,
+    DATABASE_URL: settings.databaseUrl,
+    PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
-    TENANT_MIGRATIONS_DIR: migrationsDir,
+    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
     JWT_SECRET: secret,
-    JWT_PUBLIC_KEY: undefined,
-    JWT_ISSUER: undefined,
-    JWT_AUDIENCE: undefined,
-    DATA_DIR: undefined,
-    HOST: "127.0.0.1",
-    PORT: "0",
-    LOG_LEVEL: "info",
-    // More than a person would ask for in a minute.
-    RATE_LIMIT: "100000",
-    // Slow is measured, not answered with 202.
-    SETUP_WAIT: "300",
   };
 }
 
