@@ -23,14 +23,15 @@ export async function startDatabases(): Promise<Databases> {
   };
   const migrated = async (name: string) => {
     const made = await empty(name);
-    await applyPublicMigrations(made);
+    await applyPublicMigrations(name, made);
     return made;
   };
   return { empty, migrated, stop: () => server.stop() };
 }
 
-async function applyPublicMigrations(url: string): Promise<void> {
-  const urlEnv = "BENCH_DATABASE_URL";
+async function applyPublicMigrations(name: string, url: string): Promise<void> {
+  // Of its own, since two may be made at once.
+  const urlEnv = `BENCH_URL_OF_${name.toUpperCase().replaceAll("-", "_")}`;
   process.env[urlEnv] = url;
   const inputs = { urlEnv, schemaName: "public", forceDestroy: false };
   await migrations.create(migrationInputs(inputs));

@@ -34,14 +34,14 @@ export function residentMemory(pid: number): number {
 }
 
 /**
- * Waits until the process and all below it have nothing to do, 15 seconds at most.
+ * Waits until the process and all below it have had nothing to do for a second, 30 seconds at most.
  *
  * What a service prepares for the next request must not take the time of what is measured next.
  */
 export async function untilIdle(root: number): Promise<void> {
   let before = workOf(root);
   let quiet = 0;
-  for (let turn = 0; turn < 50 && quiet < 2; turn++) {
+  for (let turn = 0; turn < 100 && quiet < 4; turn++) {
     await delay(300);
     const now = workOf(root);
     // Who only looks around now and then uses a tick in that time.

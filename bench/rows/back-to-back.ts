@@ -20,7 +20,7 @@ export const backToBack: Group = {
     const service = await ground.service();
     const floors: number[] = [];
     const requests: number[] = [];
-    const rounds = ground.quick ? 2 : 4;
+    const rounds = ground.quick ? 1 : 3;
     for (let round = 0; round < rounds; round++) {
       ground.say(`back to back: round ${round + 1} of ${rounds}`);
       await service.idle();

@@ -18,6 +18,7 @@ const row: Row = {
 export const migrationsOf20: Group = {
   name: "migrations-20",
   rows: [row],
+  slow: true,
   async measure(ground) {
     const six = await ground.service();
     ground.say("20 migrations: starting a service with them");
@@ -31,7 +32,7 @@ export const migrationsOf20: Group = {
       [six, []],
       [twenty, []],
     ]);
-    const rounds = ground.quick ? 1 : 3;
+    const rounds = 3;
     for (let round = 0; round < rounds; round++) {
       ground.say(`20 migrations against 6: round ${round + 1} of ${rounds}`);
       for (const [service, samples] of times) {

@@ -1,5 +1,5 @@
 import { barOf, lengthOf, type Marks } from "../bars";
-import { inARow, onceASecond, percentile } from "../measure";
+import { onceASecond, percentile } from "../measure";
 import { timeParts } from "../parts";
 import { serviceBars } from "../phases";
 import { ratio, side, type Group, type Row } from "../row";
@@ -35,27 +35,26 @@ const spread: Row = {
   unit: "times",
 };
 
-const ROUNDS = 5;
-const REQUESTS = 10;
+const REQUESTS = 50;
 
 /** A request a second, in turns with the floor at the same pace and with the Automation API. */
 export const pace: Group = {
   name: "pace",
   rows: [toFloor, naiveToUs, spread, toFloorGoal],
   async measure(ground) {
-    const service = await ground.service();
-    const naive = await ground.naive();
+    const [service, naive] = await Promise.all([ground.service(), ground.naive()]);
     const floors: Marks[] = [];
     const naives: number[] = [];
     const profiles: Marks[] = [];
     const requests: SetUp[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      ground.say(`a request a second: round ${round + 1} of ${ROUNDS}`);
-      floors.push(...(await onceASecond(ground.quick ? 2 : 4, ground.floor)));
-      if (!ground.quick || round < 3) naives.push(...(await inARow(1, naive.setUp)));
-      if (ground.quick ? round === 3 : round < 3) profiles.push(await naive.profile());
-      await service.idle();
-      requests.push(...(await onceASecond(REQUESTS, service.setUp)));
+    const rounds = ground.quick ? 2 : 5;
+    await service.idle();
+    for (let round = 0; round < rounds; round++) {
+      ground.say(`a request a second: round ${round + 1} of ${rounds}`);
+      floors.push(...(await onceASecond(4, ground.floor)));
+      naives.push(await naive.setUp());
+      if (!ground.quick && round < 2) profiles.push(await naive.profile());
+      requests.push(...(await onceASecond(REQUESTS / rounds, service.setUp)));
       await service.idle();
     }
     noteMemory(service);
@@ -83,8 +82,9 @@ export const pace: Group = {
       bars: [
         barOf("floor", floors),
         ...(await serviceBars(service, requests)),
-        barOf("naive", profiles),
-        barOf("timed alone", await timeParts(ground)),
+        ...(ground.quick
+          ? []
+          : [barOf("naive", profiles), barOf("timed alone", await timeParts(ground))]),
       ],
     };
   },
