@@ -1,5 +1,5 @@
-// What `npm start`, `npm test` and `npm run doctor|token|pulumi` call: it brings a fresh clone to the
-// point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
+// What `npm start`, `npm test` and `npm run doctor|token|pulumi|bench` call: it brings a fresh clone to
+// the point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
 // starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
@@ -19,6 +19,7 @@ const words = {
   test: { talk: process.stdout, run: runTests },
   doctor: { talk: process.stderr, run: (args) => runNode([built("engine/doctor.js"), ...args]) },
   token: { talk: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
+  bench: { talk: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   pulumi: { talk: process.stderr, run: runPulumi },
 };
 

@@ -1,0 +1,102 @@
+import type { Ground } from "../ground";
+import { copyTenant } from "../many-tenants/database";
+import { copyFileStates, copyPostgresStates } from "../many-tenants/states";
+import { onceASecond, together } from "../measure";
+import { ratio, side, type Figure, type Group, type Row } from "../row";
+import { latencyOf, type Service } from "../sides/service";
+import { sql } from "../sql";
+
+const FEW = 10;
+const MANY = 3_000;
+
+const rowOf = (backend: string): Row => ({
+  name: `tenants-3000-${backend}`,
+  what: `p50 with 3,000 tenants there, against p50 with 10 (${backend} backend)`,
+  kind: "target",
+  must: "at most",
+  limit: 1.3,
+  unit: "times",
+});
+
+const rows = { file: rowOf("file"), postgres: rowOf("postgres") };
+
+/** Two services side by side, whose databases and backends differ in how many tenants they hold. */
+export const manyTenants: Group = {
+  name: "many-tenants",
+  rows: [rows.file, rows.postgres],
+  slow: true,
+  async measure(ground) {
+    const databases = {
+      few: await ground.databases.migrated("few"),
+      many: await ground.databases.migrated("many"),
+    };
+    const start = async (backendUrl: { few: string; many: string }) => {
+      const few = await ground.startService({
+        databaseUrl: databases.few,
+        backendUrl: backendUrl.few,
+      });
+      const many = await ground.startService({
+        databaseUrl: databases.many,
+        backendUrl: backendUrl.many,
+      });
+      await together(FEW, 4, few.setUp);
+      const { slug } = await many.setUp();
+      return { few, many, slug, stack: await stackOf(databases.many, slug) };
+    };
+
+    ground.say(`${MANY} tenants: making them, states in files`);
+    const folders = { few: ground.folder("few-state"), many: ground.folder("many-state") };
+    const files = await start({ few: `file://${folders.few}`, many: `file://${folders.many}` });
+    const slugs = await copyTenant(databases.many, files.slug, MANY);
+    copyFileStates(folders.many, files.stack, slugs);
+    const byFile = await compare(rows.file, ground, files);
+
+    ground.say(`${MANY} tenants: states in PostgreSQL`);
+    // What was made ahead is in the other backend.
+    for (const url of Object.values(databases)) {
+      await sql(url, "delete from public.service_stacks where status <> 'taken'");
+    }
+    const states = {
+      few: await ground.databases.empty("few-state"),
+      many: await ground.databases.empty("many-state"),
+    };
+    const inPostgres = await start(states);
+    await copyPostgresStates(states.many, inPostgres.stack, slugs);
+    const byPostgres = await compare(rows.postgres, ground, inPostgres);
+    return { results: [byFile, byPostgres] };
+  },
+};
+
+async function compare(
+  row: Row,
+  ground: Ground,
+  { few, many }: { few: Service; many: Service },
+): Promise<Figure> {
+  const samples = { few: [] as number[], many: [] as number[] };
+  const rounds = 5;
+  for (let round = 0; round < rounds; round++) {
+    ground.say(`${row.name}: round ${round + 1} of ${rounds}`);
+    for (const [name, service] of [
+      ["few", few],
+      ["many", many],
+    ] as const) {
+      await Promise.all([few.idle(), many.idle()]);
+      samples[name].push(...(await onceASecond(3, service.setUp)).map(latencyOf));
+    }
+  }
+  await Promise.all([few.stop(), many.stop()]);
+  return ratio(row, [
+    [`${MANY} tenants`, side(samples.many)],
+    [`${FEW} tenants`, side(samples.few)],
+  ]);
+}
+
+/** The name of a tenant's stack: the service's own record of it, or the slug. */
+async function stackOf(databaseUrl: string, slug: string): Promise<string> {
+  const [row] = await sql<{ name: string }>(
+    databaseUrl,
+    "select name from public.service_stacks where slug = $1",
+    [slug],
+  );
+  return row?.name ?? slug;
+}

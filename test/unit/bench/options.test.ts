@@ -1,0 +1,36 @@
+import { help, readOptions } from "../../../bench/options";
+
+const groups = ["pace", "burst"];
+
+describe("the options of the bench", () => {
+  it("are a full run with a table unless something else is asked for", () => {
+    expect(readOptions([], groups)).toEqual({
+      ...{ quick: false, json: false, write: false, help: false },
+      only: [],
+    });
+  });
+
+  it("may be several at once", () => {
+    expect(
+      readOptions(["--quick", "--json", "--only", "pace", "--only=burst"], groups),
+    ).toMatchObject({ quick: true, json: true, only: ["pace", "burst"] });
+    expect(readOptions(["-h"], groups).help).toBe(true);
+  });
+
+  it.each([
+    [["--slow"], /Unknown option '--slow'.*see --help/],
+    [["pace"], /see --help/],
+    [["--only", "none"], /^--only none is none of pace, burst$/],
+    [["--write", "--quick"], /^--write keeps the figures of a full run/],
+    [["--write", "--only", "pace"], /^--write keeps the figures of a full run/],
+  ])("are refused in one line: %j", (args, words) => {
+    expect(() => readOptions(args, groups)).toThrow(words);
+  });
+
+  it("are all in the help, with the groups", () => {
+    const text = help(groups);
+    for (const word of ["--quick", "--json", "--only", "--write", "--help", "pace, burst"]) {
+      expect(text).toContain(word);
+    }
+  });
+});
