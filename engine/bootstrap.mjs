@@ -1,4 +1,4 @@
-// What `npm start`, `npm test` and `npm run doctor|token|pulumi` call: it brings a fresh clone to the
+// What `npm start`, `npm test` and `npm run doctor|token|pulumi|soak` call: it brings a fresh clone to the
 // point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
 // starts, nothing is installed and nothing is built.
 
@@ -20,6 +20,7 @@ const words = {
   doctor: { talk: process.stderr, run: (args) => runNode([built("engine/doctor.js"), ...args]) },
   token: { talk: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
   pulumi: { talk: process.stderr, run: runPulumi },
+  soak: { talk: process.stderr, run: (args) => runNode([built("bench/soak/main.js"), ...args]) },
 };
 
 const [word, ...args] = process.argv.slice(2);

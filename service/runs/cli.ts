@@ -26,6 +26,13 @@ export async function initStack(name: string): Promise<Error | undefined> {
   const init = ["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"];
   return run(command, [...init, "--non-interactive"]).then(
     () => undefined,
-    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+    (error: unknown) => asError(error),
   );
+}
+
+/** With the signal that ended the CLI, of which execFile's message says nothing. */
+function asError(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const { signal } = error as Error & { signal?: string | null };
+  return signal ? new Error(`Command was killed with ${signal}`, { cause: error }) : error;
 }
