@@ -34,6 +34,12 @@ module.exports = {
       "The service knows neither benches nor tests.",
     ),
     only("engine-stands-alone", "engine", ["engine"], "The engine knows no tenant."),
+    only(
+      "bench-on-all-but-tests",
+      "bench",
+      ["provider", "program", "service", "engine", "bench", "test/support"],
+      "A bench may use what the tests use, and is no test.",
+    ),
     {
       name: "no-cycles",
       comment: "Two files that need each other are one file, or three.",

@@ -1,5 +1,5 @@
-// What `npm start`, `npm test` and `npm run doctor|token|pulumi|bench` call: it brings a fresh clone to
-// the point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
+// What `npm start`, `npm test` and `npm run doctor|token|pulumi|bench|soak` call: it brings a fresh clone
+// to the point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
 // starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
@@ -21,6 +21,7 @@ const words = {
   token: { talk: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
   bench: { talk: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   pulumi: { talk: process.stderr, run: runPulumi },
+  soak: { talk: process.stderr, run: (args) => runNode([built("bench/soak/main.js"), ...args]) },
 };
 
 const [word, ...args] = process.argv.slice(2);

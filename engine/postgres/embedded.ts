@@ -15,7 +15,7 @@ import {
   readCredentials,
   writeCredentials,
 } from "./credentials";
-import { runningPort } from "./postmaster";
+import { kill, runningPort } from "./postmaster";
 import { accepts, makeOwner, ownerUrl, superuserUrl } from "./roles";
 
 /** A PostgreSQL server of this project's own, on 127.0.0.1 only. */
@@ -25,6 +25,8 @@ export interface EmbeddedPostgres {
   readonly superuserUrl: string;
   /** Stops the server; its data stays. */
   readonly stop: () => Promise<void>;
+  /** Kills the server without a word, as the kernel does; what was committed stays. */
+  readonly crash: () => Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
@@ -65,6 +67,10 @@ export async function startEmbeddedPostgres({
       superuserUrl: superuserUrl(ready),
       stop: async () => {
         await stop(cluster);
+        await lock.release();
+      },
+      crash: async () => {
+        await kill(dataOf(cluster));
         await lock.release();
       },
     };

@@ -15,15 +15,27 @@ export async function runningPort(data: string): Promise<number | undefined> {
   const file = join(data, "postmaster.pid");
   if (!existsSync(file)) return undefined;
   const [pid, , , port] = (await readFile(file, "utf8")).split("\n");
-  let processes = await serverProcesses(data);
-  if (processes.includes(Number(pid))) return Number(port);
+  if ((await serverProcesses(data)).includes(Number(pid))) return Number(port);
   if (!isAlive(Number(pid))) return undefined;
-  for (let tries = 100; processes.length > 0 && tries > 0; tries -= 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    processes = await serverProcesses(data);
-  }
-  if (processes.length === 0) await rm(file, { force: true });
+  if (await allGone(data)) await rm(file, { force: true });
   return undefined;
+}
+
+/** Kills the first process of the server that runs on this data directory; the others follow it. */
+export async function kill(data: string): Promise<void> {
+  const [pid] = (await readFile(join(data, "postmaster.pid"), "utf8")).split("\n");
+  process.kill(Number(pid), "SIGKILL");
+  // A server does not start beside the last worker of another one.
+  if (!(await allGone(data))) throw new Error(`a process of the server in ${data} does not end`);
+}
+
+/** Whether every process of the server has ended, at the latest after ten seconds. */
+async function allGone(data: string): Promise<boolean> {
+  for (let tries = 100; tries > 0; tries -= 1) {
+    if ((await serverProcesses(data)).length === 0) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return (await serverProcesses(data)).length === 0;
 }
 
 /** The processes of a server: they work in its data directory, and the first names it. */

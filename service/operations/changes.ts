@@ -9,9 +9,16 @@ export const CHANNEL = "tenant_operations";
 /** After how many ms an operation that could not be read is read again. */
 const PAUSE = 500;
 
-/** Who waits for changes of operations, in this process. */
+/**
+ * Who waits for changes of operations, in this process.
+ *
+ * Without `AbortSignal.any`: in Node 20 a signal that only it knows, such as that of a time limit, is
+ * collected as garbage and never aborts, and it keeps something for each wait in a signal that lives
+ * long. https://github.com/nodejs/node/issues/57736, https://github.com/nodejs/node/issues/54614
+ */
 export class Changes {
   private readonly waiting = new Map<string, Set<() => void>>();
+  private over = false;
 
   /** Wakes who waits for the operation, or everybody where it is not known what changed. */
   readonly tell = (id?: string): void => {
@@ -19,45 +26,49 @@ export class Changes {
     for (const set of sets) for (const wake of [...set]) wake();
   };
 
+  /** Ends every wait, for good. */
+  readonly leave = (): void => {
+    this.over = true;
+    this.tell();
+  };
+
   /**
    * Gives each state of an operation as it comes, beginning with the present one, and ends after the
    * one that is settled, or when the signal says so. A state may be passed over for its successor.
    */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<Operation> {
-    const left = new AbortController();
-    const ended = AbortSignal.any([signal, left.signal]);
     let seen = 0;
-    try {
-      while (!ended.aborted) {
-        // Before the row is read, so that no change falls between.
-        const change = this.next(id, ended);
+    while (!this.over && !signal.aborted) {
+      // Before the row is read, so that no change falls between.
+      const change = this.next(id, signal);
+      try {
         const operation = await readNow(id);
         if (operation !== undefined && operation.version > seen) {
           seen = operation.version;
           yield operation;
           if (isSettled(operation)) return;
         }
-        await (operation === undefined ? Promise.race([change, delay(PAUSE)]) : change);
+        await (operation === undefined ? Promise.race([change.told, delay(PAUSE)]) : change.told);
+      } finally {
+        change.forget();
       }
-    } finally {
-      left.abort();
     }
   }
 
-  private next(id: string, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const set = this.waiting.get(id) ?? new Set();
-      this.waiting.set(id, set);
-      const wake = () => {
-        set.delete(wake);
-        if (set.size === 0 && this.waiting.get(id) === set) this.waiting.delete(id);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      set.add(wake);
-      signal.addEventListener("abort", wake);
-      if (signal.aborted) wake();
-    });
+  private next(id: string, signal: AbortSignal): { told: Promise<void>; forget: () => void } {
+    const set = this.waiting.get(id) ?? new Set();
+    this.waiting.set(id, set);
+    let wake: () => void = () => undefined;
+    const told = new Promise<void>((resolve) => (wake = resolve));
+    set.add(wake);
+    signal.addEventListener("abort", wake);
+    if (this.over || signal.aborted) wake();
+    const forget = () => {
+      set.delete(wake);
+      if (set.size === 0 && this.waiting.get(id) === set) this.waiting.delete(id);
+      signal.removeEventListener("abort", wake);
+    };
+    return { told, forget };
   }
 }
 

@@ -32,24 +32,23 @@ export function serveOperations(settings: {
   readonly wait: number;
 }): ServedOperations {
   const changes = new Changes();
-  const leaving = new AbortController();
   return {
     accept: (asked) => accept(asked, settings.limit),
     find: findOperation,
     async answerable(operation) {
-      const patience = AbortSignal.any([AbortSignal.timeout(settings.wait), leaving.signal]);
+      const patience = new AbortController();
+      const limit = setTimeout(() => patience.abort(), settings.wait);
       let latest = operation;
-      for await (const state of changes.follow(operation.id, patience)) {
+      for await (const state of changes.follow(operation.id, patience.signal)) {
         latest = state;
         if (isAnswerable(state)) break;
       }
+      clearTimeout(limit);
       return latest;
     },
-    follow: (id, signal) => changes.follow(id, AbortSignal.any([signal, leaving.signal])),
+    follow: (id, signal) => changes.follow(id, signal),
     channel: CHANNEL,
     tell: changes.tell,
-    leave: () => {
-      leaving.abort();
-    },
+    leave: changes.leave,
   };
 }

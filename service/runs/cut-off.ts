@@ -10,6 +10,8 @@ const signs = [
   // The CLI, as execa tells it; dbmate, as the library does.
   /Command was killed with SIG/,
   /dbmate was ended by SIG/,
+  // A plugin that a signal ended while it started: Go gives -1 for the code that it has not.
+  /could not read plugin .*: exit status -1\b/,
   // A plugin, as gRPC tells it: in Go, and in Node.
   /code = (Unavailable|Canceled)\b/,
   /\b14 UNAVAILABLE\b/,

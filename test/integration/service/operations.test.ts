@@ -1,4 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { RunOutcome, StepEvent } from "../../../service/runs/engine-runs";
 import {
   FakeEngineRuns,
@@ -76,6 +78,9 @@ async function eventsOf({ url }: ServiceApp, id: unknown, headers: Record<string
   });
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
 const respondAsync = { Prefer: "respond-async" };
 
 describe("a caller who would rather not wait", () => {
@@ -103,6 +108,14 @@ describe("a caller who would rather not wait", () => {
     expect(body.status).toBe("running");
     const events = await eventsOf(service, body.id);
     expect(events.at(-1)?.data.status).toBe("succeeded");
+  });
+
+  test("however often memory is collected meanwhile", async () => {
+    const service = await startIdle({ wait: 600 });
+    const collecting = setInterval(collectGarbage, 100);
+    const { status } = await post(service, { slug: "collected" });
+    clearInterval(collecting);
+    expect(status).toBe(202);
   });
 
   test("finds the set-up done by the next instance, if this one ends before", async () => {

@@ -1,0 +1,157 @@
+import type { Wanted } from "./ledger";
+import type { Random } from "./random";
+
+/** What a caller does next. `instance` is which of the two it would rather ask. */
+export type Action = { readonly instance: number } & (
+  | { readonly does: "set up" | "cut its body off"; readonly wanted: Wanted }
+  /** Answered at once; the operation is polled, or its events are read, to its end. */
+  | { readonly does: "ask and follow"; readonly wanted: Wanted; readonly events: boolean }
+  /** The same slug many times at once, from both instances. */
+  | { readonly does: "race"; readonly racers: readonly Wanted[] }
+  | { readonly does: "burst"; readonly burst: readonly Wanted[] }
+  /** A slug that was asked for before. */
+  | { readonly does: "ask again"; readonly wanted: Wanted }
+  /** The same request with the same key, `times` in all, each so many ms after the one before. */
+  | {
+      readonly does: "retry with a key";
+      readonly wanted: Wanted;
+      readonly key: string;
+      readonly pauses: readonly number[];
+      /** Another body, sent last with the same key. */
+      readonly other?: Wanted | undefined;
+    }
+  /** Waits so many ms and no longer, then perhaps comes back with its key. */
+  | {
+      readonly does: "hang up";
+      readonly wanted: Wanted;
+      readonly after: number;
+      readonly key?: string | undefined;
+    }
+  | { readonly does: "ask badly"; readonly wanted: Wanted; readonly fault: number }
+  | { readonly does: "read" }
+) & { readonly pause: number };
+
+/** How often of a hundred a caller does what. */
+const shares: readonly (readonly [Action["does"], number])[] = [
+  ["set up", 22],
+  ["ask and follow", 18],
+  ["retry with a key", 14],
+  ["hang up", 10],
+  ["ask badly", 14],
+  ["ask again", 8],
+  ["race", 6],
+  ["read", 4],
+  ["cut its body off", 2],
+  ["burst", 2],
+];
+
+/** What one caller does, without end: the same again for the same numbers. */
+export function* planOf(caller: string, random: Random): Generator<Action, never> {
+  const before: Wanted[] = [];
+  for (let turn = 1; ; turn += 1) {
+    const wanted = tenantOf(`${caller}-${turn}`, random);
+    const instance = random.integer(0, 1);
+    // In ms. Nobody waits for long, and some not at all.
+    const pause = random.percent(30) ? 0 : random.integer(0, 800);
+    const action = actionOf(shareOf(random), wanted, before, random);
+    if (action.does !== "ask badly") before.push(wanted);
+    yield { ...action, instance, pause };
+  }
+}
+
+type Undirected = Action extends infer One ? (One extends Action ? Bare<One> : never) : never;
+type Bare<One> = Omit<One, "instance" | "pause">;
+
+function shareOf(random: Random): Action["does"] {
+  let left = random.integer(1, 100);
+  return shares.find(([, share]) => (left -= share) <= 0)?.[0] ?? "set up";
+}
+
+function actionOf(
+  does: Action["does"],
+  wanted: Wanted,
+  before: readonly Wanted[],
+  random: Random,
+): Undirected {
+  const many = (count: number, suffix: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => tenantOf(suffix(index), random));
+  const key = `key-of-${wanted.slug}`;
+  switch (does) {
+    case "race": {
+      const racers = many(random.integer(2, 6), () => wanted.slug);
+      return { does, racers };
+    }
+    case "burst":
+      return { does, burst: many(random.integer(4, 9), (index) => `${wanted.slug}-${index}`) };
+    case "ask and follow":
+      return { does, wanted, events: random.percent(30) };
+    case "ask again": {
+      if (before.length === 0) return { does: "set up", wanted };
+      return { does, wanted: { ...wanted, slug: random.pick(before).slug } };
+    }
+    case "retry with a key": {
+      const pauses = Array.from({ length: random.integer(1, 3) }, () => random.integer(0, 2_000));
+      const other = random.percent(30) ? { ...wanted, name: `${wanted.name} Ltd` } : undefined;
+      return { does, wanted, key, pauses, other };
+    }
+    case "hang up": {
+      const after = random.integer(0, 1_200);
+      return { does, wanted, after, key: random.percent(50) ? key : undefined };
+    }
+    case "ask badly":
+      return { does, wanted, fault: random.integer(0, 1_000) };
+    case "read":
+      return { does };
+    default:
+      return { does, wanted };
+  }
+}
+
+/** Some admins have more than one tenant, and the set-ups of those meet at one user. */
+function tenantOf(slug: string, random: Random): Wanted {
+  const adminEmail = random.percent(15)
+    ? `agency-${random.integer(1, 3)}@many.example`
+    : `admin-${random.integer(1, 999_999)}@${slug}.example`;
+  return { slug, name: `The ${slug} company`, adminEmail };
+}
+
+/** What can be done to the service and to its database. */
+export const troubles = [
+  "kill an instance",
+  "stop an instance",
+  "kill a CLI",
+  "kill a program host",
+  "kill a dynamic provider",
+  "kill a postgresql plugin",
+  "kill a dbmate",
+  "end a backend",
+  "stop the database",
+  "crash the database",
+] as const;
+
+/** One trouble, with the numbers that it may need. */
+export interface Trouble {
+  readonly does: (typeof troubles)[number];
+  /** How long everything is left alone before it, in ms. */
+  readonly pause: number;
+  readonly instance: number;
+  /** How long what was ended stays away, in ms. */
+  readonly away: number;
+  /** Which of those that could be met: modulo their number. */
+  readonly which: number;
+}
+
+/** Troubles without end. Each kind comes once before one comes twice. */
+export function* troublePlan(random: Random): Generator<Trouble, never> {
+  for (;;) {
+    for (const does of random.shuffle(troubles)) {
+      yield {
+        does,
+        pause: random.integer(800, 4_500),
+        instance: random.integer(0, 1),
+        away: random.integer(0, 2_500),
+        which: random.integer(0, 1_000),
+      };
+    }
+  }
+}

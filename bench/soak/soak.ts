@@ -1,0 +1,168 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { call } from "./caller";
+import { checkEach, type Check } from "./check";
+import { readFacts, type Facts } from "./facts";
+import { checkFlat, heldBy, type Held } from "./flat";
+import { Ledger, nameOf } from "./ledger";
+import type { Options } from "./options";
+import { planOf, troublePlan } from "./plan";
+import { seeded } from "./random";
+import { reconcile } from "./reconcile";
+import type { Result } from "./report";
+import { checkLeftovers, settle } from "./settle";
+import { makeTrouble, type Troubles } from "./troublemaker";
+import type { World } from "./world";
+
+type Say = (line: string) => void;
+
+/** How much of the time there is trouble too; the rest is for seeing whether memory is flat. */
+const STORM = 0.7;
+
+/** What fraction of the quiet rest warms the instances up. */
+const WARM_UP = 0.5;
+
+/**
+ * Load with trouble, then load without, then a look at everything.
+ *
+ * @param early ends the load before its time.
+ */
+export async function soak(
+  { minutes, seed }: Options,
+  world: World,
+  early: AbortSignal,
+  say: Say,
+): Promise<Result> {
+  const load = new Load(world, seed, early, say);
+  const lasts = minutes * 60_000;
+  await Promise.all(world.instances.map((instance) => instance.start()));
+  say("both instances serve; the storm begins");
+  await load.run("storm", lasts * STORM, 6);
+  const settled = await settle(world);
+  say(`the storm is over, and settled after ${inSeconds(settled)}`);
+  const checks = [
+    { what: "everything settled", looked: 1, faults: settled === undefined ? ["not so"] : [] },
+    checkLeftovers(world),
+  ];
+  const before = await load.runQuietly("warm-up", lasts * (1 - STORM) * WARM_UP);
+  const after = await load.runQuietly("quiet", lasts * (1 - STORM) * (1 - WARM_UP));
+  const grown = world.instances.flatMap(({ name }, index) => {
+    const [was, is] = [before[index], after[index]];
+    // Without a time of quiet there is nothing to compare.
+    return was && is && !early.aborted ? checkFlat(name, was, is) : [];
+  });
+  await Promise.all(world.instances.map((instance) => instance.close("SIGTERM")));
+  const facts = await readFacts(world);
+  checks.push(...reconcile(load.ledger, facts), ...checkEnds(world), ...grown);
+  return {
+    ledger: load.ledger,
+    troubles: load.troubles,
+    checks,
+    notes: notesOf(world, facts, settled),
+    again: `npm run soak -- --minutes ${minutes} --seed ${seed}`,
+  };
+}
+
+/** Callers, and in a storm trouble for them. */
+class Load {
+  readonly ledger = new Ledger();
+  readonly troubles: Troubles = { done: new Map(), missed: new Map() };
+  private readonly began = performance.now();
+
+  constructor(
+    private readonly world: World,
+    private readonly seed: number,
+    private readonly early: AbortSignal,
+    private readonly say: Say,
+  ) {}
+
+  /** Load for so many ms; resolves when what was begun has come to its end. */
+  async run(name: "storm" | "warm-up" | "quiet", lasts: number, callers: number): Promise<void> {
+    const stopping = new AbortController();
+    const stop = () => stopping.abort();
+    const timer = setTimeout(stop, lasts);
+    this.early.addEventListener("abort", stop, { once: true });
+    if (this.early.aborted) stop();
+    const stopped = stopping.signal;
+    const { instances, secret } = this.world;
+    const scene = { instances, secret, ledger: this.ledger };
+    const progress = setInterval(() => this.tell(), 5_000);
+    const seed = this.seed ^ (name.length * 0x9e3779b1);
+    const calls = Array.from({ length: callers }, (_, index) => {
+      const caller = `${name}-${index + 1}`;
+      return call(caller, planOf(caller, seeded(seed + index)), scene, stopped);
+    });
+    const trouble =
+      name === "storm" &&
+      makeTrouble(troublePlan(seeded(seed - 1)), this.world, this.troubles, stopped);
+    await Promise.all([...calls, trouble]).finally(() => {
+      clearInterval(progress);
+      clearTimeout(timer);
+    });
+  }
+
+  /** The same without trouble, and what each instance holds after it. */
+  async runQuietly(name: "warm-up" | "quiet", lasts: number): Promise<(Held | undefined)[]> {
+    if (this.early.aborted) return [];
+    await this.run(name, lasts, 3);
+    await settle(this.world);
+    // Connections that clients keep open are closed when they are idle for long enough.
+    await delay(5_000, undefined, { signal: this.early }).catch(() => undefined);
+    return Promise.all(
+      this.world.instances.map(async ({ pid }) => (pid === undefined ? undefined : heldBy(pid))),
+    );
+  }
+
+  private tell(): void {
+    const { asked, answered } = this.ledger;
+    const created = asked.filter(({ outcome }) => nameOf(outcome) === "201").length;
+    const done = [...this.troubles.done];
+    const count = (word: string) =>
+      done.reduce((sum, [name, times]) => sum + (name.includes(word) ? times : 0), 0);
+    const seconds = Math.round((performance.now() - this.began) / 1_000);
+    this.say(
+      `${String(seconds).padStart(4)} s: ${asked.length} asked, ${answered} answered, ` +
+        `${created} × 201, ${count("kill") + count("backend")} kills, ` +
+        `${count("database")} restarts of the database`,
+    );
+  }
+}
+
+/** What must hold when both instances have ended. */
+function checkEnds(world: World): Check[] {
+  const { instances } = world;
+  return [
+    checkEach("an instance ends only when it is told to", instances, ({ faults }) => {
+      return faults.length > 0 && faults.join("; ");
+    }),
+    { ...checkLeftovers(world), what: "nor has one that ended in peace" },
+  ];
+}
+
+function notesOf(
+  { instances }: World,
+  { operations, tenants }: Facts,
+  settled: number | undefined,
+): [string, string][] {
+  const most = (what: "attempts" | "retries") =>
+    String(Math.max(0, ...operations.map((operation) => operation[what])));
+  return [
+    ["set-ups accepted", String(operations.length)],
+    ["tenants", String(tenants.length)],
+    [
+      "set-ups that were started more than once",
+      String(operations.filter(({ attempts }) => attempts > 1).length),
+    ],
+    ["most starts of one set-up", most("attempts")],
+    ["most tries of one after a failure", most("retries")],
+    ["starts of an instance", String(instances.flatMap(({ pids }) => pids).length)],
+    [
+      "starts that failed, and were tried again",
+      String(instances.reduce((sum, { failedStarts }) => sum + failedStarts, 0)),
+    ],
+    ["settled after the storm", inSeconds(settled)],
+  ];
+}
+
+function inSeconds(ms: number | undefined): string {
+  return ms === undefined ? "too long" : `${(ms / 1_000).toFixed(1)} s`;
+}
