@@ -73,7 +73,7 @@ async function compare(
   { few, many }: { few: Service; many: Service },
 ): Promise<Figure> {
   const samples = { few: [] as number[], many: [] as number[] };
-  const rounds = 5;
+  const rounds = 4;
   for (let round = 0; round < rounds; round++) {
     ground.say(`${row.name}: round ${round + 1} of ${rounds}`);
     for (const [name, service] of [

@@ -32,7 +32,7 @@ export const migrationsOf20: Group = {
       [six, []],
       [twenty, []],
     ]);
-    const rounds = 3;
+    const rounds = 2;
     for (let round = 0; round < rounds; round++) {
       ground.say(`20 migrations against 6: round ${round + 1} of ${rounds}`);
       for (const [service, samples] of times) {
