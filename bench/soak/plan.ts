@@ -116,7 +116,7 @@ function tenantOf(slug: string, random: Random): Wanted {
 }
 
 /** What can be done to the service and to its database. */
-export const troubles = [
+const troubles = [
   "kill an instance",
   "stop an instance",
   "kill a CLI",
