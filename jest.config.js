@@ -4,6 +4,8 @@ module.exports = {
   testEnvironment: "node",
   testMatch: ["**/*.test.js"],
   testTimeout: 60_000,
+  // One for each of two cores: most tests wait for processes of their own.
+  maxWorkers: 2,
   transform: {},
   globalSetup: "<rootDir>/support/global-setup.js",
   globalTeardown: "<rootDir>/support/global-teardown.js",
