@@ -20,7 +20,9 @@ function withAttach<T extends object>(implementation: T): T {
   return Object.assign(implementation, { attach });
 }
 
-const stdin = fstatSync(0);
+// Without bigint, modules that are loaded after it are not found behind symbolic links:
+// https://github.com/nodejs/node/issues/51142
+const stdin = fstatSync(0, { bigint: true });
 if (stdin.isFIFO() || stdin.isSocket()) {
   const end = () => process.exit(0);
   process.stdin.on("end", end).on("error", end).resume();

@@ -46,9 +46,12 @@ const LAUNCHERS: Readonly<
   }),
 };
 
-/** The SDK's own stays for ever when the engine is killed; this one ends with it (see serve.ts). */
+/**
+ * The SDK's own stays for ever when the engine is killed; this one ends with it (see serve.ts). Without
+ * bigint, modules would not be found behind symbolic links: https://github.com/nodejs/node/issues/51142
+ */
 const DYNAMIC_PROVIDER = [
-  `const stdin = require("fs").fstatSync(0);`,
+  `const stdin = require("fs").fstatSync(0, { bigint: true });`,
   `const end = () => process.exit(0);`,
   `if (stdin.isFIFO() || stdin.isSocket()) process.stdin.on("end", end).on("error", end).resume();`,
   `require("@pulumi/pulumi/cmd/dynamic-provider");`,

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { obtainEngine, type Engine } from "../../../engine/obtain";
 import { checkout } from "../../../engine/places";
@@ -7,6 +9,7 @@ import { eventually } from "../../support/killable-service";
 
 let engine: Engine;
 let kept: KeptProviders;
+const all: KeptProviders[] = [];
 const said: string[] = [];
 
 beforeAll(async () => {
@@ -16,16 +19,21 @@ beforeEach(() => {
   said.length = 0;
   kept = keep(engine);
 });
-afterEach(() => kept.stop());
+afterEach(async () => {
+  await Promise.all(all.splice(0).map((each) => each.stop()));
+});
 
-const keep = (pieces: Pick<Engine, "pieces">) =>
-  keepProviders({
+function keep(pieces: Pick<Engine, "pieces">, cwd = checkout): KeptProviders {
+  const made = keepProviders({
     engine: pieces,
     env: { ...process.env, ...engine.env },
-    cwd: checkout,
+    cwd,
     hangsAfter: 500,
     report: (line) => said.push(line),
   });
+  all.push(made);
+  return made;
+}
 
 const portOf = (list: string, name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(list)?.[1]);
 
@@ -35,6 +43,17 @@ test("both providers let engines attach to them", async () => {
   await attach(portOf(lease.attach, "postgresql"));
   await attach(portOf(lease.attach, "pulumi-nodejs"));
   expect(kept.trouble()).toBeUndefined();
+});
+
+test("they do also where the modules are behind a symbolic link", async () => {
+  // Beside what it links to: https://github.com/nodejs/node/issues/51142
+  const cwd = mkdtempSync(path.join(checkout, ".engine", "linked-"));
+  symlinkSync(path.join(checkout, "node_modules"), path.join(cwd, "node_modules"));
+  const linked = keep(engine, cwd);
+  const lease = await linked.lease(15_000);
+  expect(lease.attach).toMatch(/^postgresql:\d+,pulumi-nodejs:\d+$/);
+  expect(linked.trouble()).toBeUndefined();
+  rmSync(cwd, { recursive: true });
 });
 
 test("work that was abandoned ends with its provider, and other runs keep theirs to their end", async () => {
@@ -62,7 +81,6 @@ test("a provider that cannot be started is told of, and runs go on without it", 
     /^pulumi-nodejs:\d+$/,
   );
   expect(said.join()).toContain("provider postgresql");
-  await broken.stop();
 });
 
 test("stopping ends them, also while one is being started", async () => {
