@@ -3,7 +3,8 @@ module.exports = {
   rootDir: "dist/test",
   testEnvironment: "node",
   testMatch: ["**/*.test.js"],
-  testTimeout: 60_000,
+  // What a test waits for takes long beside other work, and never that long.
+  testTimeout: 180_000,
   // One for each of two cores: most tests wait for processes of their own.
   maxWorkers: 2,
   transform: {},

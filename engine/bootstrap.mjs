@@ -19,8 +19,8 @@ const words = {
   test: { talk: process.stdout, run: runTests },
   doctor: { talk: process.stderr, run: (args) => runNode([built("engine/doctor.js"), ...args]) },
   token: { talk: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
-  bench: { talk: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   pulumi: { talk: process.stderr, run: runPulumi },
+  bench: { talk: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { talk: process.stderr, run: (args) => runNode([built("bench/soak/main.js"), ...args]) },
 };
 

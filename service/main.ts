@@ -35,9 +35,11 @@ const RETRY_DELAY = 500;
 
 type Report = (line: string) => void;
 
-const shutdown = new Shutdown();
+/** Of what is known to be secret so far. */
+let redact = redactor([]);
+let complain = (error: unknown): void => console.error(redact(inOneLine(error)));
+const shutdown = new Shutdown((error) => complain(error));
 shutdown.listen();
-let complain = (error: unknown): void => console.error(inOneLine(error));
 process.on("uncaughtException", (error) => {
   complain(error);
   void endWithFailure();
@@ -63,9 +65,10 @@ async function start(): Promise<void> {
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, report));
   // Where the library, in this process too, looks for it.
   process.env[DEFAULT_URL_VARIABLE] = databaseUrl;
+  redact = redactor(secretsOf(config, databaseUrl));
   await applyPublicMigrations(report);
 
-  const log = createLog(config.logLevel, redactor(secretsOf(config, databaseUrl)));
+  const log = createLog(config.logLevel, redact);
   const { backendUrl, passphrase, concurrency, migrationsDir, timeout, memory, ways } = config;
   const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase, ways });
   const instanceId = randomUUID();
@@ -83,7 +86,8 @@ async function start(): Promise<void> {
     (started) => started.close("finished"),
     (started) => void started.close("now"),
   );
-  const trouble = await runs.tryEngine();
+  // Of two CLIs that make the table of a `postgres://` backend at the same moment, one fails.
+  const trouble = (await runs.tryEngine()) && (await runs.tryEngine());
   if (trouble !== undefined) throw new EngineDownError(trouble);
 
   complain = (error) => log.fatal(error, "unexpected: the service ends");
@@ -164,7 +168,9 @@ async function applyPublicMigrations(report: Report): Promise<void> {
 function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {
   const { key } = config.tokens;
   const secret = key.type === "secret" ? key.export().toString() : undefined;
-  return [secret, config.passphrase, decodeURIComponent(new URL(databaseUrl).password)];
+  const urls = [databaseUrl, config.backendUrl].filter((url) => URL.canParse(url));
+  const passwords = urls.map((url) => decodeURIComponent(new URL(url).password));
+  return [secret, config.passphrase, ...passwords];
 }
 
 /** A failure that names itself needs no stack; what nobody foresaw does. */

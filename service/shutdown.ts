@@ -5,6 +5,9 @@ export class Shutdown {
   private ending: Promise<void> | undefined;
   private signals = 0;
 
+  /** @param complain Hears of what could not be stopped well. */
+  constructor(private readonly complain: (error: unknown) => void) {}
+
   /** Whether nothing new may begin. */
   get begun(): boolean {
     return this.ending !== undefined;
@@ -55,9 +58,7 @@ export class Shutdown {
 
   private async stopAll(): Promise<void> {
     for (const stop of this.stops.toReversed()) {
-      await stop().catch((error: unknown) => {
-        console.error(error instanceof Error ? error.message : error);
-      });
+      await stop().catch(this.complain);
     }
   }
 }

@@ -22,22 +22,29 @@ const PATIENCE = 300_000;
 
 const database = useServiceDatabase({ migrated: false });
 const replicas: ServiceProcess[] = [];
+/** The killed ones too: what they logged tells why a set-up failed. */
+const everyone: ServiceProcess[] = [];
 let token: string;
 
 beforeAll(async () => {
   token = await signed({ expiresIn: 3_600 });
   // At the same moment, on an empty database.
-  replicas.push(...(await Promise.all([start(), start()])));
+  const started = await Promise.allSettled([start(), start()]);
+  for (const one of started) if (one.status === "fulfilled") replicas.push(one.value);
+  expect(started).toMatchObject([{ status: "fulfilled" }, { status: "fulfilled" }]);
 });
 afterAll(() => Promise.all(replicas.map((replica) => replica.stop())));
 
-const start = () =>
-  startServiceProcess({
+async function start(): Promise<ServiceProcess> {
+  const replica = await startServiceProcess({
     DATABASE_URL: database.url(),
     PULUMI_BACKEND_URL: postgresState(database.url()).url,
     SETUP_CONCURRENCY: "1",
     RATE_LIMIT: "10000",
   });
+  everyone.push(replica);
+  return replica;
+}
 
 function at(index: number): ServiceProcess {
   const replica = replicas[index];
@@ -142,7 +149,8 @@ async function expectAllWhole(accepted: ReadonlyMap<string, string>): Promise<vo
     "select slug, id, status from public.operations where slug like 'replica-%'",
   );
   expect(new Map(operations.map(({ slug, id }) => [slug, id]))).toEqual(accepted);
-  expect(operations.filter(({ status }) => status !== "succeeded")).toEqual([]);
+  const failed = operations.filter(({ status }) => status !== "succeeded");
+  expect(failed.map((operation) => ({ ...operation, log: logOf(operation.id) }))).toEqual([]);
   const [counts] = await database.sql(
     `select
       (select count(*)::int from public.tenants where status = 'active') as tenants,
@@ -160,6 +168,13 @@ async function expectAllWhole(accepted: ReadonlyMap<string, string>): Promise<vo
     ...{ tenants: all, rows: all, schemas: all, schemas_at_all: all },
     ...{ users: all, memberships: all, migrated: all },
   });
+}
+
+/** What any replica ever logged of an operation. */
+function logOf(operation: string): string[] {
+  return everyone
+    .flatMap(({ log }) => log().split("\n"))
+    .filter((line) => line.includes(`"operation":"${operation}"`));
 }
 
 /** That no process, job, lock or stack is left of the instances that were killed. */

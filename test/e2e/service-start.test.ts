@@ -66,6 +66,17 @@ describe("a start that cannot be says why in one line each, and ends with 1", ()
     );
     expect(lines).toHaveLength(2);
   });
+
+  test("one in PostgreSQL, without the password in its address", async () => {
+    const lines = await refusal({
+      ...serviceEnvironment(database.url()),
+      PULUMI_BACKEND_URL: "postgres://app:s3cr3tpw@127.0.0.1:1/app",
+    });
+    expect(lines.at(-1)).toMatch(
+      /^the Pulumi engine is down: unable to open bucket postgres:\/\/\[redacted\]@127\.0\.0\.1:1/,
+    );
+    expect(lines.join()).not.toContain("s3cr3tpw");
+  });
 });
 
 describe("embedded mode", () => {
