@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import path from "node:path";
@@ -21,7 +22,12 @@ export interface StackCli {
    * @throws Error of the CLI.
    */
   readonly empty: (name: string) => Promise<void>;
-  /** Removes a stack, whatever is in its state or holds its lock. One that is not there is no error. */
+  /**
+   * Removes a stack, whatever is in its state or holds its lock. Of one that is not there, the lock that
+   * a CLI may have left that was killed while it made it, or removed it.
+   *
+   * @throws Error of the CLI.
+   */
   readonly remove: (name: string) => Promise<void>;
 }
 
@@ -41,16 +47,28 @@ export function stackCli(settings: {
     if (background && running.child.pid !== undefined) setPriority(running.child.pid, 10);
     await running;
   };
+  const settingsOf = (name: string) => path.join(cwd, `Pulumi.${name}.yaml`);
+  const init = (name: string, background: boolean) =>
+    // The Automation API would also write which stack is selected into the user's home.
+    command(["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"], background);
+  /** Puts a new stack in the place of one that is not there, and whose lock lets none be made there. */
+  const occupy = async (name: string) => {
+    const another = `${name}-${randomBytes(4).toString("hex")}`;
+    try {
+      await init(another, true);
+      // Of the new name's lock it takes no notice.
+      await command(["stack", "rename", name, "--stack", another], true);
+    } finally {
+      for (const stack of [name, another]) rmSync(settingsOf(stack), { force: true });
+    }
+  };
   return {
     async make(name, { background } = { background: false }) {
-      const file = path.join(cwd, `Pulumi.${name}.yaml`);
       try {
-        // The Automation API would also write which stack is selected into the user's home.
-        const args = ["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"];
-        await command(args, background);
-        return readFileSync(file, "utf8");
+        await init(name, background);
+        return readFileSync(settingsOf(name), "utf8");
       } finally {
-        rmSync(file, { force: true });
+        rmSync(settingsOf(name), { force: true });
       }
     },
     async empty(name) {
@@ -64,10 +82,13 @@ export function stackCli(settings: {
       }
     },
     async remove(name) {
-      await command(["cancel", name, "--yes"], true).catch(() => undefined);
-      await command(["stack", "rm", name, "--yes", "--force"], true).catch((error: unknown) => {
+      const cancel = () => command(["cancel", name, "--yes"], true);
+      await cancel().catch(async (error: unknown) => {
         if (!String(error).includes("no stack named")) throw error;
+        await occupy(name);
+        await cancel();
       });
+      await command(["stack", "rm", name, "--yes", "--force"], true);
     },
   };
 }

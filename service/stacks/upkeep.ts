@@ -1,4 +1,5 @@
 import { BETWEEN_LOOKS } from "../queue/dead-workers";
+import { endOrphans } from "../runs/processes";
 import type { StackCli } from "./stack-cli";
 import type { Stacks } from "./stacks";
 
@@ -39,6 +40,8 @@ export class StackUpkeep {
     const dead = free.filter((instance) => this.suspects.has(instance));
     this.suspects = new Set(free);
     this.looked = performance.now();
+    // A CLI that is still making a stack would make it after it was removed.
+    if (dead.length > 0) endOrphans();
     for (const name of await stacks.takeLost(dead)) {
       await cli.remove(name);
       await stacks.forget(name);

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Client } from "pg";
 import { PROJECT } from "../../service/runs/owner";
@@ -25,7 +25,10 @@ export function fileState(folder: string): StateBackend {
           .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))),
       ),
     read: (key) => readFile(path.join(folder, key), "utf8"),
-    write: (key, text) => writeFile(path.join(folder, key), text),
+    write: async (key, text) => {
+      await mkdir(path.dirname(path.join(folder, key)), { recursive: true });
+      await writeFile(path.join(folder, key), text);
+    },
   };
 }
 
@@ -56,10 +59,11 @@ export function postgresState(databaseUrl: string): StateBackend {
       return Buffer.from(row.data.data, "base64").toString();
     },
     write: async (key, text) => {
-      await rows("update public.pulumi_state set data = $2 where key = $1", [
-        prefix + key,
-        JSON.stringify({ data: Buffer.from(text).toString("base64") }),
-      ]);
+      await rows(
+        `insert into public.pulumi_state (key, data) values ($1, $2)
+        on conflict (key) do update set data = excluded.data`,
+        [prefix + key, JSON.stringify({ data: Buffer.from(text).toString("base64") })],
+      );
     },
   };
 }

@@ -1,0 +1,60 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { obtainEngine } from "../../engine/obtain";
+import { engineEnvironment } from "../../service/runs/environment";
+import { PROJECT } from "../../service/runs/owner";
+import { fastest } from "../../service/runs/ways";
+import { makeWorkDir } from "../../service/runs/work-dir";
+import { stackCli, type StackCli } from "../../service/stacks/stack-cli";
+import { fileState, locksIn, postgresState, stacksIn } from "../support/pulumi-state";
+import { useServiceDatabase } from "../support/service-database";
+import { cleanUpServices, temporaryFolder } from "../support/service-process";
+
+const database = useServiceDatabase({ migrated: false });
+afterAll(cleanUpServices);
+
+describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
+  let state: ReturnType<typeof fileState>;
+  let cli: StackCli;
+  let cwd: string;
+
+  beforeAll(async () => {
+    const root = temporaryFolder("stack-cli-");
+    mkdirSync(path.join(root, "state"));
+    state = kind === "file" ? fileState(path.join(root, "state")) : postgresState(database.url());
+    const { pulumi, env: engine } = await obtainEngine(() => undefined);
+    const [databaseUrl, backendUrl] = [database.url(), state.url];
+    const passphrase = "a passphrase for tests";
+    const env = engineEnvironment({ engine, databaseUrl, backendUrl, passphrase, ways: fastest });
+    cwd = makeWorkDir(root);
+    cli = stackCli({ pulumi, env, cwd, signal: new AbortController().signal });
+    // Makes the backend's table.
+    await cli.make("first");
+  });
+
+  /** A lock as the CLI writes it before it makes a stack, and before it removes one. */
+  const lock = (stack: string) =>
+    state.write(
+      `.pulumi/locks/organization/${PROJECT}/${stack}/0b2f7c1e.json`,
+      JSON.stringify({ pid: 1, username: "me", hostname: "h", timestamp: "2026-01-01T00:00:00Z" }),
+    );
+
+  async function expectOnly(...stacks: string[]): Promise<void> {
+    expect(await stacksIn(state)).toEqual(stacks);
+    expect(await locksIn(state)).toEqual([]);
+    expect(readdirSync(cwd).filter((name) => name.startsWith("Pulumi."))).toEqual(["Pulumi.yaml"]);
+  }
+
+  test("is removed with its lock", async () => {
+    await cli.make("locked");
+    await lock("locked");
+    await cli.remove("locked");
+    await expectOnly("first");
+  });
+
+  test("that a killed CLI locked and never made leaves no lock", async () => {
+    await lock("never-made");
+    await cli.remove("never-made");
+    await expectOnly("first");
+  });
+});
