@@ -75,16 +75,20 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     onStep: (event: StepEvent) => void,
     refresh: boolean,
   ): Promise<RunOutcome> {
-    const up = (settings: string | null) =>
-      upTenant({ stack: stack.name, settings, refresh }, tenant, onStep);
+    const up = ({ name, settings }: StackRow) =>
+      upTenant({ stack: name, settings, refresh }, tenant, onStep);
     if (stack.settings !== null) {
-      const outcome = await up(stack.settings);
-      if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack.settings);
+      const outcome = await up(stack);
+      if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack);
       if (outcome.result !== "no stack") return outcome;
     }
     // It was never made, or the backend has lost it.
-    const made = await makeStack(stack.name);
-    const outcome = await up(made.settings);
+    let made = await makeStack(stack.name);
+    // A CLI that was killed while it made a stack leaves a lock that lets none be made there, ever.
+    if (made.fault?.includes("is currently locked")) {
+      made = await makeStack(await stacks.rename(stack.name));
+    }
+    const outcome = await up(made);
     return outcome.result === "no stack" && made.fault !== undefined
       ? { result: "no engine", faults: [made.fault] }
       : outcome;
@@ -97,13 +101,13 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     );
 
   /** Most stacks that cannot be made are there already. */
-  async function makeStack(name: string): Promise<{ settings: string | null; fault?: string }> {
+  async function makeStack(name: string): Promise<StackRow & { fault?: string }> {
     try {
-      const made = await cli.make(name);
-      await stacks.keepSettings(name, made);
-      return { settings: made };
+      const settings = await cli.make(name);
+      await stacks.keepSettings(name, settings);
+      return { name, settings };
     } catch (error) {
-      return { settings: null, fault: lastWords(error) };
+      return { name, settings: null, fault: lastWords(error) };
     }
   }
 

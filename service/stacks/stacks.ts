@@ -21,6 +21,13 @@ export interface Stacks {
   readonly takeNew: (slug: string) => Promise<StackRow>;
   /** Keeps what the CLI wrote when it made a tenant's stack. */
   readonly keepSettings: (name: string, settings: string) => Promise<void>;
+  /**
+   * Gives the stack of a tenant, which is still to be made, another name. What there may be under the
+   * old one is to be removed.
+   *
+   * @returns the new name.
+   */
+  readonly rename: (name: string) => Promise<string>;
   /** How many spare ones there are, parked ones of this instance among them. */
   readonly countSpare: () => Promise<number>;
   /** Makes a spare one. It is nobody's until `make` has made it and given its settings. */
@@ -84,6 +91,19 @@ export function stacksOf(instance: string): Stacks {
       await query("update public.service_stacks set settings = $2 where name = $1", [
         ...[name, settings],
       ]);
+    },
+    async rename(name) {
+      const other = newName();
+      await query(
+        `with renamed as (
+          update public.service_stacks set name = $2, settings = null
+          where name = $1 and status = 'taken' returning name
+        )
+        insert into public.service_stacks (name, status, instance)
+        select $1, 'removing', $3 from renamed`,
+        [name, other, instance],
+      );
+      return other;
     },
     async countSpare() {
       const [row] = await query<{ count: number }>(

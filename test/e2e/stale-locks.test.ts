@@ -1,5 +1,7 @@
 import { hold } from "../support/hold-points";
 import { useKillHarness } from "../support/kill-harness";
+import { PROJECT } from "../../service/runs/owner";
+import { eventually } from "../support/killable-service";
 import { locksIn } from "../support/pulumi-state";
 
 describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) => {
@@ -27,6 +29,20 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
     const { id } = await leaveLock("here");
     await harness.restart();
     await harness.expectWhole("here", id);
+  });
+
+  test("so is that of a stack that a killed service never came to make", async () => {
+    const { database, state } = harness;
+    await database.sql(
+      "insert into public.service_stacks (name, status, slug) values ('unmade', 'taken', 'unmade')",
+    );
+    const lock = { pid: 1, username: "me", hostname: "h", timestamp: "2026-01-01T00:00:00Z" };
+    const key = `.pulumi/locks/organization/${PROJECT}/unmade/0b2f7c1e.json`;
+    await state().write(key, JSON.stringify(lock));
+    await harness.expectWhole("unmade", await harness.ask("unmade"));
+    await eventually(async () => ((await state().keys()).includes(key) ? undefined : true));
+    const rows = await database.sql("select from public.service_stacks where name = 'unmade'");
+    expect(rows).toEqual([]);
   });
 
   test("so is that of a machine whose instances are dead", async () => {
