@@ -27,18 +27,20 @@ export async function tryPieces(places: Places): Promise<readonly Finding[]> {
       // It insists on the address of an engine, which it calls only when it has something to log.
       askPlugin(path, "ResourceProvider", { environment, args: ["127.0.0.1:1"] }),
     ),
-    tryKeptProviders(found, environment),
+    ...tryKeptProviders(found, environment),
   ]);
 }
 
-/** Both providers as the service keeps them: started alone, and attached to. */
-function tryKeptProviders(found: Found, env: NodeJS.ProcessEnv): Promise<Finding> {
-  const pieces = [found.postgresqlPlugin, found.dynamicProvider].filter(
-    (piece) => piece !== undefined,
-  );
-  const [plugin] = pieces;
-  const known = { piece: "kept providers", version: plugin?.version, origin: plugin?.origin };
-  return finding(known, "Set-ups over HTTP work without them, more slowly", async () => {
+/** Both providers as the service keeps them, where they are there: started alone, and attached to. */
+function tryKeptProviders(
+  { postgresqlPlugin, dynamicProvider }: Found,
+  env: NodeJS.ProcessEnv,
+): Promise<Finding>[] {
+  if (!postgresqlPlugin || !dynamicProvider) return [];
+  const { version, origin } = postgresqlPlugin;
+  const known = { piece: "kept providers", version, origin };
+  const pieces = [postgresqlPlugin, dynamicProvider];
+  const trial = finding(known, "Set-ups over HTTP work without them, more slowly", async () => {
     const kept = keepProviders({ engine: { pieces }, env, cwd: checkout, report: () => undefined });
     try {
       const lease = await kept.lease(15_000);
@@ -48,6 +50,7 @@ function tryKeptProviders(found: Found, env: NodeJS.ProcessEnv): Promise<Finding
       await kept.stop();
     }
   });
+  return [trial];
 }
 
 function tryPiece(

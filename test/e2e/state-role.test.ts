@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { Client } from "pg";
 import { obtainEngine, type Engine } from "../../engine/obtain";
 import { createTestDatabase, type TestDatabase } from "../support/database";
+import { postgresState } from "../support/pulumi-state";
 
 const run = promisify(execFile);
 const directory = mkdtempSync(path.join(tmpdir(), "state-role-"));
@@ -28,7 +29,7 @@ async function pulumi(...args: string[]): Promise<string> {
     env: {
       ...process.env,
       ...engine.env,
-      PULUMI_BACKEND_URL: `${database.url}?sslmode=disable`,
+      PULUMI_BACKEND_URL: postgresState(database.url).url,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
     },
   });
