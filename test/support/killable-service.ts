@@ -47,11 +47,12 @@ export async function startServiceProcess(
       SPARE_STACKS: "1",
       ...env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    // By the channel it ends when the tests are killed.
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    stream?.on("data", (chunk: Buffer) => (log += chunk.toString()));
   }
   const ended = once(child, "exit");
   const end = async (signal: NodeJS.Signals) => {
