@@ -26,6 +26,8 @@ export const migrationsOf20: Group = {
       databaseUrl: await ground.databases.migrated("migrations-20"),
       backendUrl: `file://${ground.folder("migrations-20-state")}`,
       migrationsDir: migrationsIn(ground),
+      // As many as are asked for between two rests.
+      spareStacks: 5,
     });
     await onceASecond(3, twenty.setUp);
     const times = new Map<Service, number[]>([

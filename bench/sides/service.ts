@@ -32,6 +32,8 @@ export interface ServiceSettings {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly migrationsDir?: string | undefined;
+  /** Default: the service's own. */
+  readonly spareStacks?: number;
   /** What the CLI needs to find its plugins. */
   readonly engine: Readonly<Record<string, string>>;
 }
@@ -128,6 +130,7 @@ function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessE
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
     TENANT_MIGRATIONS_DIR: settings.migrationsDir,
+    ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
     JWT_SECRET: secret,
   };
 }
