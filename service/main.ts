@@ -17,7 +17,7 @@ import { stateFolder } from "./backend";
 import { readConfig, type Config } from "./config";
 import { ping } from "./database";
 import { codeOf } from "./error-code";
-import { EngineDownError } from "./errors";
+import { EngineDownError, UnavailableError } from "./errors";
 import { startInstance } from "./instance";
 import { createLog } from "./log";
 import { serveOperations } from "./operations/operations";
@@ -90,7 +90,10 @@ async function start(): Promise<void> {
   const trouble = (await runs.tryEngine()) && (await runs.tryEngine());
   if (trouble !== undefined) throw new EngineDownError(trouble);
 
-  complain = (error) => log.fatal(error, "unexpected: the service ends");
+  complain = (error) => {
+    const foreseen = error instanceof UnavailableError;
+    log.fatal(error, foreseen ? error.message : "unexpected: the service ends");
+  };
   const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
   const parts = {
     id: instanceId,

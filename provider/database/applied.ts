@@ -32,13 +32,14 @@ export async function pendingFiles(
  * Compares the applied files with what they were then. The state has their digests too, and knows
  * nothing of a run that failed, or of a state that was lost.
  *
+ * @returns how many files have a digest on record.
  * @throws {@link MigrationFailedError} naming the files that were edited since.
  */
 export async function assertUnedited(
   client: ClientBase,
   schemaName: string,
   files: MigrationDigests,
-): Promise<void> {
+): Promise<number> {
   const applied = new Set(await appliedVersions(client, schemaName));
   const rows = await rowsIfAny<{ file: string; digest: string }>(
     client,
@@ -49,7 +50,7 @@ export async function assertUnedited(
     .filter(({ file }) => applied.has(migrationVersion(file)))
     .filter(({ file, digest }) => files[file] !== undefined && files[file] !== digest)
     .map(({ file }) => file);
-  if (edited.length === 0) return;
+  if (edited.length === 0) return rows.length;
   throw new MigrationFailedError(
     `${edited.join(", ")} was edited after it was applied in schema ${schemaName}: ` +
       `restore it, and write a new migration instead`,

@@ -33,10 +33,13 @@ export async function migrate(run: MigrationRun): Promise<void> {
   await turns.runExclusive(() =>
     withSchemaLock(run, async (client) => {
       const { schemaName, files } = run;
-      await assertUnedited(client, schemaName, files);
-      if ((await pendingFiles(client, schemaName, files)).length === 0) return;
-      const fault = await runDbmate(run);
-      await keepDigests(client, schemaName, files);
+      const onRecord = await assertUnedited(client, schemaName, files);
+      const isCurrent = (await pendingFiles(client, schemaName, files)).length === 0;
+      const fault = isCurrent ? undefined : await runDbmate(run);
+      // A run that was killed just after dbmate did not come to it.
+      if (!isCurrent || onRecord < Object.keys(files).length) {
+        await keepDigests(client, schemaName, files);
+      }
       if (fault !== undefined) throw await failure(client, run, fault);
     }),
   );

@@ -98,9 +98,6 @@ async function withClient<T>(
   work: (client: PoolClient, discard: () => void) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
-  // The server may end the connection while `work` asks it nothing, as during a migration. The next
-  // statement tells; unheard, it ends the process.
-  client.on("error", ignore);
   let broken = true;
   let discarded = false;
   try {
@@ -112,12 +109,9 @@ async function withClient<T>(
     broken = !isDatabaseError(error);
     throw error;
   } finally {
-    client.off("error", ignore);
     client.release(broken || discarded);
   }
 }
-
-const ignore = () => undefined;
 
 /** For statements: one that waits longer than this waits for a lock that nobody gives back. */
 const workPool = { max: 8, lock_timeout: 60_000 };
@@ -141,8 +135,10 @@ function poolFor(variable: string | undefined, kind: PoolConfig): Pool {
     allowExitOnIdle: true,
     ...kind,
   });
-  // An idle connection that the server closes is replaced at the next use; unheard, it ends the process.
-  pool.on("error", ignore);
+  // The server may end a connection that is idle, or asked nothing just then as during a migration, or
+  // being closed. The next statement tells; unheard, it ends the process.
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   pools.set(key, pool);
   return pool;
 }

@@ -147,6 +147,20 @@ describe("create", () => {
     );
   });
 
+  it("puts on record what a run that was killed after the last file did not", async () => {
+    const name = await schema();
+    const directory = folder({ "1_a.sql": good });
+    await migrations.create(declared(name, { migrationsDir: directory }));
+    await database.sql("delete from public.tenant_migration_digests where schema_name = $1", [
+      name,
+    ]);
+    await migrations.create(declared(name, { migrationsDir: directory }));
+    writeFileSync(path.join(directory, "1_a.sql"), good.replace("id int", "id text"));
+    await expect(migrations.create(declared(name, { migrationsDir: directory }))).rejects.toThrow(
+      /^1_a\.sql was edited after it was applied/,
+    );
+  });
+
   it("ends the session of a run that was killed, and runs its file again", async () => {
     const name = await schema();
     const slow = good.replace("create table", "select pg_sleep(60); create table");

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { withConnection } from "../../../provider/database/pool";
 import { useServiceDatabase } from "../../support/service-database";
@@ -15,4 +17,24 @@ test("a connection that the server ends while nobody asks it fails the next stat
   await expect(
     withConnection("DATABASE_URL", (client) => client.query("select 1 as one")),
   ).resolves.toMatchObject({ rows: [{ one: 1 }] });
+});
+
+test("a connection that the server ends as soon as it is there fails its statement only", async () => {
+  // As PostgreSQL does when it goes down just then: https://www.postgresql.org/docs/18/protocol-message-formats.html
+  const message = (type: string, body: string) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(4 + body.length);
+    return Buffer.concat([Buffer.from(type), length, Buffer.from(body, "latin1")]);
+  };
+  const fatal = "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0";
+  const parts = [message("R", "\0\0\0\0"), message("Z", "I"), message("E", fatal)];
+  const server = createServer((socket) => {
+    socket.once("data", () => socket.end(Buffer.concat(parts)));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  process.env.DYING_URL = `postgres://me@127.0.0.1:${port}/app`;
+  const work = withConnection("DYING_URL", (client) => client.query("select"));
+  await expect(work).rejects.toThrow();
+  server.close();
 });
