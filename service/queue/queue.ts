@@ -20,11 +20,17 @@ import { TASK } from "../operations/rows";
 /** After how many ms a queue that stopped by itself, for want of a database, is started again. */
 const PAUSE = 500;
 
+/** How long the queue may take to write down that its last job has ended, in ms. */
+const PATIENCE = 5_000;
+
 const payload = z.object({ operationId: z.uuid() });
 
 /** The queue of operations, as one instance works on it. */
 export interface Queue {
-  /** Takes no more jobs and resolves when those that run have ended. */
+  /**
+   * Takes no more jobs and resolves when those that run have ended. A job whose end cannot be written
+   * begins again elsewhere, where it finds that it has ended.
+   */
   readonly stop: () => Promise<void>;
 }
 
@@ -46,6 +52,13 @@ export async function startQueue({ concurrency, work, onWorker, log }: QueuePart
   });
   pgPool.on("error", () => undefined);
   pgPool.on("connect", (client) => client.on("error", () => undefined));
+  const running = new Set<Promise<void>>();
+  const track = (job: Promise<void>): Promise<void> => {
+    running.add(job);
+    const settled = () => void running.delete(job);
+    job.then(settled, settled);
+    return job;
+  };
   const logger = new QueueLogger(() => (level, message) => {
     log.debug({ queue: level }, message);
   });
@@ -64,7 +77,7 @@ export async function startQueue({ concurrency, work, onWorker, log }: QueuePart
       // With a delay, even of none, the queue writes a job's end again and again while the database is
       // down. Without one it gives up at once, with a rejection that nobody catches.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
-      taskList: { [TASK]: (data) => work(payload.parse(data).operationId) },
+      taskList: { [TASK]: (data) => track(work(payload.parse(data).operationId)) },
     });
   };
   await runMigrations({ pgPool, logger });
@@ -92,14 +105,24 @@ export async function startQueue({ concurrency, work, onWorker, log }: QueuePart
     }
   }
 
+  async function stopRunner(): Promise<void> {
+    await runner.stop().catch(() => undefined);
+    await kept;
+    // One that was being started just then.
+    await runner.stop().catch(() => undefined);
+    await pgPool.end();
+  }
+
+  /** A runner whose database went away meanwhile may never say that it has stopped. */
+  async function lastJobEnded(): Promise<void> {
+    while (running.size > 0) await Promise.allSettled(running);
+    await delay(PATIENCE, undefined, { ref: false });
+  }
+
   return {
     async stop() {
       stopping.abort();
-      await runner.stop().catch(() => undefined);
-      await kept;
-      // One that was being started just then.
-      await runner.stop().catch(() => undefined);
-      await pgPool.end();
+      await Promise.race([stopRunner(), lastJobEnded()]);
     },
   };
 }

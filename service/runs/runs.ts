@@ -83,15 +83,13 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       if (outcome.result !== "no stack") return outcome;
     }
     // It was never made, or the backend has lost it.
-    let made = await makeStack(stack.name);
-    // A CLI that was killed while it made a stack leaves a lock that lets none be made there, ever.
-    if (made.fault?.includes("is currently locked")) {
-      made = await makeStack(await stacks.rename(stack.name));
-    }
+    const made = await makeStack(stack.name);
     const outcome = await up(made);
-    return outcome.result === "no stack" && made.fault !== undefined
-      ? { result: "no engine", faults: [made.fault] }
-      : outcome;
+    if (outcome.result !== "no stack" || made.fault === undefined) return outcome;
+    if (!made.fault.includes("is currently locked")) return noEngine(made.fault);
+    // A CLI that was killed while it made a stack leaves a lock that lets none be made there, ever.
+    const other = await makeStack(await stacks.rename(stack.name));
+    return other.fault === undefined ? up(other) : noEngine(other.fault);
   }
 
   const emptied = (name: string) =>
@@ -124,7 +122,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     } catch (error) {
       giveHost(host);
       lease?.release();
-      return { result: "no engine", faults: [`no program host starts: ${lastWords(error)}`] };
+      return noEngine(`no program host starts: ${lastWords(error)}`);
     }
     const { outcome, reached, late } = await host.finish(tenant, onStep);
     giveHost(host);
@@ -174,5 +172,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     },
   };
 }
+
+const noEngine = (fault: string): RunOutcome => ({ result: "no engine", faults: [fault] });
 
 const ended: RunOutcome = { result: "interrupted", faults: ["the service ended"] };

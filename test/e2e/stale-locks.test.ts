@@ -31,6 +31,17 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
     await harness.expectWhole("here", id);
   });
 
+  test("and where the service did not come to keep the stack's settings, the stack is the same", async () => {
+    const { id } = await leaveLock("unsettled");
+    const stack = await harness.database.stackOf("unsettled");
+    await harness.database.sql(
+      "update public.service_stacks set settings = null where slug = 'unsettled'",
+    );
+    await harness.restart();
+    await harness.expectWhole("unsettled", id);
+    expect(await harness.database.stackOf("unsettled")).toBe(stack);
+  });
+
   test("so is that of a stack that a killed service never came to make", async () => {
     const { database, state } = harness;
     await database.sql(

@@ -1,0 +1,35 @@
+import { randomUUID } from "node:crypto";
+import { Client } from "pg";
+import { pino } from "pino";
+import { enqueue, transaction } from "../../../service/operations/rows";
+import { startQueue } from "../../../service/queue/queue";
+import { useServiceDatabase } from "../../support/service-database";
+
+const database = useServiceDatabase();
+
+test("a queue that cannot write down that its last job has ended stops all the same", async () => {
+  const blocker = new Client(database.url());
+  await blocker.connect();
+  const worked: string[] = [];
+  let done: () => void = () => undefined;
+  const atWork = new Promise<void>((resolve) => (done = resolve));
+  const queue = await startQueue({
+    concurrency: 1,
+    async work(id) {
+      worked.push(id);
+      await blocker.query("begin");
+      await blocker.query("lock table graphile_worker._private_jobs in access exclusive mode");
+      done();
+    },
+    onWorker: () => undefined,
+    log: pino({ level: "silent" }),
+  });
+  const id = randomUUID();
+  await transaction((run) => enqueue(run, id));
+  await atWork;
+  const began = performance.now();
+  await queue.stop();
+  expect(performance.now() - began).toBeLessThan(30_000);
+  expect(worked).toEqual([id]);
+  await blocker.end();
+});
