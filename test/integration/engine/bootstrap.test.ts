@@ -9,7 +9,8 @@ let checkout: FakeCheckout;
 beforeEach(() => {
   checkout = makeFakeCheckout();
 });
-afterEach(() => rmSync(checkout.root, { recursive: true, force: true }));
+// What a test ended may be writing its last.
+afterEach(() => rmSync(checkout.root, { recursive: true, force: true, maxRetries: 10 }));
 
 const until = async (isTrue: () => boolean) => {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
