@@ -27,7 +27,9 @@ interface ParkedRun {
 
 /** Runs that were begun ahead, on spare stacks, and wait for a tenant. */
 export class ParkedRuns {
-  private readonly waiting: ParkedRun[] = [];
+  private waiting: ParkedRun[] = [];
+  /** The names of the stacks of all that were begun, and have neither ended nor got a tenant. */
+  private readonly held = new Set<string>();
   private beginning: Promise<void> | undefined;
   private closed = false;
 
@@ -42,17 +44,17 @@ export class ParkedRuns {
     tenant: TenantDeclaration,
     onStep: (event: StepEvent) => void,
   ): Promise<HostEnd | undefined> {
-    const { stacks, giveHost } = this.settings;
     for (;;) {
       const run = this.waiting.shift();
       if (run === undefined) return undefined;
-      if (!isFresh(run) || !(await stacks.takeParked(run.stack.name, tenant.slug))) {
+      if (!isFresh(run) || !(await this.take(run, tenant))) {
         await this.endUnused(run);
         continue;
       }
+      this.held.delete(run.stack.name);
       const end = await run.host.finish(tenant, onStep);
       run.lease?.release(end.late);
-      giveHost(run.host);
+      this.settings.giveHost(run.host);
       return end.reached || end.late ? end : undefined;
     }
   }
@@ -71,13 +73,24 @@ export class ParkedRuns {
     await Promise.all(this.waiting.splice(0).map((run) => this.endUnused(run)));
   }
 
+  /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
+  private async take(run: ParkedRun, tenant: TenantDeclaration): Promise<boolean> {
+    try {
+      return await this.settings.stacks.takeParked(run.stack.name, tenant.slug);
+    } catch (error) {
+      await this.endUnused(run);
+      throw error;
+    }
+  }
+
   private async renew(): Promise<void> {
     const old = this.waiting.filter((run) => !isFresh(run));
-    for (const run of old) {
-      this.waiting.splice(this.waiting.indexOf(run), 1);
-      await this.endUnused(run);
-    }
+    // At once: a set-up that comes meanwhile must not be given one that is being ended.
+    this.waiting = this.waiting.filter(isFresh);
+    for (const run of old) await this.endUnused(run);
     const { count, takeHost, giveHost, providers, stacks } = this.settings;
+    // Those that were parked, or ended, when the database did not answer.
+    await stacks.unparkAllBut([...this.held]).catch(() => undefined);
     while (!this.closed && this.waiting.length < count) {
       const host = takeHost();
       if (host === undefined) return;
@@ -86,6 +99,7 @@ export class ParkedRuns {
         giveHost(host);
         return;
       }
+      this.held.add(stack.name);
       const lease = await providers?.lease();
       const start = {
         stack: stack.name,
@@ -109,6 +123,7 @@ export class ParkedRuns {
     giveHost(host);
     const settle = outcome.result === "succeeded" ? stacks.unpark : stacks.giveUp;
     await settle(stack.name).catch(() => undefined);
+    this.held.delete(stack.name);
   }
 }
 

@@ -36,9 +36,14 @@ export interface Stacks {
   readonly park: () => Promise<StackRow | undefined>;
   /** Gives one that this instance holds back to all. */
   readonly unpark: (name: string) => Promise<void>;
+  /** Gives all that this instance holds back to all, but those that it needs. */
+  readonly unparkAllBut: (needed: readonly string[]) => Promise<void>;
   /** The instances that hold stacks and whose lock is free: those that are so on two looks are dead. */
   readonly suspects: () => Promise<string[]>;
-  /** Takes those that dead instances held, or this one held and cannot use; they are to be removed. */
+  /**
+   * Takes those that dead instances held, and those that this one cannot use, or did not come to make;
+   * they are to be removed. Never while this instance makes one.
+   */
   readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
   /** Marks one that this instance holds as of no use. */
   readonly giveUp: (name: string) => Promise<void>;
@@ -145,6 +150,13 @@ export function stacksOf(instance: string): Stacks {
         [name, instance],
       );
     },
+    async unparkAllBut(needed) {
+      await query(
+        `update public.service_stacks set status = 'spare', instance = null
+        where status = 'parked' and instance = $1 and name <> all($2)`,
+        [instance, needed],
+      );
+    },
     async suspects() {
       const rows = await query<{ holder: string }>(
         `select holder from (
@@ -160,7 +172,7 @@ export function stacksOf(instance: string): Stacks {
       const rows = await query<StackRow>(
         `update public.service_stacks set status = 'removing', instance = $1
         where status <> 'taken'
-          and (instance = any($2) or (instance = $1 and status = 'removing'))
+          and (instance = any($2) or (instance = $1 and status in ('making', 'removing')))
         returning name`,
         [instance, dead],
       );

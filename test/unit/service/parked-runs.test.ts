@@ -1,0 +1,86 @@
+import type { ProviderLease } from "../../../engine/providers/kept-providers";
+import type { TenantDeclaration } from "../../../program/stack";
+import type { HostEnd, HostProcess } from "../../../service/runs/host-process";
+import { ParkedRuns, type ParkedRunsSettings } from "../../../service/runs/parked-runs";
+import type { Stacks } from "../../../service/stacks/stacks";
+
+const tenant = { slug: "acme" } as Partial<TenantDeclaration> as TenantDeclaration;
+
+/** What the parked runs of a test work with, and what they did with it. */
+function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
+  const fresh = { is: true };
+  const givenBack: HostProcess[] = [];
+  const finished: [HostProcess, string | undefined][] = [];
+  const needed: (readonly string[])[] = [];
+  let letEnd = (): void => undefined;
+  const mayEnd = new Promise<void>((resolve) => (letEnd = resolve));
+  let stacksParked = 0;
+
+  const takeHost = () => {
+    const host: Pick<HostProcess, "begin" | "finish"> = {
+      begin: () => Promise.resolve(),
+      async finish(given): Promise<HostEnd> {
+        finished.push([host as HostProcess, given?.slug]);
+        if (given === undefined) await mayEnd;
+        return { outcome: { result: "succeeded" }, reached: true, late: false };
+      },
+    };
+    return host as HostProcess;
+  };
+  const stacks: Partial<Stacks> = {
+    park: () => Promise.resolve({ name: `stack-${++stacksParked}`, settings: "" }),
+    takeParked,
+    unpark: () => Promise.resolve(),
+    unparkAllBut(names) {
+      needed.push(names);
+      return Promise.resolve();
+    },
+  };
+  const lease: ProviderLease = { attach: "", isFresh: () => fresh.is, release: () => undefined };
+  const settings: ParkedRunsSettings = {
+    ...{ count, takeHost, stacks: stacks as Stacks },
+    giveHost: (host) => void givenBack.push(host),
+    providers: {
+      lease: () => Promise.resolve(lease),
+      trouble: () => undefined,
+      stop: () => Promise.resolve(),
+    },
+  };
+  return { runs: new ParkedRuns(settings), fresh, givenBack, finished, needed, letEnd };
+}
+
+test("runs that are old are ended once each, though a set-up comes meanwhile", async () => {
+  const { runs, fresh, givenBack, finished, letEnd } = setting();
+  await runs.keepUp();
+  fresh.is = false;
+  const renewed = runs.keepUp();
+  const used = runs.use(tenant, () => undefined);
+  fresh.is = true;
+  letEnd();
+  await renewed;
+  // A set-up that finds none goes the longer way.
+  expect(await used).toBeUndefined();
+  expect(finished.map(([, slug]) => slug)).toEqual([undefined, undefined]);
+  expect(new Set(givenBack).size).toBe(2);
+  expect(givenBack).toHaveLength(2);
+});
+
+test("a run is ended, and its host given back, where the database does not say whose its stack is", async () => {
+  const down = new Error("the database is down");
+  const { runs, givenBack, finished, letEnd } = setting({
+    takeParked: () => Promise.reject(down),
+  });
+  letEnd();
+  await runs.keepUp();
+  await expect(runs.use(tenant, () => undefined)).rejects.toBe(down);
+  expect(finished.map(([, slug]) => slug)).toEqual([undefined]);
+  expect(givenBack).toHaveLength(1);
+});
+
+test("stacks that were parked, or given back, unknown to this instance are given back later", async () => {
+  const { runs, needed } = setting();
+  await runs.keepUp();
+  await runs.use(tenant, () => undefined);
+  await runs.keepUp();
+  expect(needed).toEqual([[], ["stack-2"]]);
+});

@@ -1,0 +1,41 @@
+import type { StackCli } from "../../../service/stacks/stack-cli";
+import type { Stacks } from "../../../service/stacks/stacks";
+import { StackUpkeep } from "../../../service/stacks/upkeep";
+
+/** An upkeep in a world where a request takes each spare stack at once. */
+function underLoad(lost: string[], cannotRemove: string[] = []) {
+  const did: string[] = [];
+  const stacks: Partial<Stacks> = {
+    countSpare: () => Promise.resolve(0),
+    async addSpare(make) {
+      await make("spare");
+    },
+    suspects: () => Promise.resolve([]),
+    takeLost: () => Promise.resolve([...lost]),
+    forget: (name) => Promise.resolve(void lost.splice(lost.indexOf(name), 1)),
+  };
+  const cli: Partial<StackCli> = {
+    make: (name) => Promise.resolve(`made ${String(did.push(`make ${name}`))}`),
+    async remove(name) {
+      if (cannotRemove.includes(name)) throw new Error("the backend does not answer");
+      await Promise.resolve(did.push(`remove ${name}`));
+    },
+  };
+  const upkeep = new StackUpkeep({ count: 2, stacks: stacks as Stacks, cli: cli as StackCli });
+  return { upkeep, did };
+}
+
+test("what dead instances left is removed, though spare stacks are always missing", async () => {
+  const { upkeep, did } = underLoad(["lost-1", "lost-2"]);
+  for (let steps = 0; steps < 3; steps += 1) expect(await upkeep.step()).toBe(true);
+  expect(did).toEqual([
+    ...["remove lost-1", "make spare"],
+    ...["remove lost-2", "make spare", "make spare"],
+  ]);
+});
+
+test("a stack that cannot be removed keeps nothing else from being done", async () => {
+  const { upkeep, did } = underLoad(["stuck", "lost"], ["stuck"]);
+  for (let steps = 0; steps < 2; steps += 1) await upkeep.step();
+  expect(did).toEqual(["make spare", "remove lost", "make spare"]);
+});
