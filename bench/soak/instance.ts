@@ -20,6 +20,8 @@ export class Instance {
   private child: ChildProcess | undefined;
   private address: string | undefined;
   private starting: Promise<void> | undefined;
+  private restarting: Promise<void> | undefined;
+  private goingDown: ChildProcess | undefined;
   private closing = false;
 
   /** @param log the file that what it writes is added to */
@@ -46,36 +48,43 @@ export class Instance {
   }
 
   /**
-   * Ends it, as a deployment does (SIGTERM) or the kernel (SIGKILL), and starts it again.
+   * Ends it, as a deployment does (SIGTERM) or the kernel (SIGKILL), and starts it again. One that is
+   * on its way down is not started twice, but may be killed at that.
    *
    * @param away In ms.
    */
-  async restart(signal: "SIGTERM" | "SIGKILL", away: number): Promise<void> {
-    const code = await this.end(signal);
-    if (signal === "SIGTERM" && code !== 0) this.faults.push(`stopped with ${String(code)}`);
-    await delay(away);
-    if (!this.closing) await this.start();
+  restart(signal: "SIGTERM" | "SIGKILL", away: number): Promise<void> {
+    if (signal === "SIGKILL") this.goingDown?.kill(signal);
+    this.restarting ??= this.restartOnce(signal, away).finally(() => (this.restarting = undefined));
+    return this.restarting;
   }
 
   /** Ends it for good. */
   async close(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.closing = true;
-    const isUp = this.address !== undefined;
-    const code = await this.end(signal);
-    if (isUp && signal === "SIGTERM" && code !== 0) this.faults.push(`ended with ${String(code)}`);
-    await this.starting?.catch(() => undefined);
+    await this.end(signal);
+    await Promise.allSettled([this.starting, this.restarting]);
   }
 
-  /** @returns its exit code; null when it was killed, or was not there. */
-  private async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-    const { child } = this;
+  private async restartOnce(signal: "SIGTERM" | "SIGKILL", away: number): Promise<void> {
+    await this.end(signal);
+    await delay(away);
+    if (!this.closing) await this.start();
+  }
+
+  /** One that serves must end well, unless it is killed. */
+  private async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const { child, address } = this;
     this.address = undefined;
-    if (child?.exitCode !== null || child.signalCode !== null) return null;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     this.child = undefined;
+    this.goingDown = child;
     const ended = once(child, "exit");
     child.kill(signal);
-    const [code] = (await ended) as [number | null];
-    return code;
+    const [code, by] = (await ended) as [number | null, string | null];
+    this.goingDown = undefined;
+    if (address === undefined || code === 0 || by === "SIGKILL") return;
+    this.faults.push(`stopped with ${by ?? String(code)}`);
   }
 
   private async tryToStart(): Promise<void> {
