@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { TenantDeclaration } from "../../program/stack";
 import type { RunOutcome, StepEvent } from "./engine-runs";
@@ -21,6 +22,12 @@ export interface HostSettings {
   /** What its program may have at most, in MB. */
   readonly memory?: number;
 }
+
+/** How long a host may take to begin a run, in ms: its start is in it. */
+const BEGINS_WITHIN = 60_000;
+
+/** How long the end of a host that was killed may take to be told, in ms. */
+const TOLD_WITHIN = 5_000;
 
 /** How a run ended, and whether it had begun to work for its tenant. */
 export interface HostEnd {
@@ -58,7 +65,7 @@ export class HostProcess {
       this.runsLeft = (this.settings.runsEach ?? 200) - 1;
     }
     const begin = async () => {
-      this.pid = (await this.process.exec("begin", [start])) as number;
+      this.pid = (await this.ask("begin", start, Math.min(BEGINS_WITHIN, this.timeout))) as number;
     };
     // One that died idle is found out, and replaced, by the first that it is asked.
     await begin().catch(begin);
@@ -74,7 +81,7 @@ export class HostProcess {
     tenant: TenantDeclaration | undefined,
     onStep: (event: StepEvent) => void = () => undefined,
   ): Promise<HostEnd> {
-    const timeout = tenant === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
+    const timeout = tenant === undefined ? 10_000 : this.timeout;
     const { pid } = this;
     // The pool cannot stop a run itself: it would take the host for one that is free.
     const limit = { passed: false };
@@ -90,7 +97,7 @@ export class HostProcess {
       if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
     };
     try {
-      const outcome: unknown = await this.process.exec("finish", [tenant ?? null], { on });
+      const outcome = await this.ask("finish", tenant ?? null, timeout + TOLD_WITHIN, on);
       return {
         outcome: (outcome as RunOutcome | undefined) ?? notBegun,
         reached,
@@ -119,6 +126,31 @@ export class HostProcess {
   async end(): Promise<void> {
     this.retired.push(this.process.terminate());
     await Promise.all(this.retired);
+  }
+
+  private get timeout(): number {
+    return this.settings.timeout ?? 10 * 60_000;
+  }
+
+  /** Asks the host, or another one in its place when the pool does not answer in time. */
+  private async ask(
+    method: "begin" | "finish",
+    argument: unknown,
+    limit: number,
+    on: (event: HostEvent) => void = () => undefined,
+  ): Promise<unknown> {
+    const answered = new AbortController();
+    const lost = delay(limit, undefined, { ref: false, signal: answered.signal }).then(() => {
+      // A pool never answers what was waiting for a host when that died.
+      this.retired.push(this.process.terminate(true));
+      this.process = this.fork();
+      throw new Error(`no answer after ${limit / 1_000} s`);
+    });
+    try {
+      return await Promise.race([this.process.exec(method, [argument], { on }), lost]);
+    } finally {
+      answered.abort();
+    }
   }
 
   private fork(): Pool {

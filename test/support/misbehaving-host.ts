@@ -31,9 +31,9 @@ const behaviours: Record<string, () => Promise<void>> = {
 
 worker({
   begin: () => process.pid,
-  async finish({ slug }: TenantDeclaration): Promise<RunOutcome> {
+  async finish(tenant: TenantDeclaration | null): Promise<RunOutcome> {
     workerEmit({ reached: process.pid });
-    await behaviours[slug]?.();
+    await behaviours[tenant?.slug ?? "behaves"]?.();
     return { result: "succeeded" };
   },
 });

@@ -48,3 +48,14 @@ describe("a run that misbehaves fails alone, one that", () => {
     expect(after.map((outcome) => outcome?.result)).toEqual(Array(3).fill("succeeded"));
   });
 });
+
+test("a run that waits for a host which dies begins in another", async () => {
+  const [host] = hosts;
+  const start = { stack: "waits", settings: null, refresh: false, attach: "" };
+  await host?.begin(start);
+  const dying = host?.finish({ slug: "dies" } as Partial<TenantDeclaration> as TenantDeclaration);
+  const waiting = host?.begin(start);
+  expect(await dying).toMatchObject({ outcome: { result: "interrupted" } });
+  await waiting;
+  expect(await host?.finish(undefined)).toMatchObject({ outcome: { result: "succeeded" } });
+});
