@@ -5,7 +5,7 @@ import {
   eventually,
   startedBy,
   startServiceProcess,
-  type ServiceProcess,
+  type KillableService,
 } from "../support/killable-service";
 import { postSetUp, send, tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
@@ -15,7 +15,7 @@ jest.setTimeout(180_000);
 
 const database = useServiceDatabase();
 const state = mkdtempSync(path.join(tmpdir(), "ahead-"));
-let service: ServiceProcess;
+let service: KillableService;
 let token: string;
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import {
   eventually,
   startedBy,
   startServiceProcess,
-  type ServiceProcess,
+  type KillableService,
 } from "../support/killable-service";
 import { locksIn, postgresState, stacksIn } from "../support/pulumi-state";
 import { seeded } from "../support/random";
@@ -21,9 +21,9 @@ const AT_ONCE = 4;
 const PATIENCE = 300_000;
 
 const database = useServiceDatabase({ migrated: false });
-const replicas: ServiceProcess[] = [];
+const replicas: KillableService[] = [];
 /** The killed ones too: what they logged tells why a set-up failed. */
-const everyone: ServiceProcess[] = [];
+const everyone: KillableService[] = [];
 let token: string;
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(replicas.map((replica) => replica.stop())));
 
-async function start(): Promise<ServiceProcess> {
+async function start(): Promise<KillableService> {
   const replica = await startServiceProcess({
     DATABASE_URL: database.url(),
     PULUMI_BACKEND_URL: postgresState(database.url()).url,
@@ -46,7 +46,7 @@ async function start(): Promise<ServiceProcess> {
   return replica;
 }
 
-function at(index: number): ServiceProcess {
+function at(index: number): KillableService {
   const replica = replicas[index];
   if (replica === undefined) throw new Error("no such replica");
   return replica;

@@ -4,7 +4,7 @@ import { addHoldPoints } from "./hold-points";
 import {
   startedBy,
   startServiceProcess,
-  type ServiceProcess,
+  type KillableService,
   type Started,
 } from "./killable-service";
 import { fileState, postgresState, type StateBackend } from "./pulumi-state";
@@ -18,7 +18,7 @@ import { expectWhole } from "./whole-tenant";
 export interface KillHarness {
   readonly database: ServiceDatabase;
   readonly state: () => StateBackend;
-  readonly service: () => ServiceProcess;
+  readonly service: () => KillableService;
   /** Asks for a tenant and does not wait for it. @returns the operation's id. */
   readonly ask: (slug: string) => Promise<string>;
   /** Starts the service again. */
@@ -42,7 +42,7 @@ export function useKillHarness(
   jest.setTimeout(120_000);
   const database = useServiceDatabase();
   let state: StateBackend;
-  let service: ServiceProcess;
+  let service: KillableService;
   let token: string;
   const start = async () => {
     service = await startServiceProcess({

@@ -1,14 +1,14 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { obtainEngine } from "../../engine/obtain";
 import { MARK } from "../../service/runs/processes";
+import { startService } from "./service-process";
 import { testSecret } from "./service-tokens";
 
 /** The service as a process of its own, with the real engine. */
-export interface ServiceProcess {
+export interface KillableService {
   readonly url: string;
   readonly child: ChildProcess;
   /** The service's log. */
@@ -19,8 +19,6 @@ export interface ServiceProcess {
   stop(): Promise<void>;
 }
 
-const repository = path.resolve(__dirname, "../../..");
-
 /**
  * Starts the service on a free port; what it was started with must be in `env`.
  *
@@ -29,44 +27,29 @@ const repository = path.resolve(__dirname, "../../..");
 export async function startServiceProcess(
   env: Record<string, string>,
   through: readonly string[] = [],
-): Promise<ServiceProcess> {
+): Promise<KillableService> {
   const engine = await obtainEngine(() => undefined);
-  const main = path.join(repository, "dist/service/main.js");
-  const [command = process.execPath, ...args] = through;
-  if (through.length > 0) args.push(process.execPath);
-  args.push(main);
-  const child = spawn(command, args, {
-    cwd: repository,
-    env: {
-      ...process.env,
+  const { child, output, url } = startService(
+    {
       ...engine.env,
-      PORT: "0",
       JWT_SECRET: testSecret,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
       // Making more would take the processor from the tests.
       SPARE_STACKS: "1",
       ...env,
     },
-    // By the channel it ends when the tests are killed.
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  }
-  const ended = once(child, "exit");
+    through,
+  );
+  // What it started may hold its streams open for longer.
+  const exited = once(child, "exit");
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal);
-    await ended;
+    await exited;
   };
-  for (;;) {
-    const url = /"address":"([^"]+)"/.exec(log)?.[1];
-    if (url !== undefined) {
-      return { url, child, log: () => log, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
-    }
-    if (child.exitCode !== null) throw new Error(`the service ended:\n${log}`);
-    await delay(50);
-  }
+  return {
+    ...{ url: await url, child, log: output },
+    ...{ kill: () => end("SIGKILL"), stop: () => end("SIGTERM") },
+  };
 }
 
 /** A process that a service started. */

@@ -10,7 +10,7 @@ import { testSecret } from "./service-tokens";
 export interface ServiceProcess {
   readonly child: ChildProcess;
   /** All that it wrote so far, on both streams. */
-  output(): string;
+  readonly output: () => string;
   /** The parsed lines of its log. */
   log(): Record<string, unknown>[];
   /** Where it serves; resolves when it does, rejects when it ends before. */
@@ -27,10 +27,16 @@ const running = new Set<ServiceProcess>();
 /**
  * Starts `dist/service/main.js` with an environment of its own, in a group of its own, with an IPC
  * channel by which it ends when the tests are killed.
+ *
+ * @param through The command that starts it, such as `prlimit`, which must become the service.
  */
-export function startService(env: Record<string, string>): ServiceProcess {
+export function startService(
+  env: Record<string, string>,
+  through: readonly string[] = [],
+): ServiceProcess {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [main], {
+  const [command, ...args] = [...through, process.execPath, main];
+  const child = spawn(command, args, {
     env: { PATH, HOME, PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,

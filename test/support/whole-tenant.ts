@@ -6,7 +6,7 @@ import { obtainEngine } from "../../engine/obtain";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { engineEnvironment } from "../../service/runs/environment";
 import { fastest } from "../../service/runs/ways";
-import { eventually, startedBy, type ServiceProcess } from "./killable-service";
+import { eventually, startedBy, type KillableService } from "./killable-service";
 import type { Previewed } from "./preview-stack";
 import { contentOf, locksIn, stacksIn, type StateBackend } from "./pulumi-state";
 import type { ServiceDatabase } from "./service-database";
@@ -16,7 +16,7 @@ export interface SetUp {
   readonly database: ServiceDatabase;
   readonly state: StateBackend;
   /** The service that is alive. */
-  readonly service: ServiceProcess;
+  readonly service: KillableService;
   readonly slug: string;
   /** Of its operation. */
   readonly id: string;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { createTestDatabase, type TestDatabase } from "./database";
-import { eventually, startServiceProcess, type ServiceProcess } from "./killable-service";
+import { eventually, startServiceProcess, type KillableService } from "./killable-service";
 import { send, tenantBody, type Answer } from "./service-client";
 import { signed } from "./service-tokens";
 
@@ -14,7 +14,7 @@ export interface World {
   readonly database: TestDatabase;
   /** The role that the service works as. Its database has the same name. */
   readonly role: string;
-  readonly service: ServiceProcess;
+  readonly service: KillableService;
   readonly state: string;
   readonly migrations: string;
   /** Asks for a tenant and waits for the answer. */
