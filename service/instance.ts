@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import { reach } from "./database";
 import { deregister, newInstance, pruneInstances, register } from "./instances";
 import { keepConnection } from "./kept-connection";
 import type { ServedOperations } from "./operations/operations";
@@ -22,6 +23,8 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
 /**
  * Starts to work on operations: listens to their changes and takes them from the queue, whichever
  * instance accepted them.
+ *
+ * @throws DatabaseDownError
  */
 export async function startInstance(parts: InstanceParts): Promise<Queue> {
   const { operations, concurrency, log } = parts;
@@ -43,18 +46,20 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
   await transaction(pruneInstances);
   const stopping = new AbortController();
   const watching = watchForDeadWorkers(log, stopping.signal);
-  const queue = await startQueue({
-    concurrency,
-    log,
-    work: (id) => runOperation(id, parts),
-    onWorker: (name) => {
-      // A queue that is started again after it stopped has another name.
-      if (worker !== undefined) session.query(dropWorkerLock, [worker]).catch(() => undefined);
-      worker = name;
-      // A session that breaks now takes the lock when it is made again.
-      session.query(takeWorkerLock, [name]).catch(() => undefined);
-    },
-  });
+  const queue = await reach(
+    startQueue({
+      concurrency,
+      log,
+      work: (id) => runOperation(id, parts),
+      onWorker: (name) => {
+        // A queue that is started again after it stopped has another name.
+        if (worker !== undefined) session.query(dropWorkerLock, [worker]).catch(() => undefined);
+        worker = name;
+        // A session that breaks now takes the lock when it is made again.
+        session.query(takeWorkerLock, [name]).catch(() => undefined);
+      },
+    }),
+  );
   // Stacks that it holds are its own only while its lock shows it alive.
   session.query("select", []).then(parts.runs.startAhead, () => undefined);
   const stopAll = async () => {

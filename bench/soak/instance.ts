@@ -135,7 +135,7 @@ function listening({ stdout }: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     const read = (chunk: Buffer) => {
       said += chunk.toString();
-      const address = /"address":"([^"]+)"/.exec(said)?.[1];
+      const address = /"address":"(http[^"]+)"/.exec(said)?.[1];
       if (address === undefined) return;
       stdout?.off("data", read);
       resolve(address);
