@@ -19,12 +19,11 @@ export interface HostSettings {
   readonly runsEach?: number;
   /** After how many ms with a tenant a run counts as hung and is killed. */
   readonly timeout?: number;
+  /** After how many ms a host that does not begin a run, its start included, is replaced. */
+  readonly beginsWithin?: number;
   /** What its program may have at most, in MB. */
   readonly memory?: number;
 }
-
-/** How long a host may take to begin a run, in ms: its start is in it. */
-const BEGINS_WITHIN = 60_000;
 
 /** How long the end of a host that was killed may take to be told, in ms. */
 const TOLD_WITHIN = 5_000;
@@ -64,8 +63,9 @@ export class HostProcess {
       this.process = this.fork();
       this.runsLeft = (this.settings.runsEach ?? 200) - 1;
     }
+    const { beginsWithin = 60_000 } = this.settings;
     const begin = async () => {
-      this.pid = (await this.ask("begin", start, Math.min(BEGINS_WITHIN, this.timeout))) as number;
+      this.pid = (await this.ask("begin", start, beginsWithin)) as number;
     };
     // One that died idle is found out, and replaced, by the first that it is asked.
     await begin().catch(begin);
@@ -81,7 +81,7 @@ export class HostProcess {
     tenant: TenantDeclaration | undefined,
     onStep: (event: StepEvent) => void = () => undefined,
   ): Promise<HostEnd> {
-    const timeout = tenant === undefined ? 10_000 : this.timeout;
+    const timeout = tenant === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
     const { pid } = this;
     // The pool cannot stop a run itself: it would take the host for one that is free.
     const limit = { passed: false };
@@ -126,10 +126,6 @@ export class HostProcess {
   async end(): Promise<void> {
     this.retired.push(this.process.terminate());
     await Promise.all(this.retired);
-  }
-
-  private get timeout(): number {
-    return this.settings.timeout ?? 10 * 60_000;
   }
 
   /** Asks the host, or another one in its place when the pool does not answer in time. */

@@ -13,6 +13,7 @@ const hosts = Array.from(
       {
         env: process.env,
         timeout: 4_000,
+        beginsWithin: 4_000,
         memory: 64,
         program: path.resolve(__dirname, "../../support/misbehaving-host.js"),
       },
