@@ -31,9 +31,9 @@ const behaviours: Record<string, () => Promise<void>> = {
 
 worker({
   begin: () => process.pid,
-  async finish(tenant: TenantDeclaration | null): Promise<RunOutcome> {
+  async finish({ slug }: TenantDeclaration): Promise<RunOutcome> {
     workerEmit({ reached: process.pid });
-    await behaviours[tenant?.slug ?? "behaves"]?.();
+    await behaviours[slug]?.();
     return { result: "succeeded" };
   },
 });

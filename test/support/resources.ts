@@ -36,8 +36,7 @@ export function useResourceDatabase(): ResourceDatabase {
 }
 
 /** What the engine does with a check's answer: fails on a fault, goes on with the inputs else. */
-// The caller names the type: the engine's messages have none.
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names it: the engine's messages have none.
 export function checked<T>(answer: { inputs: unknown; failures?: unknown[] | undefined }): T {
   expect(answer.failures ?? []).toEqual([]);
   return answer.inputs as T;

@@ -26,10 +26,20 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-async function run(host: HostProcess | undefined, slug: string): Promise<RunOutcome | undefined> {
-  await host?.begin({ stack: slug, settings: null, refresh: false, attach: "" });
+const begin = (host: HostProcess | undefined) =>
+  host?.begin({ stack: "any", settings: null, refresh: false, attach: "" });
+
+async function finish(
+  host: HostProcess | undefined,
+  slug: string,
+): Promise<RunOutcome | undefined> {
   const tenant = { slug } as Partial<TenantDeclaration> as TenantDeclaration;
   return (await host?.finish(tenant))?.outcome;
+}
+
+async function run(host: HostProcess | undefined, slug: string): Promise<RunOutcome | undefined> {
+  await begin(host);
+  return finish(host, slug);
 }
 
 describe("a run that misbehaves fails alone, one that", () => {
@@ -52,11 +62,10 @@ describe("a run that misbehaves fails alone, one that", () => {
 
 test("a run that waits for a host which dies begins in another", async () => {
   const [host] = hosts;
-  const start = { stack: "waits", settings: null, refresh: false, attach: "" };
-  await host?.begin(start);
-  const dying = host?.finish({ slug: "dies" } as Partial<TenantDeclaration> as TenantDeclaration);
-  const waiting = host?.begin(start);
-  expect(await dying).toMatchObject({ outcome: { result: "interrupted" } });
+  await begin(host);
+  const dying = finish(host, "dies");
+  const waiting = begin(host);
+  expect(await dying).toMatchObject({ result: "interrupted" });
   await waiting;
-  expect(await host?.finish(undefined)).toMatchObject({ outcome: { result: "succeeded" } });
+  expect(await finish(host, "behaves")).toEqual({ result: "succeeded" });
 });

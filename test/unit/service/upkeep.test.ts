@@ -12,13 +12,20 @@ function underLoad(lost: string[], cannotRemove: string[] = []) {
     },
     suspects: () => Promise.resolve([]),
     takeLost: () => Promise.resolve([...lost]),
-    forget: (name) => Promise.resolve(void lost.splice(lost.indexOf(name), 1)),
+    forget(name) {
+      lost.splice(lost.indexOf(name), 1);
+      return Promise.resolve();
+    },
   };
   const cli: Partial<StackCli> = {
-    make: (name) => Promise.resolve(`made ${String(did.push(`make ${name}`))}`),
-    async remove(name) {
-      if (cannotRemove.includes(name)) throw new Error("the backend does not answer");
-      await Promise.resolve(did.push(`remove ${name}`));
+    make(name) {
+      did.push(`make ${name}`);
+      return Promise.resolve("its settings");
+    },
+    remove(name) {
+      if (cannotRemove.includes(name)) return Promise.reject(new Error("the backend is down"));
+      did.push(`remove ${name}`);
+      return Promise.resolve();
     },
   };
   const upkeep = new StackUpkeep({ count: 2, stacks: stacks as Stacks, cli: cli as StackCli });

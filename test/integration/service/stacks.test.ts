@@ -1,0 +1,51 @@
+import { stacksOf } from "../../../service/stacks/stacks";
+import { useServiceDatabase } from "../../support/service-database";
+
+const database = useServiceDatabase();
+const me = "00000000-0000-4000-8000-000000000001";
+const other = "00000000-0000-4000-8000-000000000002";
+const dead = "00000000-0000-4000-8000-000000000003";
+const stacks = stacksOf(me);
+
+afterEach(() => database.sql("delete from public.service_stacks"));
+
+/** Adds a stack for each status and holder, named by both. */
+async function add(status: string, ...holders: [string, string][]): Promise<void> {
+  for (const [name, instance] of holders) {
+    await database.sql(
+      "insert into public.service_stacks (name, status, instance, settings) values ($1, $2, $3, '')",
+      [`${status}-${name}`, status, instance],
+    );
+  }
+}
+
+const named = async (status: string) =>
+  (
+    await database.sql<{ name: string }>(
+      "select name from public.service_stacks where status = $1 order by name",
+      [status],
+    )
+  ).map(({ name }) => name);
+
+test("an instance gives back the stacks that it parked and does not need, and nobody else's", async () => {
+  await add("parked", ["needed", me], ["forgotten", me], ["of-another", other]);
+  await stacks.unparkAllBut(["parked-needed"]);
+  expect(await named("spare")).toEqual(["parked-forgotten"]);
+  expect(await named("parked")).toEqual(["parked-needed", "parked-of-another"]);
+});
+
+test("an instance that needs none gives all of its own back", async () => {
+  await add("parked", ["mine", me], ["of-another", other]);
+  await stacks.unparkAllBut([]);
+  expect(await named("spare")).toEqual(["parked-mine"]);
+});
+
+test("lost are all of a dead instance, and of one's own those not made and those to be removed", async () => {
+  await add("making", ["of-another", other], ["of-the-dead", dead], ["mine", me]);
+  await add("parked", ["of-the-dead", dead], ["mine", me]);
+  await add("removing", ["of-another", other], ["mine", me]);
+  const lost = ["making-mine", "making-of-the-dead", "parked-of-the-dead", "removing-mine"];
+  expect((await stacks.takeLost([dead])).sort()).toEqual(lost);
+  expect(await named("parked")).toEqual(["parked-mine"]);
+  expect(await named("making")).toEqual(["making-of-another"]);
+});
