@@ -113,6 +113,7 @@ async function start(): Promise<void> {
   const app = createApp({
     ...{ log, permit, operations, isStopping },
     ratePerMinute: config.rateLimit,
+    streams: config.streams,
     tryEngine: runs.tryEngine,
     providersTrouble: () => providers?.trouble(),
   });
