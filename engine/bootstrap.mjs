@@ -29,6 +29,8 @@ if (!Object.hasOwn(words, word ?? "")) {
   fail(`usage: node engine/bootstrap.mjs ${Object.keys(words).join("|")} [arguments]`);
 }
 const { talk, run } = words[word];
+/** The npm that runs this word. Its scripts begin with `exec`, so no shell stands between. */
+const npm = process.env.npm_lifecycle_event === word ? process.ppid : undefined;
 try {
   await prepare((line) => talk.write(`${line}\n`));
   await run(args);
@@ -93,11 +95,30 @@ function runHere(command, args, options) {
 
 /** Ends this process as the child ends, and tells the child of the signals that come before. */
 function exitWith(child, onSignal) {
+  const watch = onceNpmIsGone(() => onSignal("SIGTERM"));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, onSignal);
+    process.on(signal, () => {
+      // Who signals the whole group ends npm too. That is no second signal.
+      clearInterval(watch);
+      onSignal(signal);
+    });
   }
   child.on("error", (error) => fail(error.message));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+/**
+ * npm passes SIGTERM and SIGINT on, and waits. What ends npm otherwise, SIGKILL or SIGHUP, reaches nobody
+ * else: then this process has another parent.
+ */
+function onceNpmIsGone(then) {
+  if (npm === undefined) return undefined;
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(watch);
+    then();
+  }, 500);
+  return watch;
 }
 
 function fail(message) {

@@ -8,6 +8,7 @@ import { healthRoutes, type Trial } from "./http/health";
 import { operationRoutes } from "./http/operations";
 import { tenantRoutes } from "./http/tenants";
 import { logRequests } from "./log";
+import type { StreamLimits } from "./http/stream-places";
 import type { Operations } from "./operations/operations";
 
 /** What the HTTP service is made of. */
@@ -17,6 +18,7 @@ export interface AppParts {
   readonly operations: Operations;
   /** How many set-ups a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
+  readonly streams: StreamLimits;
   readonly tryEngine: Trial;
   /** What keeps providers from being kept running; undefined while nothing does. */
   readonly providersTrouble?: () => string | undefined;
@@ -30,6 +32,7 @@ export function createApp({
   permit,
   operations,
   ratePerMinute,
+  streams,
   tryEngine,
   providersTrouble = () => undefined,
   isStopping,
@@ -44,7 +47,7 @@ export function createApp({
     next();
   });
   app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
-  app.use("/api/operations", operationRoutes(permit, operations));
+  app.use("/api/operations", operationRoutes(permit, operations, streams));
   app.use(healthRoutes(tryEngine, providersTrouble));
   app.use(notFound);
   app.use(answerErrors);

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { z } from "zod";
 import { developmentSecrets } from "./development";
 import { environment, EnvironmentError, parseEnvironment } from "./environment";
+import type { StreamLimits } from "./http/stream-places";
 import type { Ways } from "./runs/ways";
 import { secretVerification, type TokenSettings } from "./token-settings";
 
@@ -34,6 +35,7 @@ export interface Config {
   readonly queueLimit: number;
   /** How many set-ups a token's subject may ask for in a minute. */
   readonly rateLimit: number;
+  readonly streams: StreamLimits;
   readonly logLevel: string;
 }
 
@@ -87,6 +89,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     },
     queueLimit: values.QUEUE_LIMIT,
     rateLimit: values.RATE_LIMIT,
+    streams: { perSubject: values.EVENT_STREAMS_PER_SUB, total: values.EVENT_STREAMS },
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -60,6 +60,8 @@ export const environment = z.object({
   SKIP_CHECKPOINTS: flag.default(fastest.skipCheckpoints),
   QUEUE_LIMIT: integer(1, 100_000).default(1_000),
   RATE_LIMIT: integer(1, 100_000).default(60),
+  EVENT_STREAMS: integer(1, 100_000).default(1_000),
+  EVENT_STREAMS_PER_SUB: integer(1, 100_000).default(100),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
 });
 

@@ -73,6 +73,15 @@ export class QueueFullError extends UnavailableError {
   }
 }
 
+/** As many passwords wait to be hashed by this instance as may. */
+export class HashesFullError extends UnavailableError {
+  override readonly name = "HashesFullError";
+
+  constructor() {
+    super("as many passwords wait to be hashed as may");
+  }
+}
+
 /** The engine ran and failed. Sending the request again goes on from where it stopped. */
 export class SetUpFailedError extends Error {
   override readonly name = "SetUpFailedError";

@@ -79,7 +79,7 @@ async function start(): Promise<void> {
   const runs = await shutdown.start(
     () =>
       startRuns({
-        ...{ pulumi: engine.pulumi, env, root, timeout, memory, ways, providers },
+        ...{ pulumi: engine.pulumi, env, root, timeout, memory, ways, providers, log },
         size: concurrency,
         stacks: stacksOf(instanceId),
       }),
@@ -113,6 +113,7 @@ async function start(): Promise<void> {
   const app = createApp({
     ...{ log, permit, operations, isStopping },
     ratePerMinute: config.rateLimit,
+    streams: config.streams,
     tryEngine: runs.tryEngine,
     providersTrouble: () => providers?.trouble(),
   });

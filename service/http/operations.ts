@@ -9,10 +9,16 @@ import { parseInput } from "./body";
 import { HttpError } from "./errors";
 import { viewOf } from "./operation-answers";
 import { sendEvents } from "./server-sent-events";
+import { StreamPlaces, type StreamLimits } from "./stream-places";
 
 /** `/api/operations`: how far a set-up is, once or as it goes, for who asked for it. */
-export function operationRoutes(permit: Permit, operations: Operations): Router {
+export function operationRoutes(
+  permit: Permit,
+  operations: Operations,
+  streams: StreamLimits,
+): Router {
   const router = Router();
+  const places = new StreamPlaces(streams);
 
   async function find(request: Request): Promise<Operation> {
     const { id } = parseInput(z.object({ id: rules.id }), request.params);
@@ -37,7 +43,12 @@ export function operationRoutes(permit: Permit, operations: Operations): Router 
     .route("/:id/events")
     .get(permit("NOTHING"), async (request, response) => {
       const { id } = await find(request);
-      await sendEvents(request, response, (signal) => operations.follow(id, signal));
+      const giveBack = places.take(request.caller?.subject ?? null);
+      try {
+        await sendEvents(request, response, (signal) => operations.follow(id, signal));
+      } finally {
+        giveBack();
+      }
     })
     .all(onlyMethods("GET"));
 

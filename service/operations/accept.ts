@@ -5,9 +5,10 @@ import { QueueFullError, TenantConflictError } from "../errors";
 import { refuseTaken } from "../setup/refuse-taken";
 import type { TenantRequest } from "../setup/request";
 import { findBySlug } from "../tenants";
+import { hashInTurn } from "./hashes";
 import { recall, remember, type IdempotencyKey } from "./idempotency";
 import type { Operation } from "./operation";
-import { countAlive, enqueue, insertOperation, transaction } from "./rows";
+import { countAlive, enqueue, insertOperation, keepOthersWaiting, transaction } from "./rows";
 
 /** A set-up that is asked for. */
 export interface Asked {
@@ -23,7 +24,7 @@ export interface Asked {
  * known gives the operation it stands for.
  *
  * @param limit How many operations may be alive.
- * @throws TenantConflictError, KeyReusedError, QueueFullError, DatabaseDownError
+ * @throws TenantConflictError, KeyReusedError, QueueFullError, HashesFullError, DatabaseDownError
  */
 export async function accept(asked: Asked, limit: number): Promise<Operation> {
   if (asked.key === undefined) return acceptNew(asked, limit);
@@ -50,10 +51,10 @@ async function acceptNew(
 ): Promise<Operation> {
   // A hash costs most of all, so what can be refused is refused before it.
   refuseTaken(await findBySlug(query, request.slug), request);
-  if ((await countAlive()) >= limit) throw new QueueFullError();
+  if ((await countAlive(query)) >= limit) throw new QueueFullError();
   const id = randomUUID();
   const { adminPassword, ...rest } = request;
-  const passwordHash = await hashPassword(adminPassword, id);
+  const passwordHash = await hashInTurn(() => hashPassword(adminPassword, id));
   const draft = { id, slug: request.slug, request: rest, passwordHash, subject };
   return transaction(async (run) => {
     const operation = await insertOperation(run, draft);
@@ -66,6 +67,9 @@ async function acceptNew(
       throw new TenantConflictError("The Idempotency-Key is in use already");
     }
     await enqueue(run, id);
+    // Others may have been accepted meanwhile. Last, so that they wait for no more than this commit.
+    await keepOthersWaiting(run);
+    if ((await countAlive(run)) > limit) throw new QueueFullError();
     return operation;
   });
 }

@@ -18,10 +18,17 @@ const PAUSE = 500;
  */
 export class Changes {
   private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly reads = new Map<string, Promise<Operation | undefined>>();
   private over = false;
+
+  /** @param find Reads an operation. */
+  constructor(private readonly find: typeof findOperation = findOperation) {}
 
   /** Wakes who waits for the operation, or everybody where it is not known what changed. */
   readonly tell = (id?: string): void => {
+    // What is being read may be from before the change.
+    if (id === undefined) this.reads.clear();
+    else this.reads.delete(id);
     const sets = id === undefined ? [...this.waiting.values()] : [this.waiting.get(id) ?? []];
     for (const set of sets) for (const wake of [...set]) wake();
   };
@@ -42,7 +49,7 @@ export class Changes {
       // Before the row is read, so that no change falls between.
       const change = this.next(id, signal);
       try {
-        const operation = await readNow(id);
+        const operation = await this.read(id);
         if (operation !== undefined && operation.version > seen) {
           seen = operation.version;
           yield operation;
@@ -53,6 +60,17 @@ export class Changes {
         change.forget();
       }
     }
+  }
+
+  /** One read for all who ask before it is answered, and before the next change. */
+  private read(id: string): Promise<Operation | undefined> {
+    const known = this.reads.get(id);
+    if (known !== undefined) return known;
+    const read = readNow(this.find, id).finally(() => {
+      if (this.reads.get(id) === read) this.reads.delete(id);
+    });
+    this.reads.set(id, read);
+    return read;
   }
 
   private next(id: string, signal: AbortSignal): { told: Promise<void>; forget: () => void } {
@@ -73,9 +91,9 @@ export class Changes {
 }
 
 /** Undefined while the database is down: who waits for an operation goes on waiting. */
-async function readNow(id: string): Promise<Operation | undefined> {
+async function readNow(find: typeof findOperation, id: string): Promise<Operation | undefined> {
   try {
-    return await findOperation(id);
+    return await find(id);
   } catch (error) {
     if (error instanceof DatabaseDownError) return undefined;
     throw error;

@@ -4,6 +4,7 @@ import { query, type Query } from "../database";
 import { KeyReusedError, TenantConflictError } from "../errors";
 import type { TenantRequest } from "../setup/request";
 import type { Operation } from "./operation";
+import { hashInTurn } from "./hashes";
 import { findOperation } from "./rows";
 
 /** A caller's name for one request, which may be sent more than once. */
@@ -20,7 +21,7 @@ const LASTS = "interval '24 hours'";
  * The operation that the key stands for already; undefined for a key that is new.
  *
  * @throws TenantConflictError when that is what the key's first request was told; KeyReusedError when
- * this request is another one.
+ * this request is another one; HashesFullError
  */
 export async function recall(
   { key, subject }: IdempotencyKey,
@@ -40,9 +41,9 @@ export async function recall(
   if (known.conflict !== null) throw new TenantConflictError(known.conflict);
   const operation = await findOperation(known.operationId ?? "");
   if (operation === undefined) return undefined;
-  if (!(await verifyPassword(operation.passwordHash, request.adminPassword))) {
-    throw new KeyReusedError();
-  }
+  const { passwordHash } = operation;
+  const isSame = await hashInTurn(() => verifyPassword(passwordHash, request.adminPassword));
+  if (!isSame) throw new KeyReusedError();
   return operation;
 }
 

@@ -5,7 +5,7 @@ import { findOperation } from "./rows";
 
 /** What a caller can do with operations. */
 export interface Operations {
-  /** Accepts a set-up. @throws TenantConflictError, QueueFullError, DatabaseDownError */
+  /** Accepts a set-up. @throws what {@link accept} does. */
   readonly accept: (asked: Asked) => Promise<Operation>;
   /** The operation with this id. @throws DatabaseDownError */
   readonly find: (id: string) => Promise<Operation | undefined>;

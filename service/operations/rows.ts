@@ -28,9 +28,18 @@ export async function findOperation(id: string): Promise<Operation | undefined> 
   return row;
 }
 
+/**
+ * Lets no other transaction that calls this go on before this one has ended: what is counted after it
+ * is all that was accepted, and stays so up to the commit. By a count alone, of what others have not
+ * committed yet, any number would be accepted at once.
+ */
+export async function keepOthersWaiting(run: Query): Promise<void> {
+  await run("select pg_advisory_xact_lock(hashtextextended('pulumi-tenant accept', 0))");
+}
+
 /** How many operations wait or run. */
-export async function countAlive(): Promise<number> {
-  const [row] = await query<{ alive: number }>(
+export async function countAlive(run: Query): Promise<number> {
+  const [row] = await run<{ alive: number }>(
     `select count(*)::int as alive from public.operations where status in ('queued', 'running')`,
   );
   return row?.alive ?? 0;

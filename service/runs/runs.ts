@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
 import type { KeptProviders } from "../../engine/providers/kept-providers";
 import type { TenantDeclaration } from "../../program/stack";
 import { stackCli } from "../stacks/stack-cli";
@@ -24,6 +25,7 @@ export interface RunsSettings extends HostSettings {
   readonly stacks: Stacks;
   /** Undefined to have each engine start its own. */
   readonly providers: KeptProviders | undefined;
+  readonly log: Logger;
 }
 
 /** How often the upkeep looks whether something is to be done, in ms. */
@@ -34,7 +36,7 @@ const PATIENCE = 2_000;
 
 /** Starts the program hosts, begins runs ahead, and makes spare stacks. */
 export function startRuns(settings: RunsSettings): EngineRuns {
-  const { pulumi, env, root, size, ways, stacks, providers } = settings;
+  const { pulumi, env, root, size, ways, stacks, providers, log } = settings;
   const hosts = Array.from(
     { length: size + ways.parkedRuns },
     () => new HostProcess(settings, root),
@@ -50,7 +52,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     ...{ count: ways.parkedRuns, providers, stacks, giveHost },
     takeHost: () => (running.size < size ? idle.shift() : undefined),
   });
-  const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli });
+  const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli, log });
   let upkeep: Promise<void> | undefined;
 
   async function run(

@@ -30,8 +30,14 @@ export interface Stacks {
   readonly rename: (name: string) => Promise<string>;
   /** How many spare ones there are, parked ones of this instance among them. */
   readonly countSpare: () => Promise<number>;
-  /** Makes a spare one. It is nobody's until `make` has made it and given its settings. */
-  readonly addSpare: (make: (name: string) => Promise<string>) => Promise<void>;
+  /**
+   * Makes a spare one. It is nobody's until `make` has made it and given its settings; one that could
+   * not be made is to be removed.
+   *
+   * @param again The name of one that could not be made, and is tried again. Nothing is made where
+   * another instance has come to remove it.
+   */
+  readonly addSpare: (make: (name: string) => Promise<string>, again?: string) => Promise<void>;
   /** Holds a spare one for this instance, if there is one. */
   readonly park: () => Promise<StackRow | undefined>;
   /** Gives one that this instance holds back to all. */
@@ -118,12 +124,15 @@ export function stacksOf(instance: string): Stacks {
       );
       return row?.count ?? 0;
     },
-    async addSpare(make) {
-      const name = newName();
-      await query(
-        "insert into public.service_stacks (name, status, instance) values ($1, 'making', $2)",
+    async addSpare(make, again) {
+      const name = again ?? newName();
+      const mine = await query(
+        `insert into public.service_stacks as s (name, status, instance) values ($1, 'making', $2)
+        on conflict (name) do update set status = 'making'
+        where s.status = 'removing' and s.instance = $2 returning name`,
         [name, instance],
       );
+      if (mine.length === 0) return;
       try {
         const settings = await make(name);
         await query(

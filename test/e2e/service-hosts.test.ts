@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, readlinkSync } from "node:fs";
+import { existsSync, readlinkSync, renameSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain";
 import { hashPassword } from "../../provider/passwords";
 import type { EngineRuns } from "../../service/runs/engine-runs";
@@ -40,7 +41,8 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
   const stacks = stacksOf(randomUUID());
   const { pulumi } = engine;
   const root = temporaryFolder("hosts-");
-  return startRuns({ pulumi, env, root, size: 1, ways, stacks, providers: undefined, ...changes });
+  const settings = { pulumi, env, root, size: 1, ways, stacks, providers: undefined };
+  return startRuns({ ...settings, log: pino({ level: "silent" }), ...changes });
 }
 
 const tenant = (slug: string) =>
@@ -162,6 +164,27 @@ test("the trial of the engine tells what is wrong, in one line", async () => {
   const without = hosts({ pulumi: "/nowhere/pulumi" });
   expect(await without.tryEngine()).toMatch(/ENOENT/);
   await without.close("finished");
+});
+
+test("a backend that was away is one warning, and a set-up waits for none of its retries", async () => {
+  const lines: { level: number; msg: string }[] = [];
+  const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[0]) });
+  const runs = hosts({ ways: { ...ways, spareStacks: 1 }, log });
+  const failed = () =>
+    database.sql("select name from public.service_stacks where status = 'removing'");
+  await database.sql("delete from public.service_stacks where status <> 'taken'");
+  renameSync(state, `${state}-away`);
+  runs.startAhead();
+  // After the third, 4 s are left alone.
+  while ((await failed()).length < 3) await delay(50);
+  renameSync(`${state}-away`, state);
+  expect(await runs.run(tenant("after-it-was-away"))).toEqual({ result: "succeeded" });
+  while (lines.length < 2) await delay(50);
+  await runs.close("now");
+  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+    [40, expect.stringMatching(/^no spare stacks can be made .* no such file or directory$/)],
+    [30, "stacks can be made in the state backend again"],
+  ]);
 });
 
 test("a run without a CLI fails by saying so", async () => {

@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { Client } from "pg";
+import { checkout } from "../../engine/places";
 import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
 import { send } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
@@ -135,6 +136,27 @@ describe("embedded mode", () => {
       expect(await service.ended).toBe(0);
       expect(postgresProcesses(DATA_DIR)).toEqual([]);
     }
+  });
+
+  test("by npm start, it ends whole when npm alone is told to; another service lives on", async () => {
+    const { PATH, HOME } = process.env;
+    const other = startService(serviceEnvironment(database.url()));
+    const address = await other.url;
+    const npm = spawn("npm", ["start"], {
+      cwd: checkout,
+      env: { PATH, HOME, DATA_DIR, PORT: "0" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    npm.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    while (!output.includes('"msg":"listening"')) await once(npm.stdout, "data");
+    expect(postgresProcesses(DATA_DIR)).not.toEqual([]);
+
+    npm.kill("SIGTERM");
+    // The service holds this pipe too: it closes when the last of them has ended.
+    await once(npm, "close");
+    expect(postgresProcesses(DATA_DIR)).toEqual([]);
+    expect((await send(`${address}/readyz`)).status).toBe(200);
   });
 
   function postgresProcesses(directory: string): string[] {

@@ -19,6 +19,8 @@ export interface FakeCheckout {
   /** Lines that the fake programs wrote into `log`. */
   log(): string[];
   start(args: readonly string[], variables?: NodeJS.ProcessEnv): ChildProcess;
+  /** Starts it as the real npm does, by this project's own scripts. */
+  startByNpm(word: string): ChildProcess;
   run(args: readonly string[], variables?: NodeJS.ProcessEnv): Promise<Ended>;
 }
 
@@ -36,6 +38,7 @@ export function makeFakeCheckout(): FakeCheckout {
     cpSync(join(checkout, "engine", file), join(root, "engine", file));
   }
   write("package-lock.json", lockFile("1.0.0"));
+  cpSync(join(checkout, "package.json"), join(root, "package.json"));
   write("src/npm.js", `${SAY}\n${FAKE_NPM}`);
   write("src/tsc.js", `${SAY}\n${FAKE_TSC}`);
   write("dist/engine/obtain.js", FAKE_OBTAIN);
@@ -60,6 +63,12 @@ export function makeFakeCheckout(): FakeCheckout {
     root,
     write,
     start,
+    startByNpm: (word) =>
+      spawn("npm", ["run", "--silent", word], {
+        cwd: root,
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, FAKE_ROOT: root },
+        stdio: ["ignore", "pipe", "pipe"],
+      }),
     log: () =>
       existsSync(join(root, "log"))
         ? readFileSync(join(root, "log"), "utf8").trim().split("\n")

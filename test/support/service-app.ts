@@ -2,6 +2,7 @@ import { pino, type Logger } from "pino";
 import type { TenantDeclaration } from "../../program/stack";
 import { createApp } from "../../service/app";
 import { createPermit } from "../../service/auth";
+import type { StreamLimits } from "../../service/http/stream-places";
 import { startInstance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
 import { redactor } from "../../service/redact";
@@ -62,6 +63,7 @@ export interface ServiceAppOptions {
   /** How many set-ups may wait or run. */
   readonly limit?: number;
   readonly ratePerMinute?: number;
+  readonly streams?: StreamLimits;
   /** How long a caller waits, in ms. */
   readonly wait?: number;
 }
@@ -81,7 +83,13 @@ export async function startService(
 /** Starts the app on a free port. Nothing works on what it accepts, unless `work` starts that. */
 export async function startServiceApp(
   runs: FakeEngineRuns,
-  { tokens = {}, limit = 100, wait = 30_000, ratePerMinute = 1_000 }: ServiceAppOptions = {},
+  {
+    tokens = {},
+    limit = 100,
+    wait = 30_000,
+    ratePerMinute = 1_000,
+    streams = { perSubject: 100, total: 1_000 },
+  }: ServiceAppOptions = {},
   work?: (operations: ServedOperations, log: Logger) => Promise<() => Promise<void>>,
 ): Promise<ServiceApp> {
   const log: string[] = [];
@@ -100,6 +108,7 @@ export async function startServiceApp(
     }),
     operations,
     ratePerMinute,
+    streams,
     tryEngine: runs.tryEngine,
     isStopping: () => service.stopping,
   });

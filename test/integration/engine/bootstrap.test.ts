@@ -1,6 +1,8 @@
-import { type ChildProcess } from "node:child_process";
-import { existsSync, realpathSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { ending, type FakeCheckout, lockFile, makeFakeCheckout } from "../../support/fake-checkout";
 
@@ -195,4 +197,73 @@ describe("npm start", () => {
     await until(() => checkout.log().includes("alone"));
     expect(checkout.log().slice(3)).toEqual(["alone"]);
   });
+
+  describe("by npm", () => {
+    let byNpm: ChildProcess;
+
+    beforeEach(async () => {
+      byNpm = checkout.startByNpm("start");
+      await until(() => checkout.log().length === 4);
+    });
+    afterEach(async () => {
+      started.kill("SIGTERM");
+      await ending(started);
+    });
+
+    const secondPid = () => Number(checkout.log()[3]?.split(" ")[1]);
+
+    it("waits for the service when npm alone is told to end, as process managers do", async () => {
+      byNpm.kill("SIGTERM");
+      await ending(byNpm);
+      expect(checkout.log().slice(4)).toEqual(["SIGTERM"]);
+      expect(isAlive(secondPid())).toBe(false);
+    });
+
+    it.each(["SIGKILL", "SIGHUP"] as const)(
+      "ends the service when npm is gone by %s, which it cannot pass on, and no other service",
+      async (signal) => {
+        byNpm.kill(signal);
+        await until(() => !isAlive(secondPid()));
+        expect(checkout.log().slice(4)).toEqual(["SIGTERM"]);
+        expect(isAlive(servicePid())).toBe(true);
+      },
+    );
+
+    it("takes the end of npm for no second signal where it had one itself", async () => {
+      const bootstrap = parentOf(secondPid());
+      process.kill(bootstrap, "SIGINT");
+      byNpm.kill("SIGKILL");
+      await until(() => !isAlive(secondPid()));
+      expect(checkout.log().slice(4)).toEqual(["SIGINT"]);
+    });
+  });
+
+  it("goes on when the shell that started npm in the background has ended", async () => {
+    const shell = spawn("sh", ["-c", "npm run --silent start & echo $!"], {
+      cwd: checkout.root,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, FAKE_ROOT: checkout.root },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const [npm] = (await once(shell.stdout, "data")) as [Buffer];
+    await until(() => checkout.log().length === 4 && shell.exitCode !== null);
+    const pid = Number(checkout.log()[3]?.split(" ")[1]);
+    // Longer than it takes to find out that npm is gone.
+    await delay(1_500);
+    expect(isAlive(pid)).toBe(true);
+    process.kill(Number(npm), "SIGTERM");
+    await until(() => !isAlive(pid));
+    started.kill("SIGTERM");
+  });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}

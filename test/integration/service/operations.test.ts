@@ -81,6 +81,9 @@ async function eventsOf({ url }: ServiceApp, id: unknown, headers: Record<string
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
+const keyOf = (number: number): Record<string, string> =>
+  number % 4 === 0 ? { "Idempotency-Key": `bounded-${number}` } : {};
+
 const respondAsync = { Prefer: "respond-async" };
 
 describe("a caller who would rather not wait", () => {
@@ -167,6 +170,36 @@ describe("an operation", () => {
     }
     const again = await eventsOf(service, body.id, { "Last-Event-ID": String(versions.at(-2)) });
     expect(again.map(({ version }) => version)).toEqual([versions.at(-1)]);
+  });
+
+  test("has as many streams as the limits let: 429 for one subject, 503 for all", async () => {
+    const service = await startIdle({ streams: { perSubject: 2, total: 3 } });
+    const { body } = await post(service, { slug: "many-streams" }, respondAsync);
+    const gone = new AbortController();
+    const open = (by: string, signal?: AbortSignal) =>
+      fetch(`${service.url}/api/operations/${body.id ?? ""}/events`, {
+        headers: { Authorization: `Bearer ${by}` },
+        ...(signal && { signal }),
+      });
+    expect((await open(token, gone.signal)).status).toBe(200);
+    expect((await open(token)).status).toBe(200);
+    const own = await send(`${service.url}/api/operations/${body.id ?? ""}/events`, { token });
+    expect(own.status).toBe(429);
+    expect(own.headers.get("retry-after")).toBe("5");
+    expect(own.body.message).toBe("More than 2 event streams of one subject are open");
+    expect((await open(viewer)).status).toBe(200);
+    const all = await send(`${service.url}/api/operations/${body.id ?? ""}/events`, {
+      token: viewer,
+    });
+    expect(all.status).toBe(503);
+    expect(all.body.message).toBe("Too many event streams are open");
+    expect((await get(service, body.id)).status).toBe(200);
+
+    // A stream that is closed makes place for another.
+    gone.abort();
+    let again = await open(token);
+    while (again.status === 503) again = await open(token);
+    expect(again.status).toBe(200);
   });
 
   test("that failed tells a reference, and which step it was", async () => {
@@ -282,6 +315,50 @@ test("beyond the bound of the queue it is 503, with when to come back", async ()
   const { status, headers } = await post(service, { slug: "queue-3" }, respondAsync);
   expect(status).toBe(503);
   expect(headers.get("retry-after")).toBe("30");
+});
+
+test("of forty at once no more are accepted than the bound lets, by two instances", async () => {
+  await database.sql("delete from public.idempotency_keys");
+  await database.sql("delete from public.operations");
+  const [one, two] = [await startIdle({ limit: 5 }), await startIdle({ limit: 5 })];
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, number) => {
+      const service = number % 2 === 0 ? one : two;
+      return post(service, { slug: `at-once-${number}` }, { ...respondAsync, ...keyOf(number) });
+    }),
+  );
+  const accepted = answers.filter(({ status }) => status === 202);
+  expect(accepted).toHaveLength(5);
+  const refused = answers.filter(({ status }) => status === 503);
+  expect(refused).toHaveLength(35);
+  for (const { headers } of refused) expect(headers.get("retry-after")).toBe("30");
+  const rows = await database.sql<{ id: string }>("select id from public.operations");
+  expect(rows.map(({ id }) => id).sort()).toEqual(accepted.map(({ body }) => body.id).sort());
+  const jobs = await database.sql("select 1 from graphile_worker.jobs where key = any($1)", [
+    rows.map(({ id }) => id),
+  ]);
+  expect(jobs).toHaveLength(5);
+  // A key of one that was refused stands for nothing.
+  const keys = await database.sql("select 1 from public.idempotency_keys");
+  expect(keys.length).toBeLessThanOrEqual(5);
+});
+
+test("of two hundred at once all are answered, and those whose password would wait too long by 503", async () => {
+  await database.sql("delete from public.idempotency_keys");
+  await database.sql("delete from public.operations");
+  const service = await startIdle({ limit: 1_000 });
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, number) =>
+      post(service, { slug: `hash-${number}` }, respondAsync),
+    ),
+  );
+  const refused = answers.filter(({ status }) => status === 503);
+  expect(answers.filter(({ status }) => status === 202)).toHaveLength(200 - refused.length);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { headers } of refused) expect(headers.get("retry-after")).toBe("5");
+  const log = service.log.filter((line) => line.includes("passwords wait to be hashed"));
+  expect(log).toHaveLength(refused.length);
+  expect((await post(service, { slug: "hash-later" }, respondAsync)).status).toBe(202);
 });
 
 test("more than so many a minute of one caller is 429; another caller's still pass", async () => {

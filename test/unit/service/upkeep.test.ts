@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import type { StackCli } from "../../../service/stacks/stack-cli";
 import type { Stacks } from "../../../service/stacks/stacks";
 import { StackUpkeep } from "../../../service/stacks/upkeep";
@@ -28,7 +29,8 @@ function underLoad(lost: string[], cannotRemove: string[] = []) {
       return Promise.resolve();
     },
   };
-  const upkeep = new StackUpkeep({ count: 2, stacks: stacks as Stacks, cli: cli as StackCli });
+  const log = pino({ level: "silent" });
+  const upkeep = new StackUpkeep({ count: 2, stacks: stacks as Stacks, cli: cli as StackCli, log });
   return { upkeep, did };
 }
 
