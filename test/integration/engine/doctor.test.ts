@@ -51,4 +51,14 @@ describe("the doctor", () => {
     expect(postgresql?.fault).toBeUndefined();
     expect(dynamic?.fault).toMatch(/named no port to listen on: node: command not found/);
   });
+
+  it("says why a provider cannot be kept running", async () => {
+    const plugin = tree.plugin("opt/plugin", "3.18.1");
+    tree.script("bin/pulumi-resource-pulumi-nodejs", "exit 1");
+    // Who keeps it starts it directly, who asks for its version by a shell.
+    const asKept = `[ "$PPID" = ${process.pid} ] && echo "no licence" >&2 && exec sleep 600`;
+    tree.script("bin/pulumi-resource-postgresql", `${asKept}\nexec "${plugin}"`);
+    const kept = (await tryPieces(tree.places)).find(({ piece }) => piece === "kept providers");
+    expect(kept?.fault).toMatch(/^provider postgresql names no port in 15 s no licence\. Set-ups/);
+  });
 });
