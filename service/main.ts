@@ -11,6 +11,7 @@ import { keepProviders, type KeptProviders } from "../engine/providers/kept-prov
 import { migrate } from "../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
 import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
+import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./app";
 import { createPermit } from "./auth";
 import { stateFolder } from "./backend";
@@ -22,7 +23,7 @@ import { startInstance } from "./instance";
 import { createLog } from "./log";
 import { serveOperations } from "./operations/operations";
 import { redactor } from "./redact";
-import { engineEnvironment } from "./runs/environment";
+import { engineEnvironment, providerEnvironments } from "./runs/environment";
 import { startRuns } from "./runs/runs";
 import { makeRoot, makeWorkDir } from "./runs/work-dir";
 import { addressOf, checkPort, closeServer, listen } from "./server";
@@ -152,7 +153,11 @@ function startProviders(
 ): Promise<KeptProviders> {
   const report: Report = (line) => log.warn(line);
   return shutdown.start(
-    () => keepProviders({ engine, env, cwd: makeWorkDir(root), report }),
+    () =>
+      keepProviders({
+        ...{ engine, report, cwd: makeWorkDir(root), code: providerTexts },
+        env: providerEnvironments(env),
+      }),
     (kept) => kept.stop(),
   );
 }

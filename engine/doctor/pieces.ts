@@ -41,11 +41,16 @@ function tryKeptProviders(
   const known = { piece: "kept providers", version, origin };
   const pieces = [postgresqlPlugin, dynamicProvider];
   const trial = finding(known, "Set-ups over HTTP work without them, more slowly", async () => {
-    const kept = keepProviders({ engine: { pieces }, env, cwd: checkout, report: () => undefined });
+    const kept = keepProviders({
+      ...{ engine: { pieces }, cwd: checkout, code: [], report: () => undefined },
+      env: { postgresql: env, "pulumi-nodejs": env },
+    });
     try {
-      const lease = await kept.lease(15_000);
-      if (lease.isFresh()) return {};
-      throw new Error(kept.trouble() ?? "A provider does not start");
+      // Longer than a provider may take to start: then what is wrong with it is known.
+      await kept.lease(60_000);
+      const trouble = kept.trouble();
+      if (trouble !== undefined) throw new Error(trouble);
+      return {};
     } finally {
       await kept.stop();
     }

@@ -1,13 +1,9 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../obtain";
-import type { PieceName } from "../piece";
-import {
-  endWhenHanging,
-  startProvider,
-  type ProviderCommand,
-  type ProviderProcess,
-} from "./provider-process";
+import { tellsUsers } from "../own-user";
+import { KeptProvider, type KeepingOptions } from "./kept-provider";
+import type { ProviderCommand } from "./provider-process";
+import { usualWear } from "./wear";
 
 /** How long a run waits for a provider that is being started, in ms. Then the engine starts its own. */
 const PATIENCE = 2_000;
@@ -28,10 +24,15 @@ export interface KeptProviders {
 
 /** The providers of one engine run. */
 export interface ProviderLease {
-  /** The value of PULUMI_DEBUG_PROVIDERS; one that does not run is not in it. */
+  /** The value of PULUMI_DEBUG_PROVIDERS; one that does not run is not in it: the engine starts it. */
   readonly attach: string;
-  /** Whether all of them still run. */
+  /** Whether all that are in it still run. */
   readonly isFresh: () => boolean;
+  /**
+   * Whether a newer process has taken the place of one of them. The run may go on; one that only waits
+   * keeps the old process, and what it has grown to, from ending.
+   */
+  readonly isRelieved: () => boolean;
   /**
    * Tells that the run is over.
    *
@@ -41,36 +42,42 @@ export interface ProviderLease {
   readonly release: (abandoned?: boolean) => void;
 }
 
+/** The providers that are kept, by the package whose resources each serves. */
+export type KeptName = "postgresql" | "pulumi-nodejs";
+
 /** What providers are kept with. */
-export interface KeptProvidersSettings {
+export interface KeptProvidersSettings extends Partial<Omit<KeepingOptions, "report">> {
   readonly engine: Pick<Engine, "pieces">;
-  /** Their whole environment. */
-  readonly env: NodeJS.ProcessEnv;
+  /**
+   * The whole environment of each. What it has more than its provider needs is lost with it, should
+   * somebody get at the provider.
+   */
+  readonly env: Readonly<Record<KeptName, NodeJS.ProcessEnv>>;
   /** Where the dynamic provider finds the modules that its resources name. */
   readonly cwd: string;
-  /** After how many ms a provider that does not answer counts as hung. */
-  readonly hangsAfter?: number;
-  readonly report: (line: string) => void;
+  /** The texts of `__provider` that the dynamic provider runs; it refuses all others. */
+  readonly code: readonly string[];
+  readonly report: KeepingOptions["report"];
 }
 
 /** Starts each provider, and starts it again when it ends or hangs, for as long as it takes. */
 export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
-  const { hangsAfter = 5_000, report } = settings;
-  const kept = commands(settings).map((command) => new Kept(command, hangsAfter, report));
+  // A provider does what it is told with our rights, and must know who tells it.
+  if (!tellsUsers())
+    return none("this system does not tell whose a connection is: no /proc/net/tcp");
+  const options = { startsWithinMs: 15_000, hangsAfter: 5_000, wear: usualWear, ...settings };
+  const kept = commands(settings).map((command) => new KeptProvider(command, options));
   return {
     async lease(patience = PATIENCE) {
-      const found = await Promise.all(kept.map((provider) => provider.running(patience)));
-      const leased = found.filter((provider) => provider !== undefined);
-      for (const { users } of leased) users.add(leased);
+      const run = {};
+      const found = await Promise.all(kept.map((provider) => provider.lease(run, patience)));
+      const leased = found.filter((serving) => serving !== undefined);
       return {
         attach: leased.map(({ process: { name, port } }) => `${name}:${port}`).join(","),
-        isFresh: () => leased.length === kept.length && leased.every(({ isFresh }) => isFresh()),
+        isFresh: () => leased.every(({ isFresh }) => isFresh()),
+        isRelieved: () => leased.some(({ isRelieved }) => isRelieved()),
         release(abandoned = false) {
-          for (const { users, retire, endUnused } of leased) {
-            users.delete(leased);
-            if (abandoned) retire();
-            endUnused();
-          }
+          for (const { release } of leased) release(run, abandoned);
         },
       };
     },
@@ -81,101 +88,32 @@ export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
   };
 }
 
-function commands({ engine, env, cwd }: KeptProvidersSettings): ProviderCommand[] {
-  const path = (name: PieceName) => engine.pieces.find((piece) => piece.name === name)?.path ?? "";
-  const options = [env.NODE_OPTIONS, `--require=${join(__dirname, "attachable.js")}`];
+function commands({ engine, env, cwd, code }: KeptProvidersSettings): ProviderCommand[] {
+  const plugin = engine.pieces.find(({ name }) => name === "postgresql plugin")?.path ?? "";
   return [
-    { name: "postgresql", command: path("postgresql plugin"), args: [], env, cwd },
+    { name: "postgresql", command: plugin, args: [], env: env.postgresql, cwd },
     {
       name: "pulumi-nodejs",
-      command: path("dynamic provider"),
-      // An engine's address, which it insists on and never uses.
-      args: ["127.0.0.1:1"],
-      env: { ...env, NODE_OPTIONS: options.filter(Boolean).join(" ") },
+      // Never the launcher that came with the CLI, which starts one node to find the program and
+      // another to run it: our own program is both, whatever is installed.
+      command: process.execPath,
+      args: [join(__dirname, "dynamic-provider.js"), "127.0.0.1:1", JSON.stringify(code)],
+      env: env["pulumi-nodejs"],
       cwd,
     },
   ];
 }
 
-interface Running {
-  readonly process: ProviderProcess;
-  /** The runs that have it. */
-  readonly users: Set<unknown>;
-  readonly isFresh: () => boolean;
-  readonly retire: () => void;
-  readonly endUnused: () => void;
-}
-
-/** One provider, whichever process serves it just now. */
-class Kept {
-  fault: string | undefined;
-  private current: Promise<Running | undefined>;
-  private readonly processes = new Set<ProviderProcess>();
-  private readonly stopping = new AbortController();
-
-  constructor(
-    private readonly command: ProviderCommand,
-    private readonly hangsAfter: number,
-    private readonly report: (line: string) => void,
-  ) {
-    this.current = this.start(0);
-  }
-
-  /** Undefined when there is none within the given ms. */
-  running(patience: number): Promise<Running | undefined> {
-    // One that did not start is tried again, for long perhaps.
-    const wait = this.fault === undefined ? patience : 0;
-    return Promise.race([this.current, delay(wait, undefined, { ref: false })]);
-  }
-
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.current;
-    for (const { end } of this.processes) end();
-    await Promise.all([...this.processes].map(({ ended }) => ended));
-  }
-
-  /** @param pause How long it is left alone first, in ms. */
-  private async start(pause: number): Promise<Running | undefined> {
-    const { signal } = this.stopping;
-    await delay(pause, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return undefined;
-    const began = performance.now();
-    try {
-      const process = await startProvider(this.command);
-      this.processes.add(process);
-      this.fault = undefined;
-      void endWhenHanging(process, this.hangsAfter);
-      return this.watch(process, began, pause);
-    } catch (error) {
-      this.fault = `provider ${this.command.name} ${error instanceof Error ? error.message : String(error)}`;
-      this.report(this.fault);
-      return this.start(longer(pause));
-    }
-  }
-
-  private watch(process: ProviderProcess, began: number, pause: number): Running {
-    let fresh = true;
-    const users = new Set<unknown>();
-    const replace = (after: number) => {
-      if (!fresh) return;
-      fresh = false;
-      this.current = this.start(after);
-    };
-    const endUnused = () => {
-      if (!fresh && users.size === 0) process.end();
-    };
-    void process.ended.then((words) => {
-      this.processes.delete(process);
-      if (!fresh || this.stopping.signal.aborted) return;
-      this.report(`provider ${process.name} ${words}: it is started again`);
-      // One that ends as soon as it runs must not take all of the machine.
-      replace(performance.now() - began > 10_000 ? 0 : longer(pause));
-    });
-    return { process, users, isFresh: () => fresh, retire: () => replace(0), endUnused };
-  }
-}
-
-function longer(pause: number): number {
-  return Math.min(Math.max(pause * 2, 100), 5_000);
+function none(trouble: string): KeptProviders {
+  const lease = {
+    attach: "",
+    isFresh: () => true,
+    isRelieved: () => false,
+    release: () => undefined,
+  };
+  return {
+    lease: () => Promise.resolve(lease),
+    trouble: () => trouble,
+    stop: () => Promise.resolve(),
+  };
 }

@@ -4,9 +4,6 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { attach, pluginInfo } from "../plugin-process";
 
-/** How long a provider may take to name its port, in ms. */
-const START_TIMEOUT = 15_000;
-
 /** What a provider's process is started with. */
 export interface ProviderCommand {
   /** The package whose resources it serves, as PULUMI_DEBUG_PROVIDERS names it. */
@@ -27,19 +24,22 @@ export interface ProviderProcess {
   readonly end: () => void;
 }
 
+/** How long a provider may take to start, and what cuts that short. */
+export interface StartLimits {
+  readonly startsWithinMs: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Starts a provider alone, for engines to attach to. It ends with this process: the kernel then closes
  * its standard input.
  *
- * @throws Error with the last it said, when it names no port or lets no engine attach to it.
+ * @throws Error with the last it said, when it names no port or lets no engine attach to it in time.
  */
-export async function startProvider({
-  name,
-  command,
-  args,
-  env,
-  cwd,
-}: ProviderCommand): Promise<ProviderProcess> {
+export async function startProvider(
+  { name, command, args, env, cwd }: ProviderCommand,
+  { startsWithinMs, signal }: StartLimits,
+): Promise<ProviderProcess> {
   // A group of its own: a Ctrl-C in a terminal must not reach what it is doing.
   const child = spawn(command, args, { env, cwd, stdio: "pipe", detached: true });
   const { pid = 0 } = child;
@@ -52,13 +52,19 @@ export async function startProvider({
     reason,
   );
   const lines = createInterface(child.stdout);
+  let lacking = "names no port";
   const port = new Promise<number>((resolve) => {
-    lines.on("line", (line) => /^\d+$/.test(line) && resolve(Number(line)));
+    lines.on("line", (line) => {
+      if (!/^\d+$/.test(line)) return;
+      lacking = "lets no engine attach to it";
+      resolve(Number(line));
+    });
   });
+  const late = () => `${lacking} in ${startsWithinMs / 1_000} s ${lastLine(said)}`.trim();
   const fault = await Promise.race([
     port.then(attach).then(() => undefined, reason),
     ended,
-    delay(START_TIMEOUT, `names no port in ${START_TIMEOUT / 1_000} s`, { ref: false }),
+    delay(startsWithinMs, undefined, { ref: false, signal }).then(late, () => "is not needed"),
   ]);
   if (fault === undefined) return { name, port: await port, pid, ended, end };
   end();

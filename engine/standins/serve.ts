@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   Server,
@@ -6,6 +5,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { serveOwnUser, tellsUsers } from "../own-user";
+import { whenParentDies } from "../when-parent-dies";
 
 /** A Pulumi plugin: one gRPC service, and what must be put away when its process ends. */
 export interface Plugin {
@@ -44,19 +45,11 @@ export async function servePlugin(plugin: Plugin): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
   whenParentDies(end);
 
-  process.stdout.write(`${await bind(server)}\n`);
+  const port = await (tellsUsers() ? serveOwnUser(server) : bind(server));
+  process.stdout.write(`${port}\n`);
 }
 
-/**
- * A killed engine can signal nothing, but the kernel closes its end of our stdin. A terminal or
- * /dev/null says nothing of the kind: a plugin started alone, to be attached to, stays.
- */
-function whenParentDies(end: () => void): void {
-  const stdin = fstatSync(0);
-  if (!stdin.isFIFO() && !stdin.isSocket()) return;
-  process.stdin.on("end", end).on("error", end).resume();
-}
-
+/** Where a system does not tell whose a connection is, as an official plugin does: for anybody. */
 function bind(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {

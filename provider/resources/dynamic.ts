@@ -6,7 +6,9 @@ import { z } from "zod";
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** The names under which `pulumi-tenant/resources` exports its life cycles. */
-export type LifecycleName = "tenantRecord" | "adminUser" | "migrations" | "adminMembership";
+export type LifecycleName = (typeof lifecycleNames)[number];
+
+const lifecycleNames = ["tenantRecord", "adminUser", "migrations", "adminMembership"] as const;
 
 /**
  * The provider of a dynamic resource, as its state holds it: which life cycle, by name.
@@ -20,6 +22,9 @@ export type LifecycleName = "tenantRecord" | "adminUser" | "migrations" | "admin
 export function providerText(lifecycle: LifecycleName): string {
   return `exports.handler = () => require("pulumi-tenant/resources").${lifecycle};`;
 }
+
+/** Every text that {@link providerText} gives, and so all that a state of any release holds. */
+export const providerTexts: readonly string[] = lifecycleNames.map(providerText);
 
 /**
  * The engine's provider for dynamic resources, as a resource of its own.

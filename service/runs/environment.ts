@@ -1,3 +1,4 @@
+import type { KeptName } from "../../engine/providers/kept-providers";
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { MARK, ownMark } from "./processes";
 import { waysEnvironment, type Ways } from "./ways";
@@ -32,3 +33,31 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
   };
 }
+
+/**
+ * The environment of each provider that is kept running, out of that of the engine: what it connects
+ * to the database with, and what any process needs. The passphrase and the state backend, its address
+ * and its credentials, are for the engine alone.
+ */
+export function providerEnvironments(
+  engine: NodeJS.ProcessEnv,
+): Record<KeptName, NodeJS.ProcessEnv> {
+  const having = (names: readonly RegExp[]) =>
+    Object.fromEntries(
+      Object.entries(engine).filter(([name]) => names.some((pattern) => pattern.test(name))),
+    );
+  return {
+    postgresql: having([...anyProcess, libpq]),
+    "pulumi-nodejs": having([...anyProcess, libpq, /^DATABASE_URL$/]),
+  };
+}
+
+/** PGPASSWORD among them: the official plugin and dbmate know no other way to keep it out of a state. */
+const libpq = /^PG[A-Z]+$/;
+
+const anyProcess = [
+  /^(PATH|HOME|USER|TMPDIR|TZ|LANG|LC_[A-Z]+)$/,
+  // How node is to run, and whose certificates are trusted.
+  /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/,
+  new RegExp(`^${MARK}$`),
+];

@@ -7,6 +7,12 @@ import type { HostEnd, HostProcess } from "./host-process";
 /** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
 const LASTS = 15 * 60_000;
 
+/**
+ * How long one that still holds a provider which another has relieved stays alone, in ms, before the
+ * next such one is begun anew: beginning one takes a second of processor time from the set-ups.
+ */
+const RELIEF_PAUSE = 5_000;
+
 /** What runs are parked with. */
 export interface ParkedRunsSettings {
   /** How many are to wait. */
@@ -32,6 +38,8 @@ export class ParkedRuns {
   private readonly held = new Set<string>();
   private beginning: Promise<void> | undefined;
   private closed = false;
+  /** When one was last begun anew for the providers that it held. */
+  private relievedAt = -Infinity;
 
   constructor(private readonly settings: ParkedRunsSettings) {}
 
@@ -91,13 +99,15 @@ export class ParkedRuns {
     const { count, takeHost, giveHost, providers, stacks } = this.settings;
     // Those that were parked, or ended, when the database did not answer.
     await stacks.unparkAllBut([...this.held]).catch(() => undefined);
-    while (!this.closed && this.waiting.length < count) {
+    // One more, and only then an old one less: a set-up that comes meanwhile finds as many as ever.
+    const wanted = count + (this.oneToRelieve() === undefined ? 0 : 1);
+    while (!this.closed && this.waiting.length < wanted) {
       const host = takeHost();
-      if (host === undefined) return;
+      if (host === undefined) break;
       const stack = await stacks.park().catch(() => undefined);
       if (stack === undefined) {
         giveHost(host);
-        return;
+        break;
       }
       this.held.add(stack.name);
       const lease = await providers?.lease();
@@ -113,6 +123,21 @@ export class ParkedRuns {
         () => this.endUnused(run),
       );
     }
+    if (this.waiting.length > count) await this.relieve();
+  }
+
+  private oneToRelieve(): ParkedRun | undefined {
+    if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
+    return this.waiting.find(({ lease }) => lease?.isRelieved());
+  }
+
+  /** Ends one whose providers have been relieved, so that they can end. */
+  private async relieve(): Promise<void> {
+    const run = this.oneToRelieve();
+    if (run === undefined) return;
+    this.relievedAt = performance.now();
+    this.waiting = this.waiting.filter((other) => other !== run);
+    await this.endUnused(run);
   }
 
   /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */

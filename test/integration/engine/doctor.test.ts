@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 
 import { tryPieces } from "../../../engine/doctor/pieces";
 import { type FakeTree, makeFakeTree } from "../../support/fake-tree";
@@ -50,5 +51,16 @@ describe("the doctor", () => {
     expect(postgresql).toMatchObject({ version: "3.18.1", origin: "PATH" });
     expect(postgresql?.fault).toBeUndefined();
     expect(dynamic?.fault).toMatch(/named no port to listen on: node: command not found/);
+  });
+
+  it("says why a provider cannot be kept running", async () => {
+    const plugin = tree.plugin("opt/plugin", "3.18.1");
+    tree.script("bin/pulumi-resource-pulumi-nodejs", "exit 1");
+    // It tells its version once, so that it is found; then it names no port any more.
+    const asked = join(tree.root, "asked");
+    const later = `[ -e "${asked}" ] && echo "no licence" >&2 && exec sleep 600`;
+    tree.script("bin/pulumi-resource-postgresql", `${later}\n: > "${asked}"\nexec "${plugin}"`);
+    const kept = (await tryPieces(tree.places)).find(({ piece }) => piece === "kept providers");
+    expect(kept?.fault).toMatch(/^provider postgresql names no port in 15 s no licence\. Set-ups/);
   });
 });

@@ -1,9 +1,23 @@
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { obtainEngine, type Engine } from "../../../engine/obtain";
+import type { PieceName } from "../../../engine/piece";
 import { checkout } from "../../../engine/places";
-import { keepProviders, type KeptProviders } from "../../../engine/providers/kept-providers";
+import {
+  keepProviders,
+  type KeptProviders,
+  type KeptProvidersSettings,
+} from "../../../engine/providers/kept-providers";
 import { attach } from "../../../engine/plugin-process";
 import { eventually } from "../../support/killable-service";
 
@@ -11,28 +25,44 @@ let engine: Engine;
 let kept: KeptProviders;
 const all: KeptProviders[] = [];
 const said: string[] = [];
+const folder = mkdtempSync(path.join(tmpdir(), "kept-providers-"));
 
 beforeAll(async () => {
   engine = await obtainEngine(() => undefined);
 });
 beforeEach(() => {
   said.length = 0;
-  kept = keep(engine);
+  kept = keep();
 });
 afterEach(async () => {
   await Promise.all(all.splice(0).map((each) => each.stop()));
 });
+afterAll(() => rmSync(folder, { recursive: true }));
 
-function keep(pieces: Pick<Engine, "pieces">, cwd = checkout): KeptProviders {
+function keep(changes: Partial<KeptProvidersSettings> = {}): KeptProviders {
+  const env = { ...process.env, ...engine.env };
   const made = keepProviders({
-    engine: pieces,
-    env: { ...process.env, ...engine.env },
-    cwd,
-    hangsAfter: 500,
+    ...{ engine, cwd: checkout, code: [], hangsAfter: 500 },
+    env: { postgresql: env, "pulumi-nodejs": env },
     report: (line) => said.push(line),
+    ...changes,
   });
   all.push(made);
   return made;
+}
+
+/** The engine with another executable in the place of one of its pieces. */
+const withPiece = (name: PieceName, executable: string): Pick<Engine, "pieces"> => ({
+  pieces: engine.pieces.map((piece) =>
+    piece.name === name ? { ...piece, path: executable } : piece,
+  ),
+});
+
+function script(name: string, body: string): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, `#!/bin/sh\n${body}\n`);
+  chmodSync(file, 0o755);
+  return file;
 }
 
 const portOf = (list: string, name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(list)?.[1]);
@@ -49,7 +79,7 @@ test("they do also where the modules are behind a symbolic link", async () => {
   // Beside what it links to: https://github.com/nodejs/node/issues/51142
   const cwd = mkdtempSync(path.join(checkout, ".engine", "linked-"));
   symlinkSync(path.join(checkout, "node_modules"), path.join(cwd, "node_modules"));
-  const linked = keep(engine, cwd);
+  const linked = keep({ cwd });
   const lease = await linked.lease(15_000);
   expect(lease.attach).toMatch(/^postgresql:\d+,pulumi-nodejs:\d+$/);
   expect(linked.trouble()).toBeUndefined();
@@ -71,10 +101,7 @@ test("work that was abandoned ends with its provider, and other runs keep theirs
 });
 
 test("a provider that cannot be started is told of, and runs go on without it", async () => {
-  const pieces = engine.pieces.map((piece) =>
-    piece.name === "postgresql plugin" ? { ...piece, path: "/nowhere/plugin" } : piece,
-  );
-  const broken = keep({ pieces });
+  const broken = keep({ engine: withPiece("postgresql plugin", "/nowhere/plugin") });
   expect(await eventually(() => broken.trouble())).toMatch(/^provider postgresql .*ENOENT/);
   const attached = async () => (await broken.lease()).attach;
   expect(await eventually(async () => (await attached()) || undefined)).toMatch(
@@ -84,11 +111,66 @@ test("a provider that cannot be started is told of, and runs go on without it", 
 });
 
 test("stopping ends them, also while one is being started", async () => {
-  const early = keep(engine);
+  const early = keep();
   await early.stop();
-  const late = keep(engine);
+  const late = keep();
   const { attach: list } = await late.lease(15_000);
   await late.stop();
   await delay(50);
   await expect(attach(portOf(list, "postgresql"))).rejects.toThrow(/UNAVAILABLE/);
+});
+
+test("the dynamic provider is kept also where the launcher is the official one", async () => {
+  // It starts one node to find the program, in $(…), and another one to run it.
+  // https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/dist/pulumi-resource-pulumi-nodejs
+  const launcher = script(
+    "pulumi-resource-pulumi-nodejs",
+    `program=$(node -e "console.log(require.resolve('@pulumi/pulumi/cmd/dynamic-provider'))")
+exec node "$program" "$@"`,
+  );
+  const official = keep({ engine: withPiece("dynamic provider", launcher) });
+  const { attach: list } = await official.lease(15_000);
+  await attach(portOf(list, "pulumi-nodejs"));
+});
+
+describe("while one provider does not start,", () => {
+  const started = path.join(folder, "started");
+  const endless = (startsWithinMs: number) =>
+    keep({
+      engine: withPiece("postgresql plugin", script("endless", `: > "${started}"; exec sleep 600`)),
+      startsWithinMs,
+    });
+
+  test("a lease holds the other one, is as good as any, and is not waited for", async () => {
+    const half = endless(4_000);
+    const early = await half.lease(15_000);
+    expect(half.trouble()).toBe("provider postgresql names no port in 4 s");
+    const began = performance.now();
+    const late = await half.lease(15_000);
+    expect(performance.now() - began).toBeLessThan(500);
+    for (const lease of [early, late]) {
+      expect(lease.attach).toMatch(/^pulumi-nodejs:\d+$/);
+      expect(lease.isFresh()).toBe(true);
+    }
+  });
+
+  test("stopping does not wait for it", async () => {
+    rmSync(started, { force: true });
+    const half = endless(60_000);
+    await eventually(() => existsSync(started) || undefined);
+    const began = performance.now();
+    await half.stop();
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  test("it is complained of once, however often it is tried again", async () => {
+    const attempts = path.join(folder, "attempts");
+    const broken = script("broken", `echo again >> "${attempts}"\necho "no license" >&2; exit 3`);
+    keep({ engine: withPiece("postgresql plugin", broken) });
+    await eventually(() => {
+      const made = existsSync(attempts) ? readFileSync(attempts, "utf8").split("\n").length : 0;
+      return made > 3 || undefined;
+    });
+    expect(said).toEqual(["provider postgresql ended with 3 no license"]);
+  });
 });

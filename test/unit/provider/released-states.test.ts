@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { runInNewContext } from "node:vm";
 import * as lifecycles from "../../../provider/resources";
+import { providerText, providerTexts } from "../../../provider/resources/dynamic";
 
 /** A resource as the engine keeps it. */
 interface StateResource {
@@ -28,6 +29,10 @@ describe.each(readdirSync(folder))("the state of release %s", (file) => {
     ]);
   });
 
+  it.each(resources)("holds code that the kept provider takes: $type", ({ inputs }) => {
+    expect(providerTexts).toContain(inputs.__provider);
+  });
+
   it.each(resources)("is served by today's code without a change: $type", (resource) => {
     // What check adds by itself no program gives.
     const given = { ...resource.inputs, files: undefined, version: undefined };
@@ -42,6 +47,11 @@ describe.each(readdirSync(folder))("the state of release %s", (file) => {
       replaces: [],
     });
   });
+});
+
+test("the kept provider takes the code of every life cycle that there is", () => {
+  const names = Object.keys(lifecycles) as (keyof typeof lifecycles)[];
+  expect(names.map(providerText).toSorted()).toEqual(providerTexts.toSorted());
 });
 
 /** Finds the life cycle as the engine does: by evaluating the text that the state holds. */

@@ -37,17 +37,31 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
       return Promise.resolve();
     },
   };
-  const lease: ProviderLease = { attach: "", isFresh: () => fresh.is, release: () => undefined };
+  /** Of the providers that runs are begun with from now on: another process has taken their place. */
+  let providers = { relieved: false };
+  const relieve = () => {
+    providers.relieved = true;
+    providers = { relieved: false };
+  };
+  const lease = (): ProviderLease => {
+    const held = providers;
+    return {
+      attach: "",
+      isFresh: () => fresh.is,
+      isRelieved: () => held.relieved,
+      release: () => undefined,
+    };
+  };
   const settings: ParkedRunsSettings = {
     ...{ count, takeHost, stacks: stacks as Stacks },
     giveHost: (host) => void givenBack.push(host),
     providers: {
-      lease: () => Promise.resolve(lease),
+      lease: () => Promise.resolve(lease()),
       trouble: () => undefined,
       stop: () => Promise.resolve(),
     },
   };
-  return { runs: new ParkedRuns(settings), fresh, givenBack, finished, needed, letEnd };
+  return { runs: new ParkedRuns(settings), fresh, givenBack, finished, needed, letEnd, relieve };
 }
 
 test("runs that are old are ended once each, though a set-up comes meanwhile", async () => {
@@ -84,4 +98,34 @@ test("stacks that were parked, or given back, unknown to this instance are given
   await runs.use(tenant, () => undefined);
   await runs.keepUp();
   expect(needed).toEqual([[], ["stack-2"]]);
+});
+
+describe("runs whose providers were relieved", () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  test("are begun anew one by one, each after its successor was begun", async () => {
+    const { runs, finished, needed, letEnd, relieve } = setting();
+    letEnd();
+    await runs.keepUp();
+    relieve();
+    await runs.keepUp();
+    await runs.keepUp();
+    expect(finished).toEqual([undefined]);
+    jest.advanceTimersByTime(5_000);
+    await runs.keepUp();
+    jest.advanceTimersByTime(5_000);
+    await runs.keepUp();
+    expect(finished).toEqual([undefined, undefined]);
+    await runs.keepUp();
+    expect(needed.at(-1)).toEqual(["stack-3", "stack-4"]);
+  });
+
+  test("are given to set-ups as before", async () => {
+    const { runs, finished, relieve } = setting();
+    await runs.keepUp();
+    relieve();
+    expect(await runs.use(tenant, () => undefined)).toMatchObject({ reached: true });
+    expect(finished).toEqual(["acme"]);
+  });
 });
