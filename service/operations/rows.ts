@@ -28,6 +28,17 @@ export async function findOperation(id: string): Promise<Operation | undefined> 
   return row;
 }
 
+/** Those of the operations that have changed since these versions. */
+export async function changedSince(versions: ReadonlyMap<string, number>): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    `select id from public.operations
+    join unnest($1::uuid[], $2::bigint[]) as known (id, version) using (id)
+    where operations.version > known.version`,
+    [[...versions.keys()], [...versions.values()]],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** How many operations wait or run. */
 export async function countAlive(): Promise<number> {
   const [row] = await query<{ alive: number }>(
