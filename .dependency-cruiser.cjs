@@ -33,7 +33,12 @@ module.exports = {
       ["service", "program", "provider", "engine"],
       "The service knows neither benches nor tests.",
     ),
-    only("engine-stands-alone", "engine", ["engine"], "The engine knows no tenant."),
+    only(
+      "engine-stands-alone",
+      "engine",
+      ["engine", "provider/connections"],
+      "The engine knows no tenant. A stand-in's connections are watched as the library's are.",
+    ),
     only(
       "bench-on-all-but-tests",
       "bench",

@@ -20,6 +20,8 @@ export interface AppParts {
   readonly ratePerMinute: number;
   readonly streams: StreamLimits;
   readonly tryEngine: Trial;
+  /** What is wrong with the session that this instance keeps; undefined while nothing is. */
+  readonly sessionTrouble?: () => string | undefined;
   /** What keeps providers from being kept running; undefined while nothing does. */
   readonly providersTrouble?: () => string | undefined;
   /** Whether the service is going down, and takes nothing new. */
@@ -34,6 +36,7 @@ export function createApp({
   ratePerMinute,
   streams,
   tryEngine,
+  sessionTrouble = () => undefined,
   providersTrouble = () => undefined,
   isStopping,
 }: AppParts): Express {
@@ -48,7 +51,7 @@ export function createApp({
   });
   app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
   app.use("/api/operations", operationRoutes(permit, operations, streams));
-  app.use(healthRoutes(tryEngine, providersTrouble));
+  app.use(healthRoutes(tryEngine, sessionTrouble, providersTrouble));
   app.use(notFound);
   app.use(answerErrors);
   return app;

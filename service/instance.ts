@@ -5,8 +5,8 @@ import { deregister, newInstance, pruneInstances, register } from "./instances";
 import { keepConnection } from "./kept-connection";
 import type { ServedOperations } from "./operations/operations";
 import { transaction } from "./operations/rows";
-import { dropWorkerLock, takeWorkerLock, watchForDeadWorkers } from "./queue/dead-workers";
-import { startQueue, type Queue } from "./queue/queue";
+import { watchForDeadWorkers } from "./queue/dead-workers";
+import { startQueue } from "./queue/queue";
 import { endOrphans } from "./runs/processes";
 import { runOperation, type OperationParts } from "./setup/run-operation";
 
@@ -20,28 +20,39 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
   readonly log: Logger;
 }
 
+/** An instance that works. */
+export interface Instance {
+  /** Takes nothing more, and resolves when what it does has ended. */
+  readonly stop: () => Promise<void>;
+  /** What keeps it from hearing of changes and from being seen alive; undefined while nothing does. */
+  readonly trouble: () => string | undefined;
+}
+
 /**
  * Starts to work on operations: listens to their changes and takes them from the queue, whichever
  * instance accepted them.
  *
  * @throws DatabaseDownError
  */
-export async function startInstance(parts: InstanceParts): Promise<Queue> {
+export async function startInstance(parts: InstanceParts): Promise<Instance> {
   const { operations, concurrency, log } = parts;
   const instance = newInstance(parts.id ?? randomUUID());
   let worker: string | undefined;
   const session = keepConnection({
     connected: async (client) => {
-      await register(client, instance);
-      if (worker !== undefined) await client.query(takeWorkerLock, [worker]);
       await client.query(`listen ${operations.channel}`);
       // What was told while nobody listened is read again.
       operations.tell();
+    },
+    locked: async (client, name) => {
+      if (name === instance.id) await register(client, instance);
     },
     notified: (_channel, id) => {
       operations.tell(id);
     },
   });
+  // Stacks that it holds are its own only while its lock shows it alive.
+  const alive = session.hold(instance.id);
   endOrphans();
   await transaction(pruneInstances);
   const stopping = new AbortController();
@@ -53,15 +64,13 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
       work: (id) => runOperation(id, parts),
       onWorker: (name) => {
         // A queue that is started again after it stopped has another name.
-        if (worker !== undefined) session.query(dropWorkerLock, [worker]).catch(() => undefined);
+        if (worker !== undefined) session.letGo(worker);
         worker = name;
-        // A session that breaks now takes the lock when it is made again.
-        session.query(takeWorkerLock, [name]).catch(() => undefined);
+        void session.hold(name);
       },
     }),
   );
-  // Stacks that it holds are its own only while its lock shows it alive.
-  session.query("select", []).then(parts.runs.startAhead, () => undefined);
+  void alive.then(parts.runs.startAhead);
   const stopAll = async () => {
     await queue.stop();
     stopping.abort();
@@ -72,5 +81,5 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
   };
   let stopped: Promise<void> | undefined;
   // Once, however often it is asked for.
-  return { stop: () => (stopped ??= stopAll()) };
+  return { stop: () => (stopped ??= stopAll()), trouble: session.trouble };
 }

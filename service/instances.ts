@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { query, type Query } from "./database";
-import { BETWEEN_LOOKS, lockOf, takeWorkerLock } from "./queue/dead-workers";
+import { BETWEEN_LOOKS, lockOf } from "./queue/dead-workers";
 
 /** An instance of the service, as the others see it. */
 export interface InstanceRow {
@@ -19,12 +19,11 @@ export function newInstance(id: string): InstanceRow {
 }
 
 /**
- * Makes the instance known on a connection that lives as long as it does: by the lock that shows it
- * alive, and then by its row, so that no row of a living instance is without its lock.
+ * Makes the instance known by its row. Its session has the lock that shows it alive already, so that no
+ * row of a living instance is without its lock.
  */
 export async function register(client: ClientBase, instance: InstanceRow): Promise<void> {
   const { id, machine, startedAt } = instance;
-  await client.query(takeWorkerLock, [id]);
   await client.query(
     `insert into public.service_instances (id, machine, started_at) values ($1, $2, $3)
     on conflict (id) do update set dead_since = null`,

@@ -116,6 +116,7 @@ async function start(): Promise<void> {
     ratePerMinute: config.rateLimit,
     streams: config.streams,
     tryEngine: runs.tryEngine,
+    sessionTrouble: instance.trouble,
     providersTrouble: () => providers?.trouble(),
   });
   const server = await shutdown.start(

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { Semaphore } from "async-mutex";
 import type { ClientBase } from "pg";
 import { assertUnedited, keepDigests, pendingFiles } from "./applied";
@@ -20,6 +21,12 @@ export interface MigrationRun {
   readonly files: MigrationDigests;
 }
 
+/** How often it is asked what dbmate's session does, in ms. */
+const BETWEEN_LOOKS = 5_000;
+
+/** How long dbmate may have no session that does anything, in ms. It does little between statements. */
+const QUIET = 15_000;
+
 // Each takes two connections for as long as it runs, and PostgreSQL has a hundred.
 const turns = new Semaphore(8);
 
@@ -35,7 +42,7 @@ export async function migrate(run: MigrationRun): Promise<void> {
       const { schemaName, files } = run;
       const onRecord = await assertUnedited(client, schemaName, files);
       const isCurrent = (await pendingFiles(client, schemaName, files)).length === 0;
-      const fault = isCurrent ? undefined : await runDbmate(run);
+      const fault = isCurrent ? undefined : await runDbmate(run, client);
       // A run that was killed just after dbmate did not come to it.
       if (!isCurrent || onRecord < Object.keys(files).length) {
         await keepDigests(client, schemaName, files);
@@ -81,8 +88,12 @@ function sessionName(schemaName: string): string {
   return `pulumi-tenant migrations ${digest}`;
 }
 
-/** Runs the child to its end; gives what went wrong, if anything did. */
-async function runDbmate(run: MigrationRun): Promise<string | undefined> {
+/**
+ * Runs the child to its end; gives what went wrong, if anything did.
+ *
+ * @param client Holds the lock on the schema.
+ */
+async function runDbmate(run: MigrationRun, client: ClientBase): Promise<string | undefined> {
   const { resolveBinary } = await import("dbmate");
   const { PGPASSWORD } = process.env;
   const settings = connectionSettings(run.urlEnv);
@@ -108,15 +119,45 @@ async function runDbmate(run: MigrationRun): Promise<string | undefined> {
   const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-20_000));
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
+  const ended = new AbortController();
+  void endWhenQuiet(child, client, run.schemaName, ended.signal);
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
     (resolve, reject) => {
       child.once("error", reject).once("close", (...end) => resolve(end));
     },
-  );
+  ).finally(() => ended.abort());
   if (code === 0) return undefined;
   return signal
     ? `dbmate was ended by ${signal}; run again`
     : `${explain(output)}; mend it and run again`;
+}
+
+/**
+ * Ends dbmate when its connection has gone silent, for which it would wait a quarter of an hour: the
+ * server has waited for it for long then, or has no session of it. It is ended as well when the lock is
+ * lost, as somebody else may have it by now.
+ */
+async function endWhenQuiet(
+  child: ChildProcess,
+  client: ClientBase,
+  schemaName: string,
+  ended: AbortSignal,
+): Promise<void> {
+  let heard = performance.now();
+  const isQuiet = async () => {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where application_name = $1 and datname = current_database()
+      and (state = 'active' or state_change > clock_timestamp() - $2 * interval '1 ms')`,
+      [sessionName(schemaName), BETWEEN_LOOKS],
+    );
+    if (rowCount !== 0) heard = performance.now();
+    return performance.now() - heard > QUIET;
+  };
+  do {
+    await delay(BETWEEN_LOOKS, undefined, { signal: ended, ref: false }).catch(() => undefined);
+    if (ended.aborted) return;
+  } while (!(await isQuiet().catch(() => true)));
+  child.kill("SIGKILL");
 }
 
 /** Whoever supervises this process finds dbmate by it, should this process be killed. */

@@ -117,10 +117,10 @@ async function withClient<T>(
 const workPool = { max: 8, lock_timeout: 60_000 };
 
 /**
- * For session-level locks, each for as long as what it guards; a firewall drops what is silent for
- * long. So many that nobody waits for a connection who could have the lock.
+ * For session-level locks, each for as long as what it guards. So many that nobody waits for a
+ * connection who could have the lock.
  */
-const lockPool = { max: 64, keepAlive: true };
+const lockPool = { max: 64 };
 
 const pools = new Map<string, Pool>();
 

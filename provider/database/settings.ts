@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import type { ClientConfig } from "pg";
+import type { ClientConfig, PoolConfig } from "pg";
 import { z } from "zod";
 import { rules } from "../rules";
 import { ConfigurationError } from "./errors";
+import { watchConnection } from "../connections/heartbeat";
 
 /** The environment variable that holds the database URL unless a stack names another. */
 export const DEFAULT_URL_VARIABLE = "DATABASE_URL";
@@ -92,9 +93,39 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** The settings as node-postgres takes them. Reads the certificate authority's file when one is named. */
-export function pgConfig(settings: ConnectionSettings): ClientConfig {
+/** After how many seconds each end of a connection asks the other whether it is still there. */
+const KEEPALIVE_IDLE = 10;
+
+/**
+ * When the server gives up a session whose client is silent: within half a minute, where the system's
+ * own limits are two hours for one that is idle and a quarter of an hour for one that is answered.
+ * Startup parameters: https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-TCP-KEEPALIVES-IDLE
+ */
+const serverLimits = {
+  tcp_keepalives_idle: String(KEEPALIVE_IDLE), // in s
+  tcp_keepalives_interval: "5", // in s
+  tcp_keepalives_count: "3",
+  tcp_user_timeout: "30000", // in ms
+};
+
+/**
+ * The settings as node-postgres takes them. Reads the certificate authority's file when one is named.
+ *
+ * A pool's connections are destroyed when they go silent. A client that is in no pool has to be handed
+ * to `onConnect` for that.
+ */
+export function pgConfig(settings: ConnectionSettings): PoolConfig {
+  const config = clientConfig(settings);
+  return {
+    ...config,
+    onConnect: (client) => watchConnection(client, config),
+  };
+}
+
+function clientConfig(settings: ConnectionSettings): ClientConfig {
   const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const { PGOPTIONS } = process.env;
+  const limits = Object.entries(serverLimits).map(([name, value]) => `-c ${name}=${value}`);
   return {
     host,
     port,
@@ -108,6 +139,10 @@ export function pgConfig(settings: ConnectionSettings): ClientConfig {
       ...(sslmode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
     },
     connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_IDLE * 1_000,
+    // What is given here takes the place of the variable.
+    options: [...(PGOPTIONS ? [PGOPTIONS] : []), ...limits].join(" "),
     application_name: "pulumi-tenant",
   };
 }
@@ -129,6 +164,8 @@ export function dbmateUrl(
     sslmode,
     search_path: schema,
     application_name: sessionName,
+    connect_timeout: "10", // in s
+    ...serverLimits,
   });
   if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Router } from "express";
 import { ping } from "../database";
 import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
+
+/** How long the database may take to answer, in ms. */
+const DATABASE_ANSWERS = 5_000;
 
 /** How long one try of the engine stands for all who ask, in ms: each starts a process. */
 const ENGINE_TRY_LASTS = 5_000;
@@ -10,10 +14,15 @@ const ENGINE_TRY_LASTS = 5_000;
 export type Trial = () => Promise<string | undefined>;
 
 /**
- * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. Without
- * providers that are kept running, set-ups are slow, and the service is ready all the same.
+ * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work, and so
+ * does the session that this instance keeps. Without providers that are kept running, set-ups are slow,
+ * and the service is ready all the same.
  */
-export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | undefined): Router {
+export function healthRoutes(
+  tryEngine: Trial,
+  sessionTrouble: () => string | undefined,
+  providersTrouble: () => string | undefined,
+): Router {
   const router = Router();
   const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
   router
@@ -25,7 +34,7 @@ export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | 
   router
     .route("/readyz")
     .get(async (_request, response) => {
-      const trials = { database: tryDatabase(), engine: tryEngineNow() };
+      const trials = { database: tryDatabase(sessionTrouble), engine: tryEngineNow() };
       const trouble = new Map<string, string>();
       for (const [name, trial] of Object.entries(trials)) {
         const why = await trial;
@@ -39,11 +48,19 @@ export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | 
   return router;
 }
 
-async function tryDatabase(): Promise<string | undefined> {
-  return ping().then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+async function tryDatabase(sessionTrouble: () => string | undefined): Promise<string | undefined> {
+  const limit = new AbortController();
+  const answer = ping().then(sessionTrouble, (error: unknown) =>
+    error instanceof Error ? error.message : String(error),
   );
+  const silence = delay(DATABASE_ANSWERS, `no answer within ${DATABASE_ANSWERS} ms`, {
+    signal: limit.signal,
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    limit.abort();
+  }
 }
 
 /** One call at a time, whose answer is everybody's for a while. */

@@ -1,13 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DatabaseDownError } from "../errors";
 import { isSettled, type Operation } from "./operation";
-import { findOperation } from "./rows";
+import { changedSince, findOperation } from "./rows";
 
 /** The channel that the table's trigger notifies. */
 export const CHANNEL = "tenant_operations";
 
 /** After how many ms an operation that could not be read is read again. */
 const PAUSE = 500;
+
+/** How often, in ms, it is looked for changes of which no notification came. */
+const BETWEEN_LOOKS = 1_000;
 
 /**
  * Who waits for changes of operations, in this process.
@@ -17,8 +20,11 @@ const PAUSE = 500;
  * long. https://github.com/nodejs/node/issues/57736, https://github.com/nodejs/node/issues/54614
  */
 export class Changes {
-  private readonly waiting = new Map<string, Set<() => void>>();
+  /** The versions that those who wait have seen, by what wakes them, for each operation. */
+  private readonly waiting = new Map<string, Map<() => void, number>>();
   private readonly reads = new Map<string, Promise<Operation | undefined>>();
+  private looking: NodeJS.Timeout | undefined;
+  private isLooking = false;
   private over = false;
 
   /** @param find Reads an operation. */
@@ -29,8 +35,8 @@ export class Changes {
     // What is being read may be from before the change.
     if (id === undefined) this.reads.clear();
     else this.reads.delete(id);
-    const sets = id === undefined ? [...this.waiting.values()] : [this.waiting.get(id) ?? []];
-    for (const set of sets) for (const wake of [...set]) wake();
+    const all = id === undefined ? [...this.waiting.values()] : [this.waiting.get(id)];
+    for (const waits of all) for (const wake of [...(waits?.keys() ?? [])]) wake();
   };
 
   /** Ends every wait, for good. */
@@ -47,11 +53,12 @@ export class Changes {
     let seen = 0;
     while (!this.over && !signal.aborted) {
       // Before the row is read, so that no change falls between.
-      const change = this.next(id, signal);
+      const change = this.next(id, seen, signal);
       try {
         const operation = await this.read(id);
         if (operation !== undefined && operation.version > seen) {
           seen = operation.version;
+          change.saw(seen);
           yield operation;
           if (isSettled(operation)) return;
         }
@@ -73,21 +80,48 @@ export class Changes {
     return read;
   }
 
-  private next(id: string, signal: AbortSignal): { told: Promise<void>; forget: () => void } {
-    const set = this.waiting.get(id) ?? new Set();
-    this.waiting.set(id, set);
+  private next(id: string, seen: number, signal: AbortSignal): Change {
+    const waits = this.waiting.get(id) ?? new Map<() => void, number>();
+    this.waiting.set(id, waits);
+    this.looking ??= setInterval(() => void this.look(), BETWEEN_LOOKS).unref();
     let wake: () => void = () => undefined;
     const told = new Promise<void>((resolve) => (wake = resolve));
-    set.add(wake);
+    waits.set(wake, seen);
     signal.addEventListener("abort", wake);
     if (this.over || signal.aborted) wake();
     const forget = () => {
-      set.delete(wake);
-      if (set.size === 0 && this.waiting.get(id) === set) this.waiting.delete(id);
+      waits.delete(wake);
+      if (waits.size === 0 && this.waiting.get(id) === waits) this.waiting.delete(id);
+      if (this.waiting.size === 0) {
+        clearInterval(this.looking);
+        this.looking = undefined;
+      }
       signal.removeEventListener("abort", wake);
     };
-    return { told, forget };
+    return { told, saw: (version) => waits.set(wake, version), forget };
   }
+
+  /**
+   * Wakes those who wait for what has changed already: a notification is lost with the session that
+   * listens. One look for all of them, for those few who wait as long as that.
+   */
+  private async look(): Promise<void> {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    const seen = [...this.waiting].map(([id, waits]) => [id, Math.min(...waits.values())] as const);
+    // A database that is down is asked again.
+    const changed = await changedSince(new Map(seen)).catch(() => []);
+    for (const id of changed) this.tell(id);
+    this.isLooking = false;
+  }
+}
+
+interface Change {
+  /** Resolves when the operation has changed, perhaps. */
+  readonly told: Promise<void>;
+  /** Notes the version that was read meanwhile. */
+  readonly saw: (version: number) => void;
+  readonly forget: () => void;
 }
 
 /** Undefined while the database is down: who waits for an operation goes on waiting. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { accept, type Asked } from "./accept";
 import { CHANNEL, Changes } from "./changes";
 import { isAnswerable, type Operation } from "./operation";
@@ -37,13 +38,17 @@ export function serveOperations(settings: {
     find: findOperation,
     async answerable(operation) {
       const patience = new AbortController();
-      const limit = setTimeout(() => patience.abort(), settings.wait);
+      const { signal } = patience;
       let latest = operation;
-      for await (const state of changes.follow(operation.id, patience.signal)) {
-        latest = state;
-        if (isAnswerable(state)) break;
-      }
-      clearTimeout(limit);
+      const watch = async () => {
+        for await (const state of changes.follow(operation.id, signal)) {
+          latest = state;
+          if (isAnswerable(state)) return;
+        }
+      };
+      // Not by the next state: a database that is silent keeps it back.
+      const limit = delay(settings.wait, undefined, { signal }).catch(() => undefined);
+      await Promise.race([watch(), limit]).finally(() => patience.abort());
       return latest;
     },
     follow: (id, signal) => changes.follow(id, signal),

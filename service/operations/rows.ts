@@ -37,6 +37,17 @@ export async function keepOthersWaiting(run: Query): Promise<void> {
   await run("select pg_advisory_xact_lock(hashtextextended('pulumi-tenant accept', 0))");
 }
 
+/** Those of the operations that have changed since these versions. */
+export async function changedSince(versions: ReadonlyMap<string, number>): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    `select id from public.operations
+    join unnest($1::uuid[], $2::bigint[]) as known (id, version) using (id)
+    where operations.version > known.version`,
+    [[...versions.keys()], [...versions.values()]],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** How many operations wait or run. */
 export async function countAlive(run: Query): Promise<number> {
   const [row] = await run<{ alive: number }>(

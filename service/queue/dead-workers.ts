@@ -10,7 +10,7 @@ export const BETWEEN_LOOKS = 1_500;
 export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
 
 /** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
-export const takeWorkerLock = `select pg_advisory_lock(${lockOf("$1")})`;
+export const tryWorkerLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
 
 /** The statement that gives it back. */
 export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;

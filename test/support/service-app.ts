@@ -3,7 +3,7 @@ import type { TenantDeclaration } from "../../program/stack";
 import { createApp } from "../../service/app";
 import { createPermit } from "../../service/auth";
 import type { StreamLimits } from "../../service/http/stream-places";
-import { startInstance } from "../../service/instance";
+import { startInstance, type Instance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
 import { redactor } from "../../service/redact";
 import type { EngineRuns, RunOutcome, StepEvent } from "../../service/runs/engine-runs";
@@ -75,8 +75,7 @@ export async function startService(
 ): Promise<ServiceApp> {
   return startServiceApp(runs, options, async (operations, log) => {
     const parts = { runs, operations, log, migrationsDir: undefined, concurrency: 4 };
-    const instance = await startInstance({ ...parts, retryDelay: 20 });
-    return () => instance.stop();
+    return startInstance({ ...parts, retryDelay: 20 });
   });
 }
 
@@ -90,14 +89,14 @@ export async function startServiceApp(
     ratePerMinute = 1_000,
     streams = { perSubject: 100, total: 1_000 },
   }: ServiceAppOptions = {},
-  work?: (operations: ServedOperations, log: Logger) => Promise<() => Promise<void>>,
+  work?: (operations: ServedOperations, log: Logger) => Promise<Instance>,
 ): Promise<ServiceApp> {
   const log: string[] = [];
   const redact = redactor([testSecret]);
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(redact(line)) });
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
   const operations = serveOperations({ limit, wait });
-  const stop = await work?.(operations, logger);
+  const instance = await work?.(operations, logger);
   const app = createApp({
     log: logger,
     permit: createPermit({
@@ -110,12 +109,13 @@ export async function startServiceApp(
     ratePerMinute,
     streams,
     tryEngine: runs.tryEngine,
+    sessionTrouble: () => instance?.trouble(),
     isStopping: () => service.stopping,
   });
   const server = await listen(app, "127.0.0.1", 0);
   service.url = addressOf(server);
   service.close = async () => {
-    await stop?.();
+    await instance?.stop();
     await new Promise<void>((resolve) => {
       server.close(() => {
         resolve();

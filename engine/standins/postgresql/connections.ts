@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from "node:tls";
-import type { Pool, PoolClient } from "pg";
+import type { ClientConfig, Pool, PoolClient } from "pg";
+import { watchConnection } from "../../../provider/connections/heartbeat";
 import { messageOf } from "../rpc";
 import type { ConnectionConfig, SslMode } from "./config";
 
@@ -67,17 +68,17 @@ export class Connections {
   private async open(database: string): Promise<Pool> {
     const { Pool } = await import("pg");
     const { host, port, username, password, sslmode, connectTimeout, maxConnections } = this.config;
-    const pool = new Pool({
-      host,
-      port,
-      database,
-      user: username,
-      password,
-      ssl: tls(sslmode),
-      max: maxConnections > 0 ? maxConnections : Infinity,
+    const config: ClientConfig = {
+      ...{ host, port, database, user: username, ssl: tls(sslmode) },
+      ...(password === undefined ? {} : { password }),
       connectionTimeoutMillis: Math.max(connectTimeout, 0) * 1_000,
-      idleTimeoutMillis: IDLE_TIMEOUT,
       fallback_application_name: "pulumi-resource-postgresql stand-in",
+    };
+    const pool = new Pool({
+      ...config,
+      max: maxConnections > 0 ? maxConnections : Infinity,
+      idleTimeoutMillis: IDLE_TIMEOUT,
+      onConnect: (client) => watchConnection(client, config),
     });
     // An idle connection that breaks is replaced when next needed; unheard, it would end the process.
     pool.on("error", () => undefined);

@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { migrations } from "../../../provider/resources";
+import { badNetworkTo } from "../../support/bad-network";
+import { eventually } from "../../support/killable-service";
 import { checked, useResourceDatabase } from "../../support/resources";
 
 const database = useResourceDatabase();
@@ -184,6 +186,32 @@ describe("create", () => {
     expect(await migrating()).toEqual([]);
     await lost;
   });
+
+  it("ends a dbmate whose connection has gone silent, and the next run finishes", async () => {
+    const name = await schema();
+    const network = await badNetworkTo(process.env[database.urlEnv] ?? "");
+    process.env.BAD_URL = network.through(process.env[database.urlEnv] ?? "");
+    const slow = good.replace("create table", "select pg_sleep(2); create table");
+    const inputs = declared(name, {
+      urlEnv: "BAD_URL",
+      migrationsDir: folder({ "1_a.sql": slow }),
+    });
+    const lost = migrations.create(inputs).catch((error: unknown) => String(error));
+    await eventually(async () => {
+      const rows = await database.sql(
+        `select from pg_stat_activity where datname = current_database()
+        and application_name like 'pulumi-tenant migrations%' and wait_event = 'PgSleep'`,
+      );
+      return rows.length > 0 ? true : undefined;
+    });
+    network.silence("the newest");
+    const began = performance.now();
+    expect(await lost).toMatch(/dbmate was ended by SIGKILL/);
+    expect(performance.now() - began).toBeLessThan(40_000);
+    await migrations.create(inputs);
+    expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
+    await network.close();
+  }, 90_000);
 
   it("migrates more tenants at once than there are turns", async () => {
     const names: string[] = [];

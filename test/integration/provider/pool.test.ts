@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { withConnection } from "../../../provider/database/pool";
+import { withConnection, withSessionLock } from "../../../provider/database/pool";
+import { badNetworkTo } from "../../support/bad-network";
+import { eventually } from "../../support/killable-service";
 import { useServiceDatabase } from "../../support/service-database";
 
 const database = useServiceDatabase({ migrated: false });
@@ -38,3 +40,43 @@ test("a connection that the server ends as soon as it is there fails its stateme
   await expect(work).rejects.toThrow();
   server.close();
 });
+
+test("a connection that goes silent fails its statement; one whose statement takes long is left alone", async () => {
+  const network = await badNetworkTo(database.url());
+  process.env.BAD_URL = network.through(database.url());
+  const long = withConnection("BAD_URL", (client) =>
+    client.query("select 'rested' as how from pg_sleep(14)"),
+  );
+  await eventually(async () => {
+    const rows = await database.sql(
+      `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
+    );
+    return rows.length > 0 ? true : undefined;
+  });
+  const began = performance.now();
+  const silent = withConnection("BAD_URL", async (client) => {
+    network.silence("the newest");
+    await client.query("select");
+  });
+  await expect(silent).rejects.toThrow("Connection terminated: the server was silent for too long");
+  expect(performance.now() - began).toBeLessThan(14_000);
+  await expect(long).resolves.toMatchObject({ rows: [{ how: "rested" }] });
+  await network.close();
+}, 60_000);
+
+test("the lock of a connection that goes silent is free again", async () => {
+  const network = await badNetworkTo(database.url());
+  process.env.BAD_URL = network.through(database.url());
+  let taken: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (taken = resolve));
+  const holder = withSessionLock("BAD_URL", "the lock", 0, async (client) => {
+    network.silence("the newest");
+    taken();
+    await client.query("select");
+  }).catch((error: unknown) => String(error));
+  await held;
+  // Nobody else's session is ended for it, and whoever waits for the lock gets it.
+  await withSessionLock("DATABASE_URL", "the lock", 30_000, (client) => client.query("select"));
+  expect(await holder).toMatch(/Connection terminated/);
+  await network.close();
+}, 60_000);

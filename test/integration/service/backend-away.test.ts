@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { dropWorkerLock, takeWorkerLock } from "../../../service/queue/dead-workers";
+import { dropWorkerLock, tryWorkerLock } from "../../../service/queue/dead-workers";
 import type { StackCli } from "../../../service/stacks/stack-cli";
 import { stacksOf } from "../../../service/stacks/stacks";
 import { StackUpkeep } from "../../../service/stacks/upkeep";
@@ -69,7 +69,7 @@ test("a backend that is away leaves a few rows and one warning, however long it 
 
 test("it is asked again within a minute, and then all is as if it had never been away", async () => {
   const { backend, upkeep, steps, messages } = setting();
-  await database.sql(takeWorkerLock, [other]);
+  await database.sql(tryWorkerLock, [other]);
   await database.sql(
     "insert into public.service_stacks (name, status, instance) values ('of-another', 'making', $1)",
     [other],

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { Client } from "pg";
 import { deadInstances, newInstance, pruneInstances, register } from "../../../service/instances";
 import { transaction } from "../../../service/operations/rows";
+import { tryWorkerLock } from "../../../service/queue/dead-workers";
 import { eventually } from "../../support/killable-service";
 import { noEngine, startService } from "../../support/service-app";
 import { useServiceDatabase } from "../../support/service-database";
@@ -23,6 +24,7 @@ async function begin(id: string): Promise<Client> {
   const session = new Client(database.url());
   await session.connect();
   sessions.push(session);
+  await session.query(tryWorkerLock, [id]);
   await register(session, newInstance(id));
   return session;
 }

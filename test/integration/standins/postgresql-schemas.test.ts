@@ -1,3 +1,4 @@
+import { badNetworkTo } from "../../support/bad-network";
 import { configOf, createSchemaDatabase, stateOf, type SchemaDatabase } from "./database";
 import { startPlugin, type PluginProcess } from "./plugin-process";
 import { ProviderClient } from "./provider-client";
@@ -116,3 +117,21 @@ test("is a member of the owner's role only for as long as giving the schema take
   expect(await database.query(membership)).toEqual(before);
   expect(await database.schemas()).not.toContain(`given (${keeper})`);
 });
+
+test("fails when its connection has gone silent, and works again over a new one", async () => {
+  const network = await badNetworkTo(`postgres://${database.host}:${database.port}`);
+  const { hostname: host, port } = new URL(network.through("postgres://x"));
+  const remote = new ProviderClient(plugin.address);
+  await remote.configure(configOf({ ...database, host, port }));
+  await remote.create({ name: "before_silence" });
+  network.silence("those there are");
+  const began = performance.now();
+  expect(await remote.create({ name: "in_silence" })).toHaveProperty(
+    "error.message",
+    expect.stringContaining("Connection terminated"),
+  );
+  expect(performance.now() - began).toBeLessThan(20_000);
+  expect(await remote.create({ name: "after_silence" })).toHaveProperty("id");
+  remote.close();
+  await network.close();
+}, 60_000);
