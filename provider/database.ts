@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError } from "./database/errors";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { tellLeftOut } from "./left-out";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 
@@ -45,6 +46,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions = {},
   ) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
+    tellLeftOut();
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
     this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });

@@ -35,6 +35,16 @@ export async function assertUnusedOutside(client: PoolClient, schemaName: string
   );
 }
 
+/** How many tables a schema has; none where it is not there. */
+export async function countTables(client: PoolClient, schemaName: string): Promise<number> {
+  const { rows } = await client.query<{ tables: number }>(
+    `select count(*)::int as tables from pg_class c join pg_namespace n on n.oid = relnamespace
+    where nspname = $1 and relkind in ('r', 'p') and not relispartition`,
+    [schemaName],
+  );
+  return rows[0]?.tables ?? 0;
+}
+
 /**
  * Keeps others from making a view or a foreign key on the schema's tables until the transaction ends.
  * One that is made while a `drop … cascade` waits for the table's lock would be dropped with it.
