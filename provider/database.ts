@@ -46,11 +46,11 @@ export class TenantDatabase extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions = {},
   ) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
-    tellLeftOut();
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
     this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
+    tellLeftOut(this.dynamicProvider);
     if (args.publicMigrations ?? true) {
       const opts = { parent: this, provider: this.dynamicProvider };
       new PublicMigrations(name, { urlEnv: this.urlEnv }, opts);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
@@ -26,6 +26,19 @@ async function apply(...tenants: object[]): Promise<void> {
   await project.configure(tenants);
   await project.run("up", "--yes", "--skip-preview");
 }
+
+test("a preview of a stack that was never applied asks for nothing that it holds", async () => {
+  const backend = new URL(project.env.PULUMI_BACKEND_URL ?? "").pathname;
+  const file = path.join(backend, ".pulumi/stacks/three-tenants/dev.json");
+  const made = readFileSync(file, "utf8");
+  writeFileSync(
+    file,
+    JSON.stringify({ version: 3, checkpoint: { stack: "organization/three-tenants/dev" } }),
+  );
+  await project.configure([bystander]);
+  expect(await project.run("preview")).toContain("to create");
+  writeFileSync(file, made);
+});
 
 describe("a preview", () => {
   const [kept, gone] = [tenant("kept"), tenant("gone", { forceDestroy: true })];
