@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError } from "./database/errors";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { tellLeftOut } from "./left-out";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 
@@ -49,6 +50,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     assertVariableName(this.urlEnv);
     this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
+    tellLeftOut(this.dynamicProvider);
     if (args.publicMigrations ?? true) {
       const opts = { parent: this, provider: this.dynamicProvider };
       new PublicMigrations(name, { urlEnv: this.urlEnv }, opts);

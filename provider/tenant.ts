@@ -1,6 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { TenantDatabase } from "./database";
+import { noteDeclared } from "./left-out";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
@@ -24,7 +25,7 @@ export interface TenantArgs {
   migrationsDir?: pulumi.Input<string>;
   /**
    * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
-   * row is marked `deleted`.
+   * row is marked `deleted`. Pulumi's option `retainOnDelete` goes before it: nothing is touched then.
    */
   forceDestroy?: boolean;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id replaces the tenant. */
@@ -62,7 +63,7 @@ export class Tenant extends pulumi.ComponentResource {
   constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
     // The arguments stay out of the component's own inputs: one of them is a password.
     super("pulumi-tenant:index:Tenant", name, {}, opts);
-    const forceDestroy = args.forceDestroy ?? false;
+    const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, forceDestroy };
@@ -79,6 +80,7 @@ export class Tenant extends pulumi.ComponentResource {
       after(database),
     );
     const tenantId = record.id;
+    noteDeclared(tenantId);
 
     const admin = new AdminUser(
       name,
@@ -100,7 +102,8 @@ export class Tenant extends pulumi.ComponentResource {
       {
         ...after(admin),
         provider: database.provider,
-        retainOnDelete: !forceDestroy,
+        // Without a word of its own it does as the other steps, which take the option of their parents.
+        ...(forceDestroy ? {} : { retainOnDelete: true }),
         // A schema that is renamed would carry the old tenant's data over to the new one.
         replaceOnChanges: ["name"],
       },

@@ -14,16 +14,52 @@ export async function emptySchema(client: PoolClient, schemaName: string): Promi
   );
   const owner = rows[0]?.owner;
   if (owner === undefined) return;
-  const outsiders = await dependentsOutside(client, schemaName);
-  if (outsiders.length > 0) {
-    throw new SchemaInUseError(
-      `schema ${schemaName} is in use from outside by ${outsiders.join(", ")}: drop that first`,
-    );
-  }
+  await lockTables(client, schemaName);
+  await assertUnusedOutside(client, schemaName);
   const schema = client.escapeIdentifier(schemaName);
   await client.query(`drop schema ${schema} cascade`);
   // 'regrole' quotes the role's name where it must be quoted.
   await client.query(`create schema ${schema} authorization ${owner}`);
+}
+
+/**
+ * Looks whether the schema could go without taking anything else along. A schema that is not there could.
+ *
+ * @throws {@link SchemaInUseError} naming what outside of the schema depends on something in it.
+ */
+export async function assertUnusedOutside(client: PoolClient, schemaName: string): Promise<void> {
+  const outsiders = await dependentsOutside(client, schemaName);
+  if (outsiders.length === 0) return;
+  throw new SchemaInUseError(
+    `schema ${schemaName} is in use from outside by ${outsiders.join(", ")}: drop that first`,
+  );
+}
+
+/** How many tables a schema has; none where it is not there. */
+export async function countTables(client: PoolClient, schemaName: string): Promise<number> {
+  const { rows } = await client.query<{ tables: number }>(
+    `select count(*)::int as tables from pg_class c join pg_namespace n on n.oid = relnamespace
+    where nspname = $1 and relkind in ('r', 'p') and not relispartition`,
+    [schemaName],
+  );
+  return rows[0]?.tables ?? 0;
+}
+
+/**
+ * Keeps others from making a view or a foreign key on the schema's tables until the transaction ends.
+ * One that is made while a `drop … cascade` waits for the table's lock would be dropped with it.
+ */
+async function lockTables(client: PoolClient, schemaName: string): Promise<void> {
+  const { rows } = await client.query<{ table: string }>(
+    // Other roles' tables go with the schema too, but may not be locked by its owner.
+    `select format('%I.%I', nspname, relname) as table
+    from pg_class c join pg_namespace n on n.oid = relnamespace
+    where nspname = $1 and relkind in ('r', 'p') and pg_has_role(relowner, 'usage')
+    order by c.oid`,
+    [schemaName],
+  );
+  if (rows.length === 0) return;
+  await client.query(`lock table ${rows.map(({ table }) => table).join(", ")}`);
 }
 
 /** Follows pg_depend from the schema; names what it reaches in other schemas. */

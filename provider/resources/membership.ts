@@ -1,7 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { PoolClient } from "pg";
 import { z } from "zod";
 import { TenantGoneError } from "../database/errors";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
+import { assertUnusedOutside } from "../database/schema";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, mark, type RawInputs } from "./dynamic";
 
@@ -13,7 +15,7 @@ export interface AdminMembershipArgs {
   userId: pulumi.Input<string>;
   /** The marks of the steps before: see `newMark`. */
   mark?: pulumi.Input<string>;
-  /** Whether the end of the resource removes the row. */
+  /** Whether the end of the resource removes the row, and with it takes the tenant out of service. */
   forceDestroy: pulumi.Input<boolean>;
 }
 
@@ -77,12 +79,7 @@ export const adminMembership = {
 
   async delete(_id: string, props: Inputs) {
     if (!props.forceDestroy) return;
-    await withConnection(props.urlEnv, (client) =>
-      client.query("delete from public.tenant_users where tenant_id = $1 and user_id = $2", [
-        props.tenantId,
-        props.userId,
-      ]),
-    );
+    await inTransaction(props.urlEnv, (client) => unpublish(client, props));
   },
 };
 
@@ -102,4 +99,21 @@ async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<vo
       [tenantId, userId],
     );
   });
+}
+
+/**
+ * The first step of a tenant's end: what would refuse a later one is looked for here, while nothing is
+ * taken yet. An end that stops after this one leaves a tenant that is `deleted`, never one that is
+ * `active` without its admin; the next `up` takes it back, the next destroy goes on.
+ */
+async function unpublish(client: PoolClient, { tenantId, userId }: Inputs): Promise<void> {
+  await client.query(
+    "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
+    [tenantId],
+  );
+  await assertUnusedOutside(client, `tenant_${tenantId}`);
+  await client.query("delete from public.tenant_users where tenant_id = $1 and user_id = $2", [
+    tenantId,
+    userId,
+  ]);
 }

@@ -96,4 +96,34 @@ describe("delete", () => {
     expect(await membersOf(kept.tenantId)).toHaveLength(1);
     expect(await membersOf(removed.tenantId)).toEqual([]);
   });
+
+  it("with forceDestroy takes the tenant out of service in the same transaction", async () => {
+    const [inputs, bystander] = [await declared(), await declared()];
+    await adminMembership.create(bystander);
+    const { id, outs } = await adminMembership.create(inputs);
+    await adminMembership.delete(id, outs);
+    await adminMembership.delete(id, outs);
+    expect(await statusOf(inputs.tenantId)).toBe("deleted");
+    expect(await statusOf(bystander.tenantId)).toBe("active");
+    await adminMembership.create(inputs);
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+  });
+
+  it("takes nothing while something outside depends on the tenant's schema, and names it", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    await database.sql(`create schema "tenant_${inputs.tenantId}"`);
+    await database.sql(`create table "tenant_${inputs.tenantId}".routes (id int)`);
+    await database.sql(
+      `create view public.report as select id from "tenant_${inputs.tenantId}".routes`,
+    );
+    await expect(adminMembership.delete(id, outs)).rejects.toThrow(
+      /in use from outside by view (public\.)?report: drop that first/,
+    );
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+    expect(await membersOf(inputs.tenantId)).toHaveLength(1);
+    await database.sql("drop view public.report");
+    await adminMembership.delete(id, outs);
+    expect(await membersOf(inputs.tenantId)).toEqual([]);
+  });
 });

@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Client } from "pg";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { migrations } from "../../../provider/resources";
 import { badNetworkTo } from "../../support/bad-network";
@@ -291,6 +292,34 @@ describe("delete", () => {
     );
     expect(await tablesOf(name)).toHaveLength(7);
     expect(await tablesOf(other)).toEqual(["visits"]);
+  });
+
+  it("refuses what comes to depend on the schema while it waits for the tables", async () => {
+    const [name, other] = [await schema(), await schema()];
+    const { outs } = await migrations.create(declared(name));
+    const reporter = new Client(process.env[database.urlEnv]);
+    await reporter.connect();
+    try {
+      await reporter.query(
+        `begin; create view "${other}".report as select id from "${name}".routes`,
+      );
+      const end = migrations.delete(name, outs).then(
+        () => "dropped",
+        (error: unknown) => String(error),
+      );
+      const waiting = () =>
+        database.sql(
+          `select from pg_locks where not granted and locktype = 'relation' and database =
+            (select oid from pg_database where datname = current_database())`,
+        );
+      while ((await waiting()).length === 0) await new Promise((tick) => setTimeout(tick, 20));
+      await reporter.query("commit");
+      expect(await end).toMatch(/in use from outside by view .*report: drop that first/);
+    } finally {
+      await reporter.end();
+    }
+    expect(await tablesOf(name)).toHaveLength(7);
+    expect(await database.sql(`select from "${other}".report`)).toEqual([]);
   });
 });
 
