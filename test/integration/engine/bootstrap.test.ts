@@ -1,5 +1,6 @@
 import { type ChildProcess } from "node:child_process";
-import { existsSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ending, type FakeCheckout, lockFile, makeFakeCheckout } from "../../support/fake-checkout";
@@ -9,8 +10,8 @@ let checkout: FakeCheckout;
 beforeEach(() => {
   checkout = makeFakeCheckout();
 });
-// What a test ended may be writing its last.
-afterEach(() => rmSync(checkout.root, { recursive: true, force: true, maxRetries: 10 }));
+// What a test ended may be writing its last. From Node 22 on, rmSync tries again without a pause.
+afterEach(() => rm(checkout.root, { recursive: true, force: true, maxRetries: 10 }));
 
 const until = async (isTrue: () => boolean) => {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
