@@ -22,6 +22,9 @@ async function main(args: readonly string[]): Promise<number> {
     await Promise.all([tryPieces(usualPlaces()), tryDbmate(), tryDatabase(process.env)])
   ).flat();
   process.stdout.write(table(findings));
+  for (const line of findings.flatMap(({ notUsed = [] }) => notUsed)) {
+    process.stdout.write(`\n${line}\n`);
+  }
   const faults = findings.filter(({ fault }) => fault !== undefined);
   for (const { piece, fault } of faults) process.stdout.write(`\n${piece}: ${fault ?? ""}`);
   if (faults.length > 0) process.stdout.write("\n");

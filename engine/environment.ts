@@ -5,7 +5,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 
 import type { Found } from "./find";
 import type { Piece } from "./piece";
-import { made, onPath, type Places, usersPath } from "./places";
+import { made, onPath, type Places, pluginDirectory, usersPath } from "./places";
 
 /**
  * What a process needs beside the user's own environment, so that the CLI uses just these pieces,
@@ -35,14 +35,15 @@ export function childEnvironment(
 }
 
 /**
- * The CLI looks beside itself and in its plugin cache without being told. It warns of plugins that
- * it finds on the PATH, so what need not be there stays away.
+ * The CLI looks beside itself without being told, and in its plugin cache for just the version that
+ * the npm package names. It warns of plugins that it finds on the PATH, so what need not be there
+ * stays away.
  */
 function isFoundUnasked(piece: Piece, cli: Piece | undefined): boolean {
   const own = cli && dirname(realpathSync(cli.path));
   return (
     (piece !== cli && dirname(piece.path) === own) ||
-    (piece.name === "postgresql plugin" && piece.origin === "~/.pulumi")
+    (piece.origin === "~/.pulumi" && basename(dirname(piece.path)) === pluginDirectory)
   );
 }
 

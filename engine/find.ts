@@ -1,19 +1,14 @@
-import { existsSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { realpathSync } from "node:fs";
+import { join } from "node:path";
 
-import { executables, type Origin, type Piece, type PieceName } from "./piece";
-import {
-  isExecutable,
-  made,
-  onPath,
-  type Places,
-  pluginDirectory,
-  pulumiHome,
-  usersPath,
-} from "./places";
-import { askPlugin, type PluginService } from "./plugin-process";
+import { major } from "semver";
+
+import { beside, cached, type Candidate, onUsersPath, ownOf, userHas } from "./candidates";
+import { executables, type PassedOver, type Piece, type PieceName } from "./piece";
+import { isExecutable, made, type Places, pulumiHome } from "./places";
+import { askPlugin } from "./plugin-process";
 import { runTool } from "./tool.cjs";
-import { fits, wanted } from "./wanted";
+import { fits, oldestPostgresqlPlugin, wanted } from "./wanted";
 
 /** Where each piece was found; a missing one is undefined. */
 export interface Found {
@@ -23,23 +18,29 @@ export interface Found {
   readonly dynamicProvider: Piece | undefined;
 }
 
-/** Looks for every piece and makes nothing. */
-export async function findPieces(places: Places): Promise<Found> {
-  const [cli, postgresqlPlugin] = await Promise.all([
-    findCli(places),
-    findPostgresqlPlugin(places),
-  ]);
-  return {
-    cli,
-    languageHost: await findLanguageHost(places, cli),
-    postgresqlPlugin,
-    dynamicProvider: findDynamicProvider(places, cli),
-  };
+/** What a search for all pieces found. */
+export interface Search {
+  readonly found: Found;
+  /** What was there before the first that fits, or in place of one that is missing. */
+  readonly passedOver: readonly PassedOver[];
 }
 
-interface Candidate {
-  readonly origin: Origin;
-  readonly path: string;
+/** Looks for every piece and makes nothing. */
+export async function findPieces(places: Places): Promise<Search> {
+  const [cli, postgresqlPlugin] = await Promise.all([
+    searchCli(places),
+    searchPostgresqlPlugin(places),
+  ]);
+  const languageHost = await searchLanguageHost(places, cli.piece);
+  return {
+    found: {
+      cli: cli.piece,
+      languageHost: languageHost.piece,
+      postgresqlPlugin: postgresqlPlugin.piece,
+      dynamicProvider: findDynamicProvider(places, cli.piece),
+    },
+    passedOver: [cli, languageHost, postgresqlPlugin].flatMap(({ passedOver }) => passedOver),
+  };
 }
 
 /**
@@ -47,15 +48,7 @@ interface Candidate {
  * download, from an earlier build.
  */
 export async function findCli(places: Places): Promise<Piece | undefined> {
-  for (const candidate of [
-    ...userHas(places, "Pulumi CLI"),
-    beside(made.download(places), "Pulumi CLI", "download"),
-    { origin: "built", path: join(made.bin(places), "pulumi") } as const,
-  ]) {
-    const version = await cliVersion(candidate.path, places);
-    if (version && fits(version, wanted.cli)) return { name: "Pulumi CLI", version, ...candidate };
-  }
-  return undefined;
+  return (await searchCli(places)).piece;
 }
 
 /** The version of a CLI without the leading v; nothing when it is missing or does not run. */
@@ -69,45 +62,83 @@ export async function cliVersion(path: string, places: Places): Promise<string |
     : undefined;
 }
 
+interface Outcome {
+  readonly piece: Piece | undefined;
+  readonly passedOver: readonly PassedOver[];
+}
+
+function searchCli(places: Places): Promise<Outcome> {
+  const candidates: Candidate[] = [
+    ...userHas(places, "Pulumi CLI"),
+    beside(made.download(places), "Pulumi CLI", "download"),
+    { origin: "built", path: join(made.bin(places), "pulumi") },
+  ];
+  return firstFit("Pulumi CLI", candidates, wanted.cli, async (path) => {
+    const version = await cliVersion(path, places);
+    if (version === undefined) throw new Error("`pulumi version` does not work");
+    return version;
+  });
+}
+
 /**
  * The first language host that is there and fits: beside the CLI, whose own it then is, else
- * wherever a CLI may have brought one, else the stand-in, if an earlier run settled for it.
+ * wherever a CLI may have brought one, else the stand-in, if an earlier run settled for it. Each is
+ * asked for its version: one that was left behind by an older CLI may lie beside a newer one.
  */
-async function findLanguageHost(
-  places: Places,
-  cli: Piece | undefined,
-): Promise<Piece | undefined> {
+async function searchLanguageHost(places: Places, cli: Piece | undefined): Promise<Outcome> {
   const name = "Node language host";
-  const own = cli && cli.origin !== "built" ? ownOf(cli, name) : undefined;
-  if (own) return own;
-  for (const candidate of [
+  const candidates = [
+    ...ownOf(cli, name),
     ...userHas(places, name),
     beside(made.download(places), name, "download"),
-  ]) {
-    const found = await asPlugin(name, candidate, "LanguageRuntime", wanted.cli, places);
-    if (found) return found;
-  }
-  return standIn(name, made.bin(places), wanted.cli);
+  ];
+  const { piece, passedOver } = await firstFit(name, candidates, wanted.cli, (path) =>
+    askPlugin(path, "LanguageRuntime", places),
+  );
+  return { piece: piece ?? standIn(name, made.bin(places), wanted.cli), passedOver };
 }
 
 /** The first postgresql plugin that is there and fits: official ones, then the stand-in. */
-async function findPostgresqlPlugin(places: Places): Promise<Piece | undefined> {
+async function searchPostgresqlPlugin(places: Places): Promise<Outcome> {
   const name = "postgresql plugin";
-  for (const candidate of [
+  const candidates = [
     ...onUsersPath(places, name),
     ...cached(join(pulumiHome(places), "plugins"), "~/.pulumi"),
     ...cached(made.plugins(places), "download"),
-  ]) {
-    const found = await asPlugin(
-      name,
-      candidate,
-      "ResourceProvider",
-      wanted.postgresqlPlugin,
-      places,
-    );
-    if (found) return found;
+  ];
+  const { piece, passedOver } = await firstFit(name, candidates, oldestPostgresqlPlugin, (path) =>
+    askPlugin(path, "ResourceProvider", places),
+  );
+  return {
+    piece: piece ?? standIn(name, made.standIns(places), wanted.postgresqlPlugin),
+    passedOver,
+  };
+}
+
+/** @param versionOf throws when what has the piece's name is none, or does not work */
+async function firstFit(
+  name: PieceName,
+  candidates: readonly Candidate[],
+  oldest: string,
+  versionOf: (path: string) => Promise<string>,
+): Promise<Outcome> {
+  const passedOver: PassedOver[] = [];
+  const seen = new Set<string>();
+  for (const candidate of candidates) {
+    if (!isExecutable(candidate.path) || seen.has(realpathSync(candidate.path))) continue;
+    seen.add(realpathSync(candidate.path));
+    try {
+      const version = await versionOf(candidate.path);
+      if (fits(version, oldest)) return { piece: { name, version, ...candidate }, passedOver };
+      const needed = `${oldest} or a later version ${major(oldest)} is needed`;
+      const is = version === "" ? "it does not know its version" : `it is version ${version}`;
+      passedOver.push({ name, ...candidate, reason: `${is}, and ${needed}` });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      passedOver.push({ name, ...candidate, reason });
+    }
   }
-  return standIn(name, made.standIns(places), wanted.postgresqlPlugin);
+  return { piece: undefined, passedOver };
 }
 
 /**
@@ -116,56 +147,13 @@ async function findPostgresqlPlugin(places: Places): Promise<Piece | undefined> 
  */
 function findDynamicProvider(places: Places, cli: Piece | undefined): Piece | undefined {
   const name = "dynamic provider";
-  const own = cli && cli.origin !== "built" ? ownOf(cli, name) : undefined;
-  if (own) return own;
   const candidates: Candidate[] = [
+    ...ownOf(cli, name),
     ...userHas(places, name),
     { origin: "npm package", path: join(made.bin(places), executables[name]) },
   ];
   const found = candidates.find(({ path }) => isExecutable(path));
   return found && { name, version: wanted.cli, ...found };
-}
-
-/** What came with a CLI lies beside it, and has its version. */
-function ownOf(cli: Piece, name: PieceName): Piece | undefined {
-  const path = join(dirname(realpathSync(cli.path)), executables[name]);
-  return isExecutable(path) ? { ...cli, name, path } : undefined;
-}
-
-async function asPlugin(
-  name: PieceName,
-  candidate: Candidate,
-  service: PluginService,
-  atLeast: string,
-  { environment }: Places,
-): Promise<Piece | undefined> {
-  if (!isExecutable(candidate.path)) return undefined;
-  try {
-    const version = await askPlugin(candidate.path, service, { environment });
-    return fits(version, atLeast) ? { name, version, ...candidate } : undefined;
-  } catch {
-    // Whatever has that name and does not speak is not what we look for.
-    return undefined;
-  }
-}
-
-function userHas(places: Places, name: PieceName): Candidate[] {
-  return [...onUsersPath(places, name), beside(pulumiHome(places), name, "~/.pulumi")];
-}
-
-function onUsersPath(places: Places, name: PieceName): Candidate[] {
-  return onPath(executables[name], usersPath(places)).map((path) => ({ origin: "PATH", path }));
-}
-
-function beside(root: string, name: PieceName, origin: Origin): Candidate {
-  return { origin, path: join(root, "bin", executables[name]) };
-}
-
-/** Pulumi marks a plugin whose download was cut short with a file `.partial`. */
-function cached(plugins: string, origin: Origin): Candidate[] {
-  const directory = join(plugins, pluginDirectory);
-  if (existsSync(`${directory}.partial`)) return [];
-  return [{ origin, path: join(directory, executables["postgresql plugin"]) }];
 }
 
 function standIn(name: PieceName, directory: string, version: string): Piece | undefined {

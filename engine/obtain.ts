@@ -11,7 +11,7 @@ import {
 import { childEnvironment, inBinDirectory } from "./environment";
 import { findCli, findPieces, type Found } from "./find";
 import { withLock } from "./lock.cjs";
-import type { Piece, PieceName } from "./piece";
+import { type Piece, type PieceName, toldOf } from "./piece";
 import { made, type Places, usualPlaces } from "./places";
 import { SetUpError, withProgress } from "./tool.cjs";
 import { writeLauncher } from "./standins/launchers";
@@ -27,7 +27,8 @@ export interface Engine {
 
 /**
  * Finds each piece, or makes it: what is installed and fits, the official download, the CLI's Go
- * module, this project's stand-in. Quick and silent when all is there.
+ * module, this project's stand-in. Quick and silent when all is there, but that it says what the user
+ * has and it does not use.
  *
  * What was made stays: to try the official downloads again, remove `.engine`.
  *
@@ -38,7 +39,8 @@ export async function obtainEngine(
   report: (line: string) => void,
   places: Places = usualPlaces(),
 ): Promise<Engine> {
-  const found = await findPieces(places);
+  const { found, passedOver } = await findPieces(places);
+  for (const piece of passedOver) report(toldOf(piece));
   if (isWhole(found)) return engineOf(places, found);
   return withLock(
     places.engine,
@@ -70,7 +72,7 @@ async function engineOf(places: Places, found: Whole): Promise<Engine> {
 async function makeMissing(places: Places, report: (line: string) => void): Promise<Whole> {
   await rm(made.unfinished(places), { recursive: true, force: true });
   // Another process may have made it while this one waited.
-  let found = await findPieces(places);
+  let { found } = await findPieces(places);
   const [script, pluginIsThere] = await withProgress(
     report,
     () => "engine: looking for the official downloads",
@@ -88,7 +90,7 @@ async function makeMissing(places: Places, report: (line: string) => void): Prom
     throw new SetUpError("The Pulumi CLI was made but does not run: remove .engine, try again");
   if (pluginIsThere) await downloadPostgresqlPlugin(places, cli.path, report);
 
-  found = await findPieces(places);
+  ({ found } = await findPieces(places));
   if (!found.languageHost) {
     report(`Node language host: ${NO_OFFICIAL_ONE}`);
     await launch(made.bin(places), "Node language host");
@@ -100,7 +102,7 @@ async function makeMissing(places: Places, report: (line: string) => void): Prom
   if (!found.dynamicProvider) await launch(made.bin(places), "dynamic provider");
   await rm(made.unfinished(places), { recursive: true, force: true });
 
-  found = await findPieces(places);
+  ({ found } = await findPieces(places));
   if (isWhole(found)) return found;
   throw new SetUpError("The engine was made but a piece is not found: remove .engine, try again");
 }
@@ -116,4 +118,5 @@ async function launch(directory: string, name: PieceName): Promise<void> {
   if (piece) await writeLauncher(directory, piece);
 }
 
-const NO_OFFICIAL_ONE = "no official one is to be had, so this project's stand-in takes its place";
+const NO_OFFICIAL_ONE =
+  "no official one that fits is to be had, so this project's stand-in takes its place";

@@ -23,3 +23,14 @@ export interface Piece {
   /** Of its executable. */
   readonly path: string;
 }
+
+/** A piece that is there and was not taken. */
+export interface PassedOver extends Pick<Piece, "name" | "origin" | "path"> {
+  /** Such as `it is version 3.17.0, and 3.18.0 or a later version 3 is needed`. */
+  readonly reason: string;
+}
+
+/** One line for the user: which piece was passed over, and why. */
+export function toldOf({ name, origin, path, reason }: PassedOver): string {
+  return `${name}: ${path} (${origin}) is not used: ${reason}`;
+}

@@ -11,6 +11,12 @@ export const wanted = {
   postgresqlPlugin: postgresqlPackage.pulumi.version,
 } as const;
 
+/**
+ * The oldest postgresql plugin that is taken. `Schema` is the same in it as in the one that the npm
+ * package names, and the recorded answers that the stand-in is tested against are its own.
+ */
+export const oldestPostgresqlPlugin = "3.18.0";
+
 /** Whether `version` can stand for `wanted`: the same major version, and no older. */
 export function fits(version: string, wanted: string): boolean {
   return satisfies(version, `^${wanted}`, { includePrerelease: true });

@@ -8,6 +8,8 @@ export interface Finding {
   readonly milliseconds?: number;
   /** Why it does not work and what to do; nothing when it works. */
   readonly fault?: string | undefined;
+  /** Whole lines: which other ones are there, and why they are not used. */
+  readonly notUsed?: readonly string[];
 }
 
 /** Tries a piece and times it: `trial` throws when it does not work. */

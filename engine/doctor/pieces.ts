@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 
 import { childEnvironment } from "../environment";
 import { findPieces, type Found } from "../find";
-import type { Piece, PieceName } from "../piece";
+import { type Piece, type PieceName, toldOf } from "../piece";
 import { checkout, type Places } from "../places";
 import { keepProviders } from "../providers/kept-providers";
 import { askPlugin } from "../plugin-process";
@@ -14,10 +14,10 @@ import { type Finding, finding } from "./finding";
 
 /** Looks for the pieces of the engine, makes none, and tries those that are there. */
 export async function tryPieces(places: Places): Promise<readonly Finding[]> {
-  const found = await findPieces(places);
+  const { found, passedOver } = await findPieces(places);
   const environment = { ...places.environment, ...childEnvironment(places, found) };
   const preview = once(() => previewProgram(found, environment));
-  return Promise.all([
+  const findings = await Promise.all([
     tryPiece("Pulumi CLI", found.cli, () => preview()),
     tryPiece("Node language host", found.languageHost, () => preview()),
     tryPiece("postgresql plugin", found.postgresqlPlugin, ({ path }) =>
@@ -29,6 +29,10 @@ export async function tryPieces(places: Places): Promise<readonly Finding[]> {
     ),
     ...tryKeptProviders(found, environment),
   ]);
+  return findings.map((finding) => ({
+    ...finding,
+    notUsed: passedOver.filter(({ name }) => name === finding.piece).map(toldOf),
+  }));
 }
 
 /** Both providers as the service keeps them, where they are there: started alone, and attached to. */

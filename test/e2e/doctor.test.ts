@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { checkout } from "../../engine/places";
 import { type Ended, ending } from "../support/fake-checkout";
+import { makeFakeTree } from "../support/fake-tree";
 
 /** `npm run doctor` of this checkout, on the engine that this test run made or found. */
 function doctor(args: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Ended> {
@@ -51,6 +53,23 @@ describe("npm run doctor", () => {
     expect(ended.stdout).toMatch(/^database +- +DATABASE_URL +no$/m);
     expect(ended.stdout).toMatch(/^database: .*ECONNREFUSED.*Check DATABASE_URL/m);
     expect(ended.stdout + ended.stderr).not.toContain("hush-hush");
+  });
+
+  it("says which piece was found and is not used, and why", async () => {
+    const tree = makeFakeTree();
+    try {
+      const older = tree.plugin("older/pulumi-resource-postgresql", "3.17.0");
+      const PATH = `${dirname(older)}:${process.env.PATH ?? ""}`;
+      const ended = await doctor([], { PATH });
+      expect(ended.stdout).toContain(
+        `\npostgresql plugin: ${older} (PATH) is not used: it is version 3.17.0, and 3.18.0 or a later version 3 is needed\n`,
+      );
+      const [, version] = rowsOf(ended).find(([piece]) => piece === "postgresql plugin") ?? [];
+      expect(version).not.toBe("3.17.0");
+      expect(ended.code).toBe(0);
+    } finally {
+      rmSync(tree.root, { recursive: true });
+    }
   });
 
   it("explains itself", async () => {

@@ -42,8 +42,10 @@ export function checkSchema(
       const parsed = parseBool(value);
       if (parsed === undefined) failures.push(examine(notBool(value), name, key));
       else inputs[key] = parsed;
-    } else if (kind === "string" && typeof value !== "string") {
-      failures.push(examine("expected a string", name, key));
+    } else if (kind === "string") {
+      const text = textOf(value);
+      if (text === undefined) failures.push(examine("expected a string", name, key));
+      else inputs[key] = text;
     }
   }
   if (inputs.name === undefined) {
@@ -80,6 +82,15 @@ const KINDS = new Map<string, "string" | "boolean" | "unserved">([
   ["dropCascade", "boolean"],
   ["policies", "unserved"],
 ]);
+
+/**
+ * A number or a boolean where a text is wanted is taken as its text, as by the official plugin: a
+ * stack in YAML says `name: 5`.
+ * https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go, makeTerraformInput
+ */
+function textOf(value: Value): string | undefined {
+  return typeof value === "object" ? undefined : String(value);
+}
 
 /** As Go's strconv.ParseBool, for a stack whose language writes booleans as strings. */
 function parseBool(value: Value): boolean | undefined {

@@ -21,6 +21,7 @@ import { createSchema, dropSchema, readSchema, updateSchema } from "./schema-dat
 import { diffSchema, REPLACING } from "./schema-diff";
 import { checkSchema, schemaOf } from "./schema-inputs";
 import {
+  foundState,
   idOf,
   importedInputs,
   parseId,
@@ -80,7 +81,7 @@ export async function read(request: ReadRequest, connections: Connections): Prom
     readSchema(connections, isImport ? parseId(request.getId()) : schemaOf(older)),
   );
   if (live === undefined) return answer;
-  const state = stateOf(live, older, older);
+  const state = foundState(live, older);
   const inputs = isImport
     ? importedInputs(live)
     : refreshedInputs(state, fromStruct(request.getInputs()));

@@ -1,4 +1,4 @@
-import { DEFAULTS, UNKNOWN, without, type Properties } from "./properties";
+import { DEFAULTS, UNKNOWN, type Properties } from "./properties";
 import type { LiveSchema } from "./schema-database";
 import { withDefaults } from "./schema-inputs";
 
@@ -34,13 +34,29 @@ export function parseId(id: string): Pick<LiveSchema, "database" | "name"> {
 }
 
 /**
- * The state of a schema that is there.
+ * The state of a schema that was made or updated.
  *
- * @param given what PostgreSQL does not know of it: its checked inputs, or an older state.
+ * @param inputs what PostgreSQL does not know of it: its checked inputs.
  * @param older the state before, whose policies live on.
  */
-export function stateOf(live: LiveSchema, given: Properties, older: Properties = {}): Properties {
-  const { ifNotExists = true, dropCascade = false } = withDefaults(given);
+export function stateOf(live: LiveSchema, inputs: Properties, older: Properties = {}): Properties {
+  return stateWith(live, withDefaults(inputs), older);
+}
+
+/**
+ * The state of a schema that was looked for. What no stack has said of it yet is null: the official
+ * plugin fills in no defaults when it reads.
+ *
+ * @param older the state before; empty for a schema that is known by its id alone.
+ */
+export function foundState(live: LiveSchema, older: Properties): Properties {
+  return stateWith(live, { ...UNSAID, ...older }, older);
+}
+
+const UNSAID: Properties = { ifNotExists: null, dropCascade: null };
+
+function stateWith(live: LiveSchema, given: Properties, older: Properties): Properties {
+  const { ifNotExists = null, dropCascade = null } = given;
   const kept = Object.fromEntries(Object.entries(older).filter(([key]) => key in OFFICIAL));
   // The delta tells of the policies beside it, so a state has its own of both, or ours.
   const official = "policies" in older ? kept : OFFICIAL;
@@ -52,7 +68,7 @@ export function plannedState(
   inputs: Properties,
   older: Properties = CHOSEN_BY_POSTGRESQL,
 ): Properties {
-  return { ...without(RAW_STATE_DELTA, older), ...withDefaults(inputs) };
+  return { ...older, ...withDefaults(inputs) };
 }
 
 const CHOSEN_BY_POSTGRESQL: Properties = {
@@ -79,5 +95,5 @@ export function refreshedInputs(state: Properties, older: Properties): Propertie
 
 /** The inputs of a schema that is imported. */
 export function importedInputs({ database, name, owner }: LiveSchema): Properties {
-  return { database, name, owner, [DEFAULTS]: [] };
+  return { ...UNSAID, database, name, owner, [DEFAULTS]: [] };
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -11,8 +12,8 @@ let checkout: FakeCheckout;
 beforeEach(() => {
   checkout = makeFakeCheckout();
 });
-// What a test ended may be writing its last.
-afterEach(() => rmSync(checkout.root, { recursive: true, force: true, maxRetries: 10 }));
+// What a test ended may be writing its last. From Node 22 on, rmSync tries again without a pause.
+afterEach(() => rm(checkout.root, { recursive: true, force: true, maxRetries: 10 }));
 
 const until = async (isTrue: () => boolean) => {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));

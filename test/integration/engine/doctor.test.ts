@@ -41,6 +41,13 @@ describe("the doctor", () => {
     expect(cli?.fault).toContain("`pulumi preview` failed");
   });
 
+  it("shows a language host's own version, not that of the newer CLI beside it", async () => {
+    tree.cli("bin/pulumi", "3.274.1");
+    tree.plugin("bin/pulumi-language-nodejs", "3.250.0");
+    const [cli, host] = await tryPieces(tree.places);
+    expect([cli?.version, host?.version]).toEqual(["3.274.1", "3.250.0"]);
+  });
+
   it("asks a plugin itself whether it works", async () => {
     tree.plugin("bin/pulumi-resource-postgresql", "3.18.1");
     tree.script(

@@ -127,6 +127,71 @@ describe("what is installed already", () => {
     });
   });
 
+  it.each(["3.18.0", "3.19.2"])(
+    "is taken when the plugin in Pulumi's cache is %s, and then goes before what the CLI looks for",
+    async (version) => {
+      const cache = `home/.pulumi/plugins/resource-postgresql-v${version}`;
+      tree.plugin(`${cache}/pulumi-resource-postgresql`, version);
+      tree.plugin(
+        "home/.pulumi/plugins/resource-postgresql-v3.17.0/pulumi-resource-postgresql",
+        "3.17.0",
+      );
+      installGo();
+      const { pieces, env } = await obtain();
+      expect(pieces).toContainEqual(
+        expect.objectContaining({ name: "postgresql plugin", version, origin: "~/.pulumi" }),
+      );
+      expect(env.PATH?.split(":")).toContain(inTree(cache));
+      expect(said.join("\n")).not.toContain("3.17.0");
+    },
+  );
+
+  it("is named, with the reason, when it is not used, each time", async () => {
+    const older = tree.plugin("bin/pulumi-resource-postgresql", "3.17.2");
+    const nameless = tree.plugin("home/.pulumi/bin/pulumi-language-nodejs", "");
+    const cli = tree.cli("bin/pulumi", "4.0.0");
+    installGo();
+    const reasons = [
+      `Pulumi CLI: ${cli} (PATH) is not used: it is version 4.0.0, and 3.246.0 or a later version 3 is needed`,
+      `Node language host: ${nameless} (~/.pulumi) is not used: it does not know its version, and 3.246.0 or a later version 3 is needed`,
+      `postgresql plugin: ${older} (PATH) is not used: it is version 3.17.2, and 3.18.0 or a later version 3 is needed`,
+    ];
+    await obtain();
+    expect(said).toEqual(expect.arrayContaining(reasons));
+    said = [];
+    await obtain();
+    expect(said).toEqual(reasons);
+  });
+
+  it("is the newest of Pulumi's cache that is named when none of them is used", async () => {
+    for (const version of ["3.9.0", "3.17.0", "3.16.0"]) {
+      const cache = `home/.pulumi/plugins/resource-postgresql-v${version}`;
+      tree.plugin(`${cache}/pulumi-resource-postgresql`, version);
+    }
+    installGo();
+    expect(await origins()).toMatchObject({ "postgresql plugin": "stand-in" });
+    expect(said.filter((line) => line.includes("is not used"))).toEqual([
+      expect.stringContaining("it is version 3.17.0, and 3.18.0 or a later version 3 is needed"),
+    ]);
+  });
+
+  it("may be a language host older than the CLI that it lies beside: it is asked", async () => {
+    tree.cli("bin/pulumi", "3.274.1");
+    const host = tree.plugin("bin/pulumi-language-nodejs", "3.250.0");
+    const versions = async () =>
+      Object.fromEntries((await obtain()).pieces.map(({ name, version }) => [name, version]));
+    tree.script("bin/pulumi-resource-pulumi-nodejs", "");
+    expect(await versions()).toMatchObject({
+      "Pulumi CLI": "3.274.1",
+      "Node language host": "3.250.0",
+      // Of the SDK that it starts.
+      "dynamic provider": "3.246.0",
+    });
+    tree.plugin("bin/pulumi-language-nodejs", "3.200.0");
+    expect(await origins()).toMatchObject({ "Node language host": "stand-in" });
+    expect(said.join("\n")).toContain(`${host} (PATH) is not used: it is version 3.200.0`);
+  });
+
   it("does not count as a plugin while its own download is unfinished", async () => {
     const cache = "home/.pulumi/plugins/resource-postgresql-v3.18.1";
     tree.plugin(`${cache}/pulumi-resource-postgresql`, "3.18.1");

@@ -31,14 +31,46 @@ test("imports a schema by its id, with all that PostgreSQL knows of it", async (
     id,
     properties: expect.objectContaining({
       ...live,
-      ifNotExists: true,
-      dropCascade: false,
+      ifNotExists: null,
+      dropCascade: null,
     }) as object,
-    inputs: { ...live, __defaults: [] },
+    inputs: { ...live, ifNotExists: null, dropCascade: null, __defaults: [] },
   });
   expect(await client.read("imported", {}, {})).toHaveProperty(
     "error.message",
     expect.stringContaining("schema ID imported has not the expected format 'database.schema'"),
+  );
+});
+
+test("a schema that was imported differs in nothing from one that is declared as the defaults say", async () => {
+  await client.create({ name: "adopted" });
+  const { properties } = await client.read(`${database.name}.adopted`, {}, {});
+  const { inputs } = await client.check({ name: "adopted" });
+  const state = properties as Properties;
+  expect(await client.diff(state, inputs as Properties)).not.toHaveProperty("diffs");
+  const refreshed = await client.read(`${database.name}.adopted`, state, {});
+  expect(refreshed.properties).toEqual(state);
+});
+
+test("a schema whose name is a number has the number's text for its name", async () => {
+  const { inputs, failures } = await client.check({ name: 5 });
+  expect(failures).toBeUndefined();
+  expect(inputs).toEqual({ name: "5", ifNotExists: true, __defaults: ["ifNotExists"] });
+  const { id, properties } = await client.create(inputs as Properties);
+  expect(id).toBe(`${database.name}.5`);
+  expect(properties).toHaveProperty("name", "5");
+});
+
+test("the preview of an update shows all that the update writes", async () => {
+  const { id, properties } = await client.create({ name: "previewed" });
+  const news = { name: "previewed_too", dropCascade: true };
+  const before = properties as Properties;
+  const planned = await client.update(id as string, before, news, true);
+  expect(planned.properties).toHaveProperty("__pulumi_raw_state_delta.obj.renamed.policies");
+  const made = await client.update(id as string, before, news);
+  // The id goes with the name, and a preview does not know that.
+  expect({ ...(planned.properties as Properties), id: `${database.name}.previewed_too` }).toEqual(
+    made.properties,
   );
 });
 

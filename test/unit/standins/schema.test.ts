@@ -54,6 +54,16 @@ test.each([
   });
 });
 
+test.each([
+  ["name", 5, "5"],
+  ["owner", 1.5, "1.5"],
+  ["database", true, "true"],
+])("the %s %p is the text %j, as the official plugin has it", (key, value, text) => {
+  const { inputs, failures } = checkSchema("s", { name: "a", [key]: value });
+  expect(inputs[key]).toBe(text);
+  expect(failures).toEqual([]);
+});
+
 test("every fault is found at once, each with the property's name", () => {
   const { failures } = checkSchema("s", {
     name: { nested: true },
