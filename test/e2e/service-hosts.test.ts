@@ -44,9 +44,10 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
 }
 
 const tenant = (slug: string) =>
-  ({ ...tenantBody({ slug }), adminPassword: password }) as unknown as Parameters<
-    EngineRuns["run"]
-  >[0];
+  ({
+    tenant: { ...tenantBody({ slug }), adminPassword: password },
+    mayDelete: "nothing",
+  }) as unknown as Parameters<EngineRuns["run"]>[0];
 
 /** The hosts that this process has, by process id. */
 function hostProcesses(): number[] {
