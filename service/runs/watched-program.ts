@@ -7,7 +7,6 @@ import {
   type sendUnaryData,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import * as pulumi from "@pulumi/pulumi";
 import type { PulumiFn } from "@pulumi/pulumi/automation";
 import * as automationServer from "@pulumi/pulumi/automation/server";
 import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
@@ -25,24 +24,21 @@ export interface WatchedProgram {
  * Left to itself the SDK takes a call that ends with UNAVAILABLE or CANCELLED for the end of the engine,
  * of which somebody else will tell. Where the engine lives, the SDK then either tells it that the program
  * has ended well, and the engine deletes all that was not declared yet; or it never tells of an end, and
- * both wait for ever. It takes part in the first that a run which failed before in the same process left
- * its listener for stray rejections there: without one the process ends.
+ * both wait for ever. (For the first, a run that failed before must have left its listener for stray
+ * rejections in the process, which would die otherwise.)
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/automation/server.ts (`isGrpcError`)
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/runtime/resource.ts (`resolveURN`)
  */
 export function watch(program: PulumiFn): WatchedProgram {
   const run: ProgramRun = {
     declared: 0,
-    isWhole: false,
+    hasReturned: false,
     broken: undefined,
     onBreak: () => undefined,
   };
   const watched: PulumiFn = async () => {
     const outputs = await program();
-    // They are known when all is made that they come from.
-    pulumi.output(outputs).apply(() => {
-      run.isWhole = true;
-    });
+    run.hasReturned = true;
     return outputs;
   };
   runs.set(watched, run);
@@ -52,8 +48,8 @@ export function watch(program: PulumiFn): WatchedProgram {
 /** How far a run of a program is. */
 interface ProgramRun {
   declared: number;
-  /** Whether all that the program declares was made. */
-  isWhole: boolean;
+  /** Whether the program has come to its end, and so has asked for all that it declares. */
+  hasReturned: boolean;
   /** How the first call to the engine ended that did not end well. */
   broken: string | undefined;
   onBreak: () => void;
@@ -91,13 +87,14 @@ prototype.run = function (call, callback) {
     clearTimeout(timer);
   };
   const cutOff = () => {
-    answer(new Error(`the program was cut off from the engine: ${run.broken ?? "for no reason"}`));
+    const how = run.broken ?? "the SDK does not say how";
+    answer(new Error(`the program was cut off from the engine: ${how}`));
   };
-  Object.assign(run, { declared: 0, isWhole: false, broken: undefined });
+  Object.assign(run, { declared: 0, hasReturned: false, broken: undefined });
   run.onBreak = () => (timer ??= setTimeout(cutOff, PATIENCE));
   return running.run(run, () =>
     runUnwatched.call(this, call, (error, response) => {
-      if (run.broken === undefined && (error || run.isWhole)) answer(error, response);
+      if (run.broken === undefined && (error || run.hasReturned)) answer(error, response);
       else cutOff();
     }),
   );
