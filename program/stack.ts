@@ -46,20 +46,29 @@ export function declareDatabase(database: TenantDatabaseArgs): TenantDatabase {
   return new TenantDatabase("database", database);
 }
 
-/** The second half of {@link declareStack}. */
+/**
+ * The second half of {@link declareStack}.
+ *
+ * @param options `protect`: a run that leaves a tenant out fails, before anything is deleted, where the
+ *   run before declared it so.
+ */
 export function declareTenants(
   database: TenantDatabase,
   declared: readonly TenantDeclaration[],
+  { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
   for (const { migrationsDir, id, key, ...tenant } of declared) {
     const name = key ?? tenant.slug;
-    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, {
+    const args = {
       ...tenant,
       database,
       forceDestroy: tenant.forceDestroy ?? false,
       ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
+    };
+    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {
+      protect,
     });
     tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
   }

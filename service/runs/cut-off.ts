@@ -14,7 +14,7 @@ const signs = [
   /could not read plugin .*: exit status -1\b/,
   // A plugin, as gRPC tells it: in Go, and in Node.
   /code = (Unavailable|Canceled)\b/,
-  /\b14 UNAVAILABLE\b/,
+  /\b(14 UNAVAILABLE|1 CANCELLED)\b|cut off from the engine: the SDK does not say how/,
   /error reading from server: (EOF|read)|transport is closing/,
   /plugin .*(exited|crashed|has shut down|did not begin responding)/i,
   // The database, as PostgreSQL, pg, lib/pq and the system tell it.

@@ -1,6 +1,16 @@
 import type { TenantDeclaration } from "../../program/stack";
 import type { StepName } from "../operations/operation";
 
+/** What a run is to bring about, and what it may take away for that. */
+export interface RunRequest {
+  readonly tenant: TenantDeclaration;
+  /**
+   * What the verb behind the run asks to have deleted, replaced things included. Where that is nothing,
+   * what the run makes is protected, and a run that deletes all the same has not succeeded.
+   */
+  readonly mayDelete: "nothing" | "anything";
+}
+
 /** What the engine tells of a step while it runs. */
 export interface StepEvent {
   readonly step: StepName;
@@ -15,7 +25,8 @@ export type RunOutcome =
        * `failed`: over the tenant itself. `no engine`: before it came to the tenant. `locked`: another
        * run, which may be alive, holds the stack. `no stack`: the state backend does not have it.
        * `no state`: what the backend has of it cannot be read.
-       * `interrupted`: a process or a connection died under the run, and another run may go through.
+       * `interrupted`: a process or a connection died under the run, or it did something else than it was
+       * asked to, and another run may go through.
        */
       readonly result: "failed" | "no engine" | "locked" | "no stack" | "no state" | "interrupted";
       /** What the engine said, for the operator. */
@@ -25,14 +36,11 @@ export type RunOutcome =
 /** Runs of the Pulumi engine, each in a process that has no other at the time. */
 export interface EngineRuns {
   /**
-   * Brings the tenant's stack up. What goes wrong with that is in the outcome.
+   * Brings the stack of a tenant up. What goes wrong with that is in the outcome.
    *
    * @throws DatabaseDownError when it cannot be known which stack that is.
    */
-  readonly run: (
-    tenant: TenantDeclaration,
-    onStep?: (event: StepEvent) => void,
-  ) => Promise<RunOutcome>;
+  readonly run: (request: RunRequest, onStep?: (event: StepEvent) => void) => Promise<RunOutcome>;
   /** From now on runs are begun ahead. Only an instance that the others know to be alive may do so. */
   readonly startAhead: () => void;
   /** Starts the CLI on the state backend; tells what is wrong, undefined when it works. */

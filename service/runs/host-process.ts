@@ -2,8 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
-import type { TenantDeclaration } from "../../program/stack";
-import type { RunOutcome, StepEvent } from "./engine-runs";
+import type { RunOutcome, RunRequest, StepEvent } from "./engine-runs";
 import { outcomeOfEnd } from "./host-end";
 import { endFollowers, killGroup } from "./processes";
 import type { UpStart } from "./stack";
@@ -78,10 +77,10 @@ export class HostProcess {
    * @param onStep Told how far it is.
    */
   async finish(
-    tenant: TenantDeclaration | undefined,
+    request: RunRequest | undefined,
     onStep: (event: StepEvent) => void = () => undefined,
   ): Promise<HostEnd> {
-    const timeout = tenant === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
+    const timeout = request === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
     const { pid } = this;
     // The pool cannot stop a run itself: it would take the host for one that is free.
     const limit = { passed: false };
@@ -97,12 +96,11 @@ export class HostProcess {
       if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
     };
     try {
-      const outcome = await this.ask("finish", tenant ?? null, timeout + TOLD_WITHIN, on);
-      return {
-        outcome: (outcome as RunOutcome | undefined) ?? notBegun,
-        reached,
-        late: limit.passed,
-      };
+      const told = await this.ask("finish", request ?? null, timeout + TOLD_WITHIN, on);
+      const outcome = (told as RunOutcome | undefined) ?? notBegun;
+      // A program that failed may never end, and listens for the stray rejections of those after it.
+      if (outcome.result === "failed" || outcome.result === "interrupted") this.runsLeft = 0;
+      return { outcome, reached, late: limit.passed };
     } catch (error) {
       // It is replaced by its pool.
       killGroup(pid);

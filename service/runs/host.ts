@@ -1,7 +1,7 @@
 /** The program host: a process that is given one engine run at a time. */
 import { worker, workerEmit } from "workerpool";
-import type { TenantDeclaration } from "../../program/stack";
 import { pulumiCommand } from "./cli";
+import type { RunRequest } from "./engine-runs";
 import { beginUp, type BegunUp, type UpStart } from "./stack";
 
 // The SDK takes a stack for each promise and resource that it makes, and nobody reads them here: whole
@@ -17,10 +17,10 @@ worker({
     return process.pid;
   },
   /** Gives the run its tenant, or none, which ends it well; resolves with how it ended. */
-  finish(tenant: TenantDeclaration | null) {
+  finish(request: RunRequest | null) {
     const run = current;
     current = undefined;
-    return run?.finish(tenant ?? undefined, {
+    return run?.finish(request ?? undefined, {
       // A run that has its tenant must not be begun by another host.
       reached: () => workerEmit({ reached: process.pid }),
       step: (step) => workerEmit({ step }),

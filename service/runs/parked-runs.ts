@@ -1,7 +1,6 @@
 import type { KeptProviders, ProviderLease } from "../../engine/providers/kept-providers";
-import type { TenantDeclaration } from "../../program/stack";
 import type { StackRow, Stacks } from "../stacks/stacks";
-import type { StepEvent } from "./engine-runs";
+import type { RunRequest, StepEvent } from "./engine-runs";
 import type { HostEnd, HostProcess } from "./host-process";
 
 /** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
@@ -48,19 +47,16 @@ export class ParkedRuns {
    *
    * @returns undefined when there is none, or when it came to nothing: then the tenant may have a stack.
    */
-  async use(
-    tenant: TenantDeclaration,
-    onStep: (event: StepEvent) => void,
-  ): Promise<HostEnd | undefined> {
+  async use(request: RunRequest, onStep: (event: StepEvent) => void): Promise<HostEnd | undefined> {
     for (;;) {
       const run = this.waiting.shift();
       if (run === undefined) return undefined;
-      if (!isFresh(run) || !(await this.take(run, tenant))) {
+      if (!isFresh(run) || !(await this.take(run, request))) {
         await this.endUnused(run);
         continue;
       }
       this.held.delete(run.stack.name);
-      const end = await run.host.finish(tenant, onStep);
+      const end = await run.host.finish(request, onStep);
       run.lease?.release(end.late);
       this.settings.giveHost(run.host);
       return end.reached || end.late ? end : undefined;
@@ -82,7 +78,7 @@ export class ParkedRuns {
   }
 
   /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
-  private async take(run: ParkedRun, tenant: TenantDeclaration): Promise<boolean> {
+  private async take(run: ParkedRun, { tenant }: RunRequest): Promise<boolean> {
     try {
       return await this.settings.stacks.takeParked(run.stack.name, tenant.slug);
     } catch (error) {

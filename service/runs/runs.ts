@@ -1,11 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KeptProviders } from "../../engine/providers/kept-providers";
-import type { TenantDeclaration } from "../../program/stack";
 import { stackCli } from "../stacks/stack-cli";
 import type { StackRow, Stacks } from "../stacks/stacks";
 import { StackUpkeep } from "../stacks/upkeep";
-import type { EngineRuns, RunOutcome, StepEvent } from "./engine-runs";
+import type { EngineRuns, RunOutcome, RunRequest, StepEvent } from "./engine-runs";
 import { lastWords } from "./events";
 import { HostProcess, type HostSettings } from "./host-process";
 import { ParkedRuns } from "./parked-runs";
@@ -55,30 +54,28 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli, log });
   let upkeep: Promise<void> | undefined;
 
-  async function run(
-    tenant: TenantDeclaration,
-    onStep: (event: StepEvent) => void,
-  ): Promise<RunOutcome> {
+  async function run(request: RunRequest, onStep: (event: StepEvent) => void): Promise<RunOutcome> {
     if (signal.aborted) return ended;
-    let known = await stacks.find(tenant.slug);
+    const { slug } = request.tenant;
+    let known = await stacks.find(slug);
     if (known === undefined) {
-      const end = await parked.use(tenant, onStep);
+      const end = await parked.use(request, onStep);
       if (end !== undefined) return end.outcome;
-      known = await stacks.find(tenant.slug);
+      known = await stacks.find(slug);
     }
-    if (known !== undefined) return runOn(known, tenant, onStep, true);
-    const stack = (await stacks.takeSpare(tenant.slug)) ?? (await stacks.takeNew(tenant.slug));
-    return runOn(stack, tenant, onStep, false);
+    if (known !== undefined) return runOn(known, request, onStep, true);
+    const stack = (await stacks.takeSpare(slug)) ?? (await stacks.takeNew(slug));
+    return runOn(stack, request, onStep, false);
   }
 
   async function runOn(
     stack: StackRow,
-    tenant: TenantDeclaration,
+    request: RunRequest,
     onStep: (event: StepEvent) => void,
     refresh: boolean,
   ): Promise<RunOutcome> {
     const up = ({ name, settings }: StackRow) =>
-      upTenant({ stack: name, settings, refresh }, tenant, onStep);
+      upTenant({ stack: name, settings, refresh }, request, onStep);
     if (stack.settings !== null) {
       const outcome = await up(stack);
       if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack);
@@ -113,7 +110,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
 
   async function upTenant(
     start: { stack: string; settings: string | null; refresh: boolean },
-    tenant: TenantDeclaration,
+    request: RunRequest,
     onStep: (event: StepEvent) => void,
   ): Promise<RunOutcome> {
     const host = idle.shift();
@@ -126,7 +123,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       lease?.release();
       return noEngine(`no program host starts: ${lastWords(error)}`);
     }
-    const { outcome, reached, late } = await host.finish(tenant, onStep);
+    const { outcome, reached, late } = await host.finish(request, onStep);
     giveHost(host);
     lease?.release(late);
     return outcome.result === "failed" && !reached && !late
@@ -144,8 +141,8 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   }
 
   return {
-    run(tenant, onStep = () => undefined) {
-      const work = run(tenant, onStep);
+    run(request, onStep = () => undefined) {
+      const work = run(request, onStep);
       running.add(work);
       const settled = () => {
         running.delete(work);

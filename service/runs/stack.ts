@@ -5,14 +5,17 @@ import {
   Stack,
   StackNotFoundError,
   type EngineEvent,
+  type OpMap,
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
-import { declareDatabase, declareTenants, type TenantDeclaration } from "../../program/stack";
+import { declareDatabase, declareTenants } from "../../program/stack";
+import { unasked } from "./account";
 import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
-import type { RunOutcome, StepEvent } from "./engine-runs";
+import type { RunOutcome, RunRequest, StepEvent } from "./engine-runs";
 import { faultsOf, lastWords, stepsOf } from "./events";
 import { dropHalfLocks, lockIsStale } from "./stack-lock";
+import { watch } from "./watched-program";
 
 /** What an `up` is begun with, before it has a tenant. */
 export interface UpStart {
@@ -35,54 +38,59 @@ interface UpListener {
 /** An `up` that was begun. */
 export interface BegunUp {
   /** Gives it its tenant, or none, with which it ends well. */
-  readonly finish: (
-    tenant: TenantDeclaration | undefined,
-    listener: UpListener,
-  ) => Promise<RunOutcome>;
+  readonly finish: (request: RunRequest | undefined, listener: UpListener) => Promise<RunOutcome>;
 }
 
 /** Begins an `up` in this process, with an inline program that waits for its tenant. */
 export function beginUp(start: UpStart): BegunUp {
-  let give: (tenant: TenantDeclaration | undefined) => void = () => undefined;
-  const wanted = new Promise<TenantDeclaration | undefined>((resolve) => (give = resolve));
+  let give: (request: RunRequest | undefined) => void = () => undefined;
+  const wanted = new Promise<RunRequest | undefined>((resolve) => (give = resolve));
   const faults: string[] = [];
   let listener: UpListener | undefined;
   const onEvent = (event: EngineEvent) => {
     faults.push(...faultsOf(event));
     for (const step of stepsOf(event)) listener?.step(step);
   };
-  const program = async () => {
+  const { program, declared } = watch(async () => {
     const database = declareDatabase({
       // The service runs them when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,
     });
-    const tenant = await wanted;
-    if (tenant === undefined) return {};
+    const request = await wanted;
+    if (request === undefined) return {};
     listener?.reached();
-    return declareTenants(database, [tenant]);
-  };
+    return declareTenants(database, [request.tenant], { protect: request.mayDelete === "nothing" });
+  });
   const outcome = up(start, program, onEvent).then(
-    (): RunOutcome => ({ result: "succeeded" }),
+    async (changes): Promise<RunOutcome> => {
+      const unwanted = unasked(changes, declared(), (await wanted)?.mayDelete ?? "nothing");
+      return unwanted.length > 0
+        ? { result: "interrupted", faults: unwanted }
+        : { result: "succeeded" };
+    },
     (error: unknown) => failureOf(error, faults),
   );
   return {
-    finish(tenant, hears) {
+    finish(request, hears) {
       listener = hears;
-      give(tenant);
+      give(request);
       return outcome;
     },
   };
 }
 
-async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<void> {
+/** @returns how many resources the run changed, by operation; undefined where the engine did not tell. */
+async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<Changes> {
   dropHalfLocks(process.env.PULUMI_BACKEND_URL ?? "", start.stack);
   const stack = await openStack(start, program);
   const run = () => runUp(stack, start.refresh, onEvent);
-  await run().catch((error: unknown) => afterStaleLock(error, stack, run));
+  return run().catch((error: unknown) => afterStaleLock(error, stack, run));
 }
 
 type OnEvent = (event: EngineEvent) => void;
+
+type Changes = OpMap | undefined;
 
 async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn): Promise<Stack> {
   const workspace = await LocalWorkspace.create({
@@ -98,7 +106,7 @@ async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn
   return Stack.select(stack, workspace);
 }
 
-async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<void> {
+async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<Changes> {
   // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
@@ -106,19 +114,27 @@ async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<
   // What an earlier run saved need not be what the database has. What it was making when it was cut
   // off is made again, and adopted if it is there.
   if (refresh) await stack.refresh({ ...quietly, clearPendingCreates: true });
-  await stack.up(quietly);
+  let changes: Changes;
+  await stack.up({
+    ...quietly,
+    onEvent(event) {
+      changes = event.summaryEvent?.resourceChanges ?? changes;
+      onEvent(event);
+    },
+  });
+  return changes;
 }
 
 /** A run that was killed leaves its lock behind, for good. */
 async function afterStaleLock(
   error: unknown,
   stack: Stack,
-  run: () => Promise<void>,
-): Promise<void> {
+  run: () => Promise<Changes>,
+): Promise<Changes> {
   if (!(error instanceof ConcurrentUpdateError)) throw error;
   if (!(await lockIsStale(error))) throw error;
   await stack.cancel();
-  await run();
+  return run();
 }
 
 function failureOf(error: unknown, faults: readonly string[]): RunOutcome {

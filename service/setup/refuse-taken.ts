@@ -3,8 +3,8 @@ import { isOurs } from "../runs/owner";
 import type { TenantRow } from "../tenants";
 
 /**
- * Lets only a free slug pass, or an unfinished tenant of this very service for the same admin, which
- * is gone on with.
+ * Lets only a free slug pass, or a tenant of this very service for the same admin that is unfinished, and
+ * is gone on with, or that was lost, and is restored.
  *
  * @throws {@link TenantConflictError}
  */
@@ -13,7 +13,8 @@ export function refuseTaken(
   request: { readonly slug: string; readonly adminEmail: string },
 ): void {
   if (tenant === undefined) return;
-  if (tenant.status !== "provisioning" || !isOurs(tenant.owner, request.slug)) {
+  const isUnfinished = tenant.status === "provisioning" && isOurs(tenant.owner, request.slug);
+  if (!isUnfinished && !isLost(tenant)) {
     throw new TenantConflictError(`The slug ${request.slug} is taken`);
   }
   if (tenant.adminEmail && tenant.adminEmail.toLowerCase() !== request.adminEmail.toLowerCase()) {
@@ -21,4 +22,12 @@ export function refuseTaken(
       `An unfinished set-up of ${request.slug} has another adminEmail; send it with that one`,
     );
   }
+}
+
+/**
+ * Whether a tenant of the service is marked deleted, which no verb of the service asks for: a run went
+ * wrong, or somebody else did it. Its schema and data are kept.
+ */
+export function isLost({ status, owner, slug }: TenantRow): boolean {
+  return status === "deleted" && isOurs(owner, slug);
 }

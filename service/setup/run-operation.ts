@@ -16,7 +16,7 @@ import { begin, fail, succeed, tryAgain } from "../operations/rows";
 import type { EngineRuns, RunOutcome } from "../runs/engine-runs";
 import { isOurs } from "../runs/owner";
 import { findBySlug, type TenantRow } from "../tenants";
-import { refuseTaken } from "./refuse-taken";
+import { isLost, refuseTaken } from "./refuse-taken";
 
 /** What runs operations. */
 export interface OperationParts {
@@ -36,6 +36,9 @@ const RETRIES_OF_STATE = 50;
 
 /** The longest pause between two tries, in ms. */
 const LONGEST_DELAY = 5 * 60_000;
+
+/** What became of a tenant that no verb asked to have deleted. */
+const LOST = "is marked deleted, which nobody asked this service for";
 
 /**
  * Runs one operation to its end, or to where it is tried again later.
@@ -71,9 +74,12 @@ async function setUp(operation: Operation, parts: OperationParts): Promise<Tenan
     // and the engine brings its state up from that.
     const ours = before?.status === "active" && isOurs(before.owner, slug);
     if (!ours) refuseTaken(before, request);
+    if (before !== undefined && isLost(before)) {
+      parts.log.warn({ tenant: before.id }, `tenant ${slug} ${LOST}: it is restored`);
+    }
     const steps = recordSteps(operation);
     const tenant = { ...request, adminPassword: passwordHash, migrationsDir: parts.migrationsDir };
-    const outcome = await parts.runs.run(tenant, steps.note);
+    const outcome = await parts.runs.run({ tenant, mayDelete: "nothing" }, steps.note);
     await steps.written();
     return conclude(operation, outcome, parts);
   });
@@ -104,9 +110,13 @@ async function conclude(
     throw new SetUpBusyError(`the stack of tenant ${slug} is locked: ${faults.join(" | ")}`);
   }
   if (outcome.result === "no engine") throw new EngineDownError(faults.join(" | "));
+  if (tenant !== undefined && isLost(tenant)) {
+    throw new InterruptedError(slug, [...faults, `the tenant ${LOST}`]);
+  }
   const trouble = await runs.tryEngine();
   if (trouble !== undefined) throw new EngineDownError(trouble);
-  throw new SetUpFailedError(slug, faults);
+  const untold = `the engine tells of no fault, and the tenant is ${tenant?.status ?? "not there"}`;
+  throw new SetUpFailedError(slug, faults.length > 0 ? faults : [untold]);
 }
 
 /** What the caller is told; the log has the rest. */

@@ -46,9 +46,10 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
 }
 
 const tenant = (slug: string) =>
-  ({ ...tenantBody({ slug }), adminPassword: password }) as unknown as Parameters<
-    EngineRuns["run"]
-  >[0];
+  ({
+    tenant: { ...tenantBody({ slug }), adminPassword: password },
+    mayDelete: "nothing",
+  }) as unknown as Parameters<EngineRuns["run"]>[0];
 
 /** The hosts that this process has, by process id. */
 function hostProcesses(): number[] {
@@ -123,6 +124,18 @@ test("hosts are replaced after their runs, and their folders go with them", asyn
   expect(hostProcesses()).not.toContain(first[0]);
   await runs.close("finished");
   expect(folders.filter(existsSync)).toEqual([]);
+});
+
+test("a host whose run failed takes no other: what that left behind would meet the next one", async () => {
+  const runs = hosts();
+  await delay(300);
+  const first = hostProcesses();
+  const broken = tenant("leaves-something");
+  const nowhere = { ...broken, tenant: { ...broken.tenant, migrationsDir: "/nowhere" } };
+  expect(await runs.run(nowhere)).toMatchObject({ result: "failed" });
+  expect(await runs.run(broken)).toEqual({ result: "succeeded" });
+  expect(hostProcesses()).not.toContain(first[0]);
+  await runs.close("finished");
 });
 
 test("closing now ends a run at whatever it is, and lets none begin", async () => {

@@ -1,8 +1,7 @@
 /** A program host whose runs do what their tenant's slug says, in the place of the real one. */
 import { setTimeout as delay } from "node:timers/promises";
 import { worker, workerEmit } from "workerpool";
-import type { TenantDeclaration } from "../../program/stack";
-import type { RunOutcome } from "../../service/runs/engine-runs";
+import type { RunOutcome, RunRequest } from "../../service/runs/engine-runs";
 
 const behaviours: Record<string, () => Promise<void>> = {
   behaves: () => delay(300),
@@ -31,7 +30,7 @@ const behaviours: Record<string, () => Promise<void>> = {
 
 worker({
   begin: () => process.pid,
-  async finish({ slug }: TenantDeclaration): Promise<RunOutcome> {
+  async finish({ tenant: { slug } }: RunRequest): Promise<RunOutcome> {
     workerEmit({ reached: process.pid });
     await behaviours[slug]?.();
     return { result: "succeeded" };

@@ -37,7 +37,7 @@ export class FakeEngineRuns implements EngineRuns {
     ) => Promise<RunOutcome>,
   ) {}
 
-  readonly run: EngineRuns["run"] = (tenant, onStep) => {
+  readonly run: EngineRuns["run"] = ({ tenant }, onStep) => {
     this.asked.push(tenant);
     return this.does(tenant, onStep ?? (() => undefined));
   };

@@ -34,7 +34,7 @@ async function finish(
   slug: string,
 ): Promise<RunOutcome | undefined> {
   const tenant = { slug } as Partial<TenantDeclaration> as TenantDeclaration;
-  return (await host?.finish(tenant))?.outcome;
+  return (await host?.finish({ tenant, mayDelete: "nothing" }))?.outcome;
 }
 
 async function run(host: HostProcess | undefined, slug: string): Promise<RunOutcome | undefined> {

@@ -74,7 +74,7 @@ describe("a slug is taken", () => {
     ["by another owner's tenant", "active", "organization/other/dev::x"],
     ["by another owner's unfinished tenant", "provisioning", "organization/other/dev::x"],
     ["by a tenant that was set up before", "active", undefined],
-    ["by a tenant that was deleted", "deleted", undefined],
+    ["by another owner's tenant that was deleted", "deleted", "organization/other/dev::x"],
   ])("%s", async (_, status, owner) => {
     const slug = `taken-${status}-${String(owner?.length)}`;
     await database.addTenant(slug, { status, owner: owner ?? ownedByService(slug) });
@@ -117,6 +117,56 @@ describe("an unfinished tenant of this service", () => {
       "An unfinished set-up of half-made has another adminEmail; send it with that one",
     );
     expect(runs.asked).toEqual([]);
+  });
+});
+
+describe("a tenant of this service that is deleted, which no request asks for,", () => {
+  const restored = async (id: string): Promise<RunOutcome> => {
+    await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
+    return { result: "succeeded" };
+  };
+
+  test("is told in the log, and restored when its request is sent again", async () => {
+    const owner = ownedByService("lost");
+    const id = await database.addTenant("lost", { status: "deleted", owner });
+    const { post, service } = await serviceWith(() => restored(id));
+    const { status, body } = await post({ slug: "lost" });
+    expect(status).toBe(201);
+    expect(body.id).toBe(id);
+    const told = service.log.filter((line) => line.includes("is marked deleted"));
+    expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
+      expect.objectContaining({ level: 40, tenant: id }),
+    ]);
+  });
+
+  test("is not restored for another admin", async () => {
+    const owner = ownedByService("not-theirs");
+    await database.addTenant("not-theirs", { status: "deleted", owner });
+    const { post, runs } = await serviceWith();
+    expect((await post({ slug: "not-theirs", adminEmail: "bob@acme.example" })).status).toBe(409);
+    expect(runs.asked).toEqual([]);
+  });
+
+  test.each<RunOutcome>([
+    { result: "succeeded" },
+    { result: "failed", faults: ["x"] },
+    { result: "interrupted", faults: ["the run deleted 6 resources, which nobody asked for"] },
+  ])("by its own run, is restored by the next one: $result", async (outcome) => {
+    const slug = `lost-${outcome.result}`;
+    const owner = ownedByService(slug);
+    let id: string | undefined;
+    const { post, service, runs } = await serviceWith(async () => {
+      if (id !== undefined) return restored(id);
+      id = await database.addTenant(slug, { status: "deleted", owner });
+      return outcome;
+    });
+    const { status, body } = await post({ slug });
+    expect(status).toBe(201);
+    expect(body.id).toBe(id);
+    expect(runs.asked).toHaveLength(2);
+    expect(service.log.join("")).toContain(
+      `"tenant":"${id ?? ""}","msg":"tenant ${slug} is marked`,
+    );
   });
 });
 
@@ -209,8 +259,11 @@ describe("a run that fails", () => {
   });
 
   test("although the engine says it succeeded is a failure", async () => {
-    const { post } = await serviceWith(() => Promise.resolve({ result: "succeeded" }));
+    const { post, failures } = await serviceWith(() => Promise.resolve({ result: "succeeded" }));
     expect((await post({ slug: "nothing-made" })).status).toBe(500);
+    expect(JSON.parse(failures()[0] ?? "")).toMatchObject({
+      err: { faults: ["the engine tells of no fault, and the tenant is not there"] },
+    });
   });
 
   test("of an error that nobody foresaw is answered alike", async () => {

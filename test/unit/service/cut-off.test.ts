@@ -4,6 +4,8 @@ test.each([
   "Command was killed with SIGKILL",
   "could not read plugin [/engine/bin/pulumi-resource-pulumi-nodejs]: exit status -1",
   "step admin: 14 UNAVAILABLE: Connection dropped",
+  "the program was cut off from the engine: 1 CANCELLED: Call cancelled",
+  "the program was cut off from the engine: the SDK does not say how",
   "step schema: 1 error occurred: dial tcp 127.0.0.1:5432: connect: connection refused",
   "step migrations: dbmate was ended by SIGKILL; run again",
 ])("a run that ended with %j is tried again", (fault) => {
@@ -12,6 +14,7 @@ test.each([
 
 test.each([
   "could not read plugin [/engine/bin/pulumi-resource-pulumi-nodejs]: exit status 1",
+  "the program was cut off from the engine: 2 UNKNOWN: the input is not valid",
   'step migrations: migration 2_b.sql failed: pq: relation "a" already exists (42P07)',
 ])("a run that ended with %j would end so again", (fault) => {
   expect(wasCutOff(["something before", fault])).toBe(false);

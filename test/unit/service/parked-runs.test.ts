@@ -1,10 +1,10 @@
 import type { ProviderLease } from "../../../engine/providers/kept-providers";
-import type { TenantDeclaration } from "../../../program/stack";
+import type { RunRequest } from "../../../service/runs/engine-runs";
 import type { HostEnd, HostProcess } from "../../../service/runs/host-process";
 import { ParkedRuns, type ParkedRunsSettings } from "../../../service/runs/parked-runs";
 import type { Stacks } from "../../../service/stacks/stacks";
 
-const tenant = { slug: "acme" } as Partial<TenantDeclaration> as TenantDeclaration;
+const request = { tenant: { slug: "acme" }, mayDelete: "nothing" } as unknown as RunRequest;
 
 /** What the parked runs of a test work with, and what they did with it. */
 function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
@@ -21,7 +21,7 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
     const host: Pick<HostProcess, "begin" | "finish"> = {
       begin: () => Promise.resolve(),
       async finish(given): Promise<HostEnd> {
-        finished.push(given?.slug);
+        finished.push(given?.tenant.slug);
         if (given === undefined) await mayEnd;
         return { outcome: { result: "succeeded" }, reached: true, late: false };
       },
@@ -69,7 +69,7 @@ test("runs that are old are ended once each, though a set-up comes meanwhile", a
   await runs.keepUp();
   fresh.is = false;
   const renewed = runs.keepUp();
-  const used = runs.use(tenant, () => undefined);
+  const used = runs.use(request, () => undefined);
   fresh.is = true;
   letEnd();
   await renewed;
@@ -87,7 +87,7 @@ test("a run is ended, and its host given back, where the database does not say w
   });
   letEnd();
   await runs.keepUp();
-  await expect(runs.use(tenant, () => undefined)).rejects.toBe(down);
+  await expect(runs.use(request, () => undefined)).rejects.toBe(down);
   expect(finished).toEqual([undefined]);
   expect(givenBack).toHaveLength(1);
 });
@@ -95,7 +95,7 @@ test("a run is ended, and its host given back, where the database does not say w
 test("stacks that were parked, or given back, unknown to this instance are given back later", async () => {
   const { runs, needed } = setting();
   await runs.keepUp();
-  await runs.use(tenant, () => undefined);
+  await runs.use(request, () => undefined);
   await runs.keepUp();
   expect(needed).toEqual([[], ["stack-2"]]);
 });

@@ -1,0 +1,16 @@
+/** A program host that leaves out of the stack whatever tenant its run is given. */
+import { worker, workerEmit } from "workerpool";
+import { beginUp, type BegunUp, type UpStart } from "../../service/runs/stack";
+
+let current: BegunUp | undefined;
+
+worker({
+  begin(start: UpStart): number {
+    current = beginUp(start);
+    return process.pid;
+  },
+  finish() {
+    workerEmit({ reached: process.pid });
+    return current?.finish(undefined, { reached: () => undefined, step: () => undefined });
+  },
+});
