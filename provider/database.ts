@@ -5,6 +5,7 @@ import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
+import type { DatabaseArgs } from "./resources/one-database";
 
 /** The arguments of {@link TenantDatabase}. */
 export interface TenantDatabaseArgs {
@@ -60,18 +61,25 @@ export class TenantDatabase extends pulumi.ComponentResource {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
-    this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
+    const providerArgs = this.providerArgs(args);
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
-    this.identity = found;
-    if (args.publicMigrations ?? true) {
-      const opts = { parent: this, provider: this.dynamicProvider };
-      const args = { urlEnv: this.urlEnv, database: found };
-      const { database } = new PublicMigrations(name, args, opts);
-      // One that had no control tables has an identity as soon as they are made.
-      this.identity = found.apply((known) => (known?.id === undefined ? database : found));
-    }
+    const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
+    // One that had no control tables has an identity as soon as they are made.
+    this.identity = found.apply((known) =>
+      known?.id === undefined && migrations !== undefined ? migrations.database : found,
+    );
+    this.provider = new postgresql.Provider(name, providerArgs, {
+      parent: this,
+      // Where they refuse the database, the state keeps the connection to the right one.
+      dependsOn: migrations ?? [],
+    });
     this.registerOutputs({ urlEnv: this.urlEnv });
+  }
+
+  private migrations(name: string, database: DatabaseArgs["database"]): PublicMigrations {
+    const opts = { parent: this, provider: this.dynamicProvider };
+    return new PublicMigrations(name, { urlEnv: this.urlEnv, database }, opts);
   }
 
   private async ask(): Promise<DatabaseIdentity | undefined> {
