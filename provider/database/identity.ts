@@ -3,8 +3,7 @@ import { OtherDatabaseError } from "./errors";
 import { rowsIfAny, withConnection } from "./pool";
 import { connectionSettings } from "./settings";
 
-/** Which database it is, as a state holds it; a former state, or one of no control tables, has no id. */
-export const databaseIdentity = z.object({
+const databaseIdentity = z.object({
   /** Of the one row of `public.tenant_database`. */
   id: z.uuid().optional(),
   name: z.string(),
@@ -14,7 +13,7 @@ export const databaseIdentity = z.object({
   replaces: z.array(z.uuid()).optional(),
 });
 
-/** See {@link databaseIdentity}. */
+/** Which database it is, as a state holds it. Where there are no control tables, it has no id. */
 export type DatabaseIdentity = z.infer<typeof databaseIdentity>;
 
 /**
