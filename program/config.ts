@@ -14,6 +14,7 @@ const tenantConfig = z.strictObject({
   adminLastName: rules.personName,
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean().optional(),
+  recreate: z.boolean().optional(),
   id: rules.id.optional(),
 });
 

@@ -14,6 +14,7 @@ export interface TenantDeclaration {
   readonly adminLastName: string;
   readonly migrationsDir?: string | undefined;
   readonly forceDestroy?: boolean | undefined;
+  readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
 }
 
@@ -64,6 +65,7 @@ export function declareTenants(
       ...tenant,
       database,
       forceDestroy: tenant.forceDestroy ?? false,
+      recreate: tenant.recreate ?? false,
       ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
     };

@@ -1,10 +1,12 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigurationError } from "./database/errors";
+import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./database/errors";
+import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { tellLeftOut } from "./left-out";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
+import type { DatabaseArgs } from "./resources/one-database";
 
 /** The arguments of {@link TenantDatabase}. */
 export interface TenantDatabaseArgs {
@@ -21,6 +23,11 @@ export interface TenantDatabaseArgs {
    * `false`: the state holds it as a secret.
    */
   passwordFromEnvironment?: boolean;
+  /**
+   * `false` for a program that always runs after a refresh, which asks the database at each step:
+   * otherwise the program asks it, once, which one it is. Default: `true`.
+   */
+  askFirst?: boolean;
 }
 
 /**
@@ -38,8 +45,15 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly provider: postgresql.Provider;
   /** The provider of the steps that are dynamic resources. */
   readonly dynamicProvider: pulumi.ProviderResource;
+  /** Which database was found; undefined where that is not known. */
+  readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
 
-  /** @throws ConfigurationError when the environment variable is unusable, or not set in `pulumi up`. */
+  /**
+   * A database that does not answer, or is a copy of another, fails the program; but a preview goes on
+   * without one that does not answer.
+   *
+   * @throws ConfigurationError when the environment variable is unusable, or not set in `pulumi up`.
+   */
   constructor(
     name: string,
     args: TenantDatabaseArgs = {},
@@ -48,14 +62,40 @@ export class TenantDatabase extends pulumi.ComponentResource {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
-    this.provider = new postgresql.Provider(name, this.providerArgs(args), { parent: this });
+    const providerArgs = this.providerArgs(args);
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     tellLeftOut(this.dynamicProvider);
-    if (args.publicMigrations ?? true) {
-      const opts = { parent: this, provider: this.dynamicProvider };
-      new PublicMigrations(name, { urlEnv: this.urlEnv }, opts);
-    }
+    const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
+    const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
+    // One that had no control tables has an identity as soon as they are made.
+    this.identity = found.apply((known) =>
+      known?.id === undefined && migrations !== undefined ? migrations.database : found,
+    );
+    this.provider = new postgresql.Provider(name, providerArgs, {
+      parent: this,
+      // Where they refuse the database, the state keeps the connection to the right one.
+      dependsOn: migrations ?? [],
+    });
     this.registerOutputs({ urlEnv: this.urlEnv });
+  }
+
+  private migrations(name: string, database: DatabaseArgs["database"]): PublicMigrations {
+    const opts = { parent: this, provider: this.dynamicProvider };
+    return new PublicMigrations(name, { urlEnv: this.urlEnv, database }, opts);
+  }
+
+  private async ask(): Promise<DatabaseIdentity | undefined> {
+    const isPreview = pulumi.runtime.isDryRun();
+    if (isPreview && !process.env[this.urlEnv]) return undefined;
+    try {
+      return await identify(this.urlEnv);
+    } catch (error) {
+      if (error instanceof TenantError) throw error;
+      const fault = `the database of ${this.urlEnv} does not answer: ${wordsOf(error)}`;
+      if (!isPreview) throw new DatabaseUnreachableError(fault, { cause: error });
+      await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
+      return undefined;
+    }
   }
 
   private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
@@ -90,4 +130,10 @@ export class TenantDatabase extends pulumi.ComponentResource {
       expectedVersion: "15.0.0",
     };
   }
+}
+
+/** Node tells of several addresses that refuse a connection by their code alone. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || String((error as NodeJS.ErrnoException).code);
 }

@@ -28,6 +28,11 @@ export interface TenantArgs {
    * row is marked `deleted`. Pulumi's option `retainOnDelete` goes before it: nothing is touched then.
    */
   forceDestroy?: boolean;
+  /**
+   * Whether a schema that is gone, dropped behind the engine's back, is made anew, EMPTY. Default: `false`:
+   * that its data is gone is an error. Take it out again once it is done.
+   */
+  recreate?: boolean;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id replaces the tenant. */
   id?: pulumi.Input<string>;
   /** Default: the database of DATABASE_URL, one for the whole stack. */
@@ -66,7 +71,8 @@ export class Tenant extends pulumi.ComponentResource {
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
-    const common = { urlEnv: database.urlEnv, forceDestroy };
+    const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
+    const recreate = args.recreate === true ? { recreate: true } : {};
     const provider = database.dynamicProvider;
     const after = (step: pulumi.Resource) => ({
       ...{ parent: this, dependsOn: [step], provider },
@@ -76,7 +82,7 @@ export class Tenant extends pulumi.ComponentResource {
 
     const record = new TenantRecord(
       name,
-      { ...common, tenantId: args.id, name: args.name, slug: args.slug, owner },
+      { ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
       after(database),
     );
     const tenantId = record.id;
@@ -111,7 +117,7 @@ export class Tenant extends pulumi.ComponentResource {
 
     const migrations = new TenantMigrations(
       name,
-      { ...common, schemaName: schema.name, migrationsDir: args.migrationsDir },
+      { ...common, ...recreate, schemaName: schema.name, migrationsDir: args.migrationsDir },
       after(schema),
     );
 

@@ -5,6 +5,7 @@ import { Semaphore } from "async-mutex";
 import type { ClientBase } from "pg";
 import { assertUnedited, keepDigests, pendingFiles } from "./applied";
 import { MigrationFailedError } from "./errors";
+import { refuseLost } from "./lost-data";
 import type { MigrationDigests } from "./migrations";
 import { withSessionLock } from "./pool";
 import { connectionSettings, dbmateUrl } from "./settings";
@@ -19,6 +20,8 @@ export interface MigrationRun {
   readonly directory: string;
   /** The files that must be applied at the end. */
   readonly files: MigrationDigests;
+  /** Whether a schema whose tables are gone is made anew, empty. Default: `false`. */
+  readonly recreate?: boolean;
 }
 
 /** How often it is asked what dbmate's session does, in ms. */
@@ -34,12 +37,14 @@ const turns = new Semaphore(8);
  * Applies what is missing, by dbmate, one process at a time for each schema. Starts nothing where all
  * is applied already.
  *
- * @throws {@link MigrationFailedError} with the file's name and PostgreSQL's message.
+ * @throws {@link MigrationFailedError} with the file's name and PostgreSQL's message;
+ * {@link DataGoneError} where the schema was migrated before and nothing of that is left.
  */
 export async function migrate(run: MigrationRun): Promise<void> {
   await turns.runExclusive(() =>
     withSchemaLock(run, async (client) => {
-      const { schemaName, files } = run;
+      const { schemaName, files, recreate } = run;
+      await refuseLost(client, schemaName, recreate);
       const onRecord = await assertUnedited(client, schemaName, files);
       const isCurrent = (await pendingFiles(client, schemaName, files)).length === 0;
       const fault = isCurrent ? undefined : await runDbmate(run, client);

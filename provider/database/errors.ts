@@ -6,7 +6,10 @@ export type TenantErrorCode =
   | "TENANT_GONE"
   | "MIGRATIONS_UNREADABLE"
   | "MIGRATION_FAILED"
-  | "SCHEMA_IN_USE";
+  | "SCHEMA_IN_USE"
+  | "DATABASE_UNREACHABLE"
+  | "OTHER_DATABASE"
+  | "DATA_GONE";
 
 /** An error a caller can act on: the message says what happened and what to do, with no secret in it. */
 export abstract class TenantError extends Error {
@@ -55,4 +58,41 @@ export class MigrationFailedError extends TenantError {
 /** Something outside a tenant's schema depends on something in it, so it cannot be dropped. */
 export class SchemaInUseError extends TenantError {
   readonly code = "SCHEMA_IN_USE";
+}
+
+/** The database does not answer, so nobody knows whether it is what the state says. */
+export class DatabaseUnreachableError extends TenantError {
+  readonly code = "DATABASE_UNREACHABLE";
+}
+
+/** The database is another one than the state is about, or a copy of it. */
+export class OtherDatabaseError extends TenantError {
+  readonly code = "OTHER_DATABASE";
+
+  /** @param reason What differs, and what to do. */
+  constructor(reason: string) {
+    super(refusal("OTHER_DATABASE", reason));
+  }
+}
+
+/** A tenant's data was there, and is not any more. */
+export class DataGoneError extends TenantError {
+  readonly code = "DATA_GONE";
+
+  /** @param reason Whose data, what is gone, and what to do. */
+  constructor(reason: string) {
+    super(refusal("DATA_GONE", reason));
+  }
+}
+
+const refusals = ["OTHER_DATABASE", "DATA_GONE"] as const;
+
+/** The engine hands on words alone, so the code is among them: see {@link isRefusal}. */
+export function refusal(code: (typeof refusals)[number], reason: string): string {
+  return `${code}: ${reason}`;
+}
+
+/** Tells whether what the engine said is one of the errors that another try only meets again. */
+export function isRefusal(words: string): boolean {
+  return refusals.some((code) => words.includes(`${code}: `));
 }

@@ -7,9 +7,10 @@ import { removeUserUnlessNeeded } from "../database/users";
 import { hashPassword, isPasswordHash } from "../passwords";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
+import type { DatabaseArgs } from "./one-database";
 
 /** The inputs of step 2. */
-export interface AdminUserArgs {
+export interface AdminUserArgs extends DatabaseArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   tenantId: pulumi.Input<string>;

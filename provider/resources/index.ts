@@ -2,7 +2,13 @@
  * The life cycles of the dynamic resources, under the names that states hold (see `providerText`).
  * A name that was ever released stays: old states ask for it.
  */
-export { adminUser } from "./admin";
-export { adminMembership } from "./membership";
-export { migrations } from "./migrations";
-export { tenantRecord } from "./record";
+import { adminUser as admin } from "./admin";
+import { adminMembership as membership } from "./membership";
+import { migrations as files } from "./migrations";
+import { inOneDatabase } from "./one-database";
+import { tenantRecord as record } from "./record";
+
+export const tenantRecord = inOneDatabase(record);
+export const adminUser = inOneDatabase(admin);
+export const migrations = inOneDatabase(files);
+export const adminMembership = inOneDatabase(membership);

@@ -6,9 +6,10 @@ import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { assertUnusedOutside } from "../database/schema";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, mark, type RawInputs } from "./dynamic";
+import type { DatabaseArgs } from "./one-database";
 
 /** The inputs of step 5. */
-export interface AdminMembershipArgs {
+export interface AdminMembershipArgs extends DatabaseArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   tenantId: pulumi.Input<string>;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { appliedVersions } from "../database/applied";
 import { migrate, type MigrationRun } from "../database/dbmate";
 import { MigrationsUnreadableError } from "../database/errors";
+import type { DatabaseIdentity } from "../database/identity";
 import {
   migrationVersion,
   newestVersion,
@@ -16,9 +17,10 @@ import { inTransaction, withConnection } from "../database/pool";
 import { emptySchema } from "../database/schema";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
+import type { DatabaseArgs } from "./one-database";
 
 /** The inputs of step 4. */
-export interface MigrationsArgs {
+export interface MigrationsArgs extends DatabaseArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   schemaName: pulumi.Input<string>;
@@ -29,6 +31,8 @@ export interface MigrationsArgs {
   migrationsDir?: pulumi.Input<string> | undefined;
   /** Whether the end of the resource empties the schema. */
   forceDestroy: pulumi.Input<boolean>;
+  /** Whether a schema that was migrated, and whose tables are gone, is made anew, empty. */
+  recreate?: pulumi.Input<boolean> | undefined;
 }
 
 /**
@@ -51,9 +55,12 @@ export class TenantMigrations extends DynamicResource {
 
 /** The control tables' migrations, in the public schema. They are never taken back. */
 export class PublicMigrations extends DynamicResource {
+  /** Which database it is: one of the control tables says so. */
+  declare readonly database: pulumi.Output<DatabaseIdentity | undefined>;
+
   constructor(
     name: string,
-    args: Pick<MigrationsArgs, "urlEnv">,
+    args: Pick<MigrationsArgs, "urlEnv" | "database">,
     opts?: pulumi.CustomResourceOptions,
   ) {
     const inputs: MigrationsArgs = { ...args, schemaName: "public", forceDestroy: false };
@@ -66,6 +73,7 @@ const shape = {
   schemaName: z.string().min(1).max(63),
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean(),
+  recreate: z.boolean().optional(),
 };
 
 const digests = { files: true, version: true };
@@ -97,7 +105,7 @@ export const migrations = {
   diff(_id: string, olds: Inputs, news: Inputs) {
     return diffInputs({ ...shape, ...digests }, olds, news, {
       replaces: ["schemaName"],
-      ignores: ["migrationsDir"],
+      ignores: ["migrationsDir", "recreate"],
     });
   },
 
@@ -139,8 +147,8 @@ export const migrations = {
 };
 
 function run(inputs: Inputs): MigrationRun {
-  const { urlEnv, schemaName, files } = inputs;
-  return { urlEnv, schemaName, files, directory: folder(inputs) };
+  const { urlEnv, schemaName, files, recreate = false } = inputs;
+  return { urlEnv, schemaName, files, recreate, directory: folder(inputs) };
 }
 
 /** The public schema's folder is always the package's own. */

@@ -1,15 +1,17 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { ReplacementRefusedError, TenantGoneError } from "../database/errors";
+import { refusal, ReplacementRefusedError, TenantGoneError } from "../database/errors";
+import { emptyWords, lostData, lostWords } from "../database/lost-data";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
 import { rules } from "../rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
+import type { DatabaseArgs } from "./one-database";
 import { namingConflicts, slugTaken } from "./slug-conflict";
 
 /** The inputs of step 1. */
-export interface TenantRecordArgs {
+export interface TenantRecordArgs extends DatabaseArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   /** The tenant's id; PostgreSQL makes one when there is none. Another id is another tenant. */
@@ -20,6 +22,8 @@ export interface TenantRecordArgs {
   owner: pulumi.Input<string>;
   /** Whether the end of the resource removes the row rather than marking it `deleted`. */
   forceDestroy: pulumi.Input<boolean>;
+  /** Whether a schema that is gone with its data is made anew, empty. */
+  recreate?: pulumi.Input<boolean> | undefined;
 }
 
 /**
@@ -44,20 +48,33 @@ const shape = {
   slug: rules.slug,
   owner: z.string().min(1).max(1000),
   forceDestroy: z.boolean(),
+  recreate: z.boolean().optional(),
 };
 
-type Inputs = z.infer<z.ZodObject<typeof shape>>;
+type Inputs = z.infer<z.ZodObject<typeof shape>> & {
+  /** What a refresh found to be gone of the tenant's data. */
+  lost?: string;
+};
 
 /** The life cycle of {@link TenantRecord}. */
 export const tenantRecord = {
-  check(_olds: RawInputs, news: RawInputs) {
-    return checkInputs(shape, news);
+  /** Refuses, in a preview too, to make anew what a refresh found to be gone. */
+  check(olds: RawInputs, news: RawInputs) {
+    const { inputs, failures } = checkInputs(shape, news);
+    if (typeof olds.lost === "string" && news.recreate !== true) {
+      const reason = refusal("DATA_GONE", lostWords(String(news.slug), olds.lost));
+      failures.push({ property: "", reason });
+    }
+    return { inputs, failures };
   },
 
   diff(id: string, olds: Inputs, news: Inputs) {
     // An id that the database made stays when the program starts, or stops, to name it.
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
-    const diff = diffInputs(shape, known, news, { replaces: ["tenantId"] });
+    const diff = diffInputs(shape, known, news, {
+      replaces: ["tenantId"],
+      ignores: ["recreate"],
+    });
     const mayGo = olds.forceDestroy && news.forceDestroy;
     if (diff.replaces.length > 0 && olds.slug === news.slug && !mayGo) {
       throw new ReplacementRefusedError(
@@ -65,8 +82,13 @@ export const tenantRecord = {
           `forceDestroy: true first if that may go, or give the new tenant a slug of its own`,
       );
     }
+    if (olds.lost !== undefined && news.recreate) console.log(emptyWords(news.slug, olds.lost));
     // The slug is unique: the old row must let go of it first.
-    return { ...diff, deleteBeforeReplace: true };
+    return {
+      ...diff,
+      changes: diff.changes || olds.lost !== undefined,
+      deleteBeforeReplace: true,
+    };
   },
 
   async create(inputs: Inputs) {
@@ -75,16 +97,20 @@ export const tenantRecord = {
   },
 
   /** A row that is gone is told by leaving its columns out, so that the repair gives it the same id. */
-  async read(id: string, props: Inputs) {
-    const rows = await withConnection(props.urlEnv, (client) =>
-      rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
+  async read(id: string, { lost: lostBefore, ...props }: Inputs) {
+    const { rows, lost } = await withConnection(props.urlEnv, async (client) => ({
+      rows: await rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
         client,
         "select name, slug, owner from public.tenants where id = $1 and status <> 'deleted'",
         [id],
       ),
-    );
+      lost: await lostData(client, `tenant_${id}`),
+    }));
     const gone = { name: undefined, slug: undefined, owner: undefined };
-    return { id, props: present({ ...props, ...(rows[0] ?? gone) }) };
+    const found = { id, props: present({ ...props, ...(rows[0] ?? gone), lost }) };
+    if (lost === undefined && lostBefore === undefined) return found;
+    // check is given the former inputs, and no other part of the state.
+    return { ...found, inputs: present({ ...inputsOf(props), lost }) };
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
@@ -102,7 +128,7 @@ export const tenantRecord = {
         ),
       ),
     );
-    return { outs: { ...olds, ...news } };
+    return { outs: present({ ...olds, ...news, lost: undefined }) };
   },
 
   async delete(id: string, props: Inputs) {
@@ -144,6 +170,14 @@ async function assertMoved(id: string, { urlEnv, slug }: Inputs): Promise<void> 
         `give the tenant of that database a slug and a name of its own`,
     );
   }
+}
+
+/** Of all that the state has, what a program gives. */
+function inputsOf(props: Inputs): RawInputs {
+  const inputs: RawInputs = { ...props };
+  return Object.fromEntries(
+    [...Object.keys(shape), "database"].map((property) => [property, inputs[property]]),
+  );
 }
 
 /** What the engine's messages can hold: no property whose value is undefined. */

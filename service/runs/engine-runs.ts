@@ -25,10 +25,12 @@ export type RunOutcome =
        * `failed`: over the tenant itself. `no engine`: before it came to the tenant. `locked`: another
        * run, which may be alive, holds the stack. `no stack`: the state backend does not have it.
        * `no state`: what the backend has of it cannot be read.
-       * `interrupted`: a process or a connection died under the run, or it did something else than it was
-       * asked to, and another run may go through.
+       * `refused`: the database is not the one that the state is about, or data is gone; so will be the
+       * next. `interrupted`: a process or a connection died under the run, or it did something else than
+       * it was asked to, and another run may go through.
        */
-      readonly result: "failed" | "no engine" | "locked" | "no stack" | "no state" | "interrupted";
+      readonly result:
+        "failed" | "no engine" | "locked" | "no stack" | "no state" | "refused" | "interrupted";
       /** What the engine said, for the operator. */
       readonly faults: readonly string[];
     };

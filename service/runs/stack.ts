@@ -9,6 +9,7 @@ import {
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
 import { declareDatabase, declareTenants } from "../../program/stack";
+import { isRefusal } from "../../provider/database/errors";
 import { unasked } from "./account";
 import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
@@ -56,6 +57,8 @@ export function beginUp(start: UpStart): BegunUp {
       // The service runs them when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,
+      // A stack that is not new is refreshed first, and one that is parked must not remember a database.
+      askFirst: false,
     });
     const request = await wanted;
     if (request === undefined) return {};
@@ -145,6 +148,7 @@ function failureOf(error: unknown, faults: readonly string[]): RunOutcome {
   if (words.some((line) => line.includes("failed to load checkpoint"))) {
     return { result: "no state", faults: words };
   }
+  if (words.some(isRefusal)) return { result: "refused", faults: words };
   const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
   return { result: cutOff ? "interrupted" : "failed", faults: words };
 }

@@ -92,6 +92,8 @@ async function conclude(
   { runs, log }: OperationParts,
 ): Promise<TenantRow> {
   const faults = outcome.result === "succeeded" ? [] : outcome.faults;
+  // Whatever the tenant's status: nobody mends it but the operator.
+  if (outcome.result === "refused") throw new SetUpFailedError(slug, faults);
   // A run that was cut off may have left a state that is behind the database.
   if (retries < RETRIES && outcome.result === "interrupted") {
     throw new InterruptedError(slug, faults);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import path from "node:path";
+import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain";
 import { hashPassword } from "../../provider/passwords";
 import type { TenantDeclaration } from "../../program/stack";
@@ -54,6 +55,7 @@ async function run(
     },
     stacks: stacksOf(randomUUID()),
     providers: undefined,
+    log: pino({ level: "silent" }),
     env: { ...env, ...bad?.env },
     ...(bad && { program: path.resolve(__dirname, `../support/${bad.program}.js`) }),
   });

@@ -6,6 +6,7 @@ const project = usePulumiProject("examples/three-tenants", [
   "index.js",
 ]);
 
+const up = ["up", "--yes", "--skip-preview"];
 const idOf = async (slug: string) =>
   (await project.sql<{ id: string }>("select id from tenants where slug = $1", [slug]))[0]?.id ??
   "none";
@@ -35,11 +36,6 @@ describe("refresh finds, and the next up repairs,", () => {
     await project.run("up", "--yes", "--skip-preview");
   });
 
-  it("a schema that was dropped", async () => {
-    await project.sql(`drop schema "tenant_${await idOf("acme")}" cascade`);
-    await findAndRepair(/- +postgresql:index:Schema acme/);
-  });
-
   it("a membership that was removed", async () => {
     await project.sql("delete from tenant_users where tenant_id = $1", [await idOf("acme")]);
     await findAndRepair(/- +pulumi-nodejs:dynamic\/tenant:Membership acme/);
@@ -61,8 +57,92 @@ describe("refresh finds, and the next up repairs,", () => {
     await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Migrations globex/);
   });
 
-  it("the control tables, all of them, and every tenant's row with its old id", async () => {
+  it("a tenant that somebody took out of service, and one that was renamed by hand", async () => {
+    await project.sql("update tenants set status = 'provisioning' where slug = 'acme'");
+    await project.sql("update tenants set name = 'Not this' where slug = 'globex'");
+    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Membership acme/);
+    const [globex] = await project.sql("select name from tenants where slug = 'globex'");
+    expect(globex).toEqual({ name: "The globex company" });
+  });
+});
+
+describe("data that is gone is an error:", () => {
+  /** Runs all that could make it anew, each of which must refuse and name what is gone. */
+  async function expectRefused(slug: string, gone: string): Promise<void> {
+    const words = `DATA_GONE: of tenant ${slug} is gone: ${gone}, with what 6 migrations had made`;
+    for (const command of [[...up, "--refresh"], ["preview"], up]) {
+      const { code, output } = await project.tryRun(...command);
+      expect({ command, failed: code !== 0, output }).toEqual({
+        ...{ command, failed: true },
+        output: expect.stringContaining(words) as string,
+      });
+      expect(output).toMatch(/Restore it from a backup.*recreate: true.*EMPTY/);
+    }
+  }
+  const tablesOf = (schema: string) =>
+    project.sql("select tablename from pg_tables where schemaname = $1", [schema]);
+
+  it("a schema that was dropped; nothing is made until recreate: true, which says EMPTY", async () => {
+    const schema = `tenant_${await idOf("acme")}`;
+    await project.sql(`drop schema "${schema}" cascade`);
+    await expectRefused("acme", `schema ${schema}`);
+    expect(await project.sql("select from pg_namespace where nspname = $1", [schema])).toEqual([]);
+
+    await project.configure([tenant("acme", { recreate: true }), tenant("globex")]);
+    const words = `Tenant acme is made anew, EMPTY (recreate: true): gone is schema ${schema}`;
+    const preview = await project.run("preview");
+    expect(preview).toContain(words);
+    expect(preview).toMatch(/~ +pulumi-nodejs:dynamic\/tenant:Record acme/);
+    expect(await project.run(...up)).toContain(words);
+    await project.run("preview", "--expect-no-changes");
+    await isWhole("acme");
+    await isWhole("globex");
+
+    await project.configure([tenant("acme"), tenant("globex")]);
+    await project.run("preview", "--refresh", "--expect-no-changes");
+  });
+
+  it("a schema that was dropped; one that is restored is taken as it is", async () => {
+    const schema = `tenant_${await idOf("globex")}`;
+    await project.sql(`alter schema "${schema}" rename to backup`);
+    await expectRefused("globex", `schema ${schema}`);
+    await project.sql(`alter schema backup rename to "${schema}"`);
+    await project.run(...up, "--refresh");
+    await project.run("preview", "--expect-no-changes");
+    await isWhole("globex");
+  });
+
+  it("a schema that was emptied", async () => {
+    const schema = `tenant_${await idOf("globex")}`;
+    await project.sql(`drop schema "${schema}" cascade`);
+    await project.sql(`create schema "${schema}"`);
+    await expectRefused("globex", `the tables of schema ${schema}`);
+    expect(await tablesOf(schema)).toEqual([]);
+    await project.configure([tenant("acme"), tenant("globex", { recreate: true })]);
+    expect(await project.run(...up)).toContain("Tenant globex is made anew, EMPTY");
+    await isWhole("globex");
+    await project.configure([tenant("acme"), tenant("globex")]);
+  });
+
+  it("a schema that was dropped, where the state was lost too", async () => {
+    const schema = `tenant_${await idOf("globex")}`;
+    await project.sql(`drop schema "${schema}" cascade`);
+    await project.run("stack", "rm", "--yes", "--force", "--preserve-config");
+    await project.run("stack", "init", "dev");
+    await project.configure([tenant("acme"), tenant("globex")]);
+    const { code, output } = await project.tryRun(...up);
+    expect(code).not.toBe(0);
+    expect(output).toContain("DATA_GONE: of tenant globex is gone");
+    expect(await tablesOf(schema)).toEqual([]);
+    await project.configure([tenant("acme"), tenant("globex", { recreate: true })]);
+    expect(await project.run(...up)).toContain("Tenant globex is made anew, EMPTY");
+    await isWhole("acme");
+    await isWhole("globex");
+  });
+
+  it("the control tables, all of them; made again and told, each tenant's row has its old id", async () => {
     const id = await idOf("acme");
+    const [was] = await project.sql<{ id: string }>("select id from tenant_database");
     // All that is in the public schema; to drop the schema itself takes more than its tables' owner.
     const objects = await project.sql<{ drop: string }>(
       `select format('drop table %s cascade', c.oid::regclass) as drop from pg_class c
@@ -72,15 +152,15 @@ describe("refresh finds, and the next up repairs,", () => {
       where pronamespace = 'public'::regnamespace`,
     );
     for (const { drop } of objects) await project.sql(drop);
-    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:PublicMigrations/);
-    expect(await idOf("acme")).toBe(id);
-  });
+    const { code, output } = await project.tryRun(...up, "--refresh");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/OTHER_DATABASE: .*its control tables are lost/);
 
-  it("a tenant that somebody took out of service, and one that was renamed by hand", async () => {
-    await project.sql("update tenants set status = 'provisioning' where slug = 'acme'");
-    await project.sql("update tenants set name = 'Not this' where slug = 'globex'");
-    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Membership acme/);
-    const [globex] = await project.sql("select name from tenants where slug = 'globex'");
-    expect(globex).toEqual({ name: "The globex company" });
+    await project.run("stack", "init", "without-tenants");
+    await project.run(...up);
+    await project.run("stack", "select", "dev");
+    await project.sql("update tenant_database set replaces = replaces || $1::uuid", [was?.id]);
+    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Record acme/);
+    expect(await idOf("acme")).toBe(id);
   });
 });

@@ -314,14 +314,35 @@ test("a state that the database no longer agrees with is brought up to it", asyn
   await settled("wiped");
   await database.sql("delete from public.tenant_users where tenant_id = $1", [first.body.id]);
   await database.sql("delete from public.tenants where id = $1", [first.body.id]);
-  await database.sql(`drop schema "tenant_${first.body.id ?? ""}" cascade`);
   const again = await post({ slug: "wiped" });
-  expect(again.status).toBe(201);
-  const [row] = await database.sql<{ tables: number }>(
-    "select count(*)::int as tables from information_schema.tables where table_schema = $1",
-    [`tenant_${again.body.id ?? ""}`],
+  expect(again).toMatchObject({ status: 201, body: { id: first.body.id } });
+  await settled("wiped");
+});
+
+test("data that is gone fails its set-up, at once and for good, until somebody gives it up", async () => {
+  const first = await post({ slug: "dropped" });
+  await settled("dropped");
+  const schema = `tenant_${first.body.id ?? ""}`;
+  await database.sql("delete from public.tenant_users where tenant_id = $1", [first.body.id]);
+  await database.sql("delete from public.tenants where id = $1", [first.body.id]);
+  await database.sql(`drop schema "${schema}" cascade`);
+  expect((await post({ slug: "dropped" })).status).toBe(500);
+  await logged(`DATA_GONE: of tenant dropped is gone: schema ${schema}`);
+  const operations = await database.sql(
+    "select status, retries from public.operations where slug = 'dropped' order by created_at",
   );
-  expect(row?.tables).toBe(7);
+  expect(operations).toEqual([
+    { status: "succeeded", retries: 0 },
+    { status: "failed", retries: 0 },
+  ]);
+  expect(await database.sql("select from pg_namespace where nspname = $1", [schema])).toEqual([]);
+
+  await database.sql("delete from public.tenant_migration_digests where schema_name = $1", [
+    schema,
+  ]);
+  expect((await post({ slug: "dropped" })).status).toBe(201);
+  const tables = await database.sql("select from pg_tables where schemaname = $1", [schema]);
+  expect(tables).toHaveLength(7);
 });
 
 test("without its database the service answers 503, and works again when it is back", async () => {

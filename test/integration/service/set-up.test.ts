@@ -258,6 +258,18 @@ describe("a run that fails", () => {
     expect(service.log.join("")).toContain("tenant unsaved is active, and its state is not saved");
   });
 
+  test("because the database is another one, or data is gone, is not done again", async () => {
+    let runs = 0;
+    const { post, service } = await serviceWith(async (slug) => {
+      runs += 1;
+      await succeed(slug);
+      return { result: "refused", faults: ["OTHER_DATABASE: this database is a copy of app"] };
+    });
+    expect((await post({ slug: "copied" })).status).toBe(500);
+    expect(runs).toBe(1);
+    expect(service.log.join("")).toContain("OTHER_DATABASE: this database is a copy of app");
+  });
+
   test("although the engine says it succeeded is a failure", async () => {
     const { post, failures } = await serviceWith(() => Promise.resolve({ result: "succeeded" }));
     expect((await post({ slug: "nothing-made" })).status).toBe(500);

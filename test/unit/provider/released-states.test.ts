@@ -33,6 +33,37 @@ describe.each(readdirSync(folder))("the state of release %s", (file) => {
     expect(providerTexts).toContain(inputs.__provider);
   });
 
+  const database = { id: "660e8400-e29b-41d4-a716-446655440000", name: "app" };
+
+  it.each(resources)("takes the database for its own, without a change: $type", (resource) => {
+    const given = { ...resource.inputs, files: undefined, version: undefined, database };
+    const news = JSON.parse(JSON.stringify(given)) as object;
+    const { inputs, failures } = lifecycleOf(resource).check(resource.inputs, news);
+    expect(failures).toEqual([]);
+    const { files, version } = resource.inputs;
+    const asThen = files === undefined ? inputs : { ...inputs, files, version };
+    expect(asThen.database).toEqual(database);
+    expect(lifecycleOf(resource).diff(resource.id, resource.outputs, asThen).changes).toBe(false);
+  });
+
+  it.each(resources)("refuses another database from then on: $type", (resource) => {
+    const given = { ...resource.inputs, files: undefined, version: undefined };
+    const news = JSON.parse(JSON.stringify(given)) as object;
+    const other = { id: "770e8400-e29b-41d4-a716-446655440000", name: "other" };
+    const reasonsFor = (found: object) =>
+      lifecycleOf(resource).check({ ...resource.inputs, database }, { ...news, database: found })
+        .failures;
+    expect(reasonsFor(other)).toEqual([
+      {
+        property: "",
+        reason: expect.stringMatching(
+          /^OTHER_DATABASE: DATABASE_URL names another.*name other instead of app/,
+        ) as string,
+      },
+    ]);
+    expect(reasonsFor({ ...other, replaces: [database.id] })).toEqual([]);
+  });
+
   it.each(resources)("is served by today's code without a change: $type", (resource) => {
     // What check adds by itself no program gives.
     const given = { ...resource.inputs, files: undefined, version: undefined };

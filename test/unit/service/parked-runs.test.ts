@@ -125,7 +125,7 @@ describe("runs whose providers were relieved", () => {
     const { runs, finished, relieve } = setting();
     await runs.keepUp();
     relieve();
-    expect(await runs.use(tenant, () => undefined)).toMatchObject({ reached: true });
+    expect(await runs.use(request, () => undefined)).toMatchObject({ reached: true });
     expect(finished).toEqual(["acme"]);
   });
 });
