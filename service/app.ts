@@ -18,6 +18,8 @@ export interface AppParts {
   /** How many set-ups a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
   readonly tryEngine: Trial;
+  /** What keeps this instance from taking jobs from the queue; undefined while nothing does. */
+  readonly queueTrouble?: () => string | undefined;
   /** What keeps providers from being kept running; undefined while nothing does. */
   readonly providersTrouble?: () => string | undefined;
   /** Whether the service is going down, and takes nothing new. */
@@ -31,6 +33,7 @@ export function createApp({
   operations,
   ratePerMinute,
   tryEngine,
+  queueTrouble = () => undefined,
   providersTrouble = () => undefined,
   isStopping,
 }: AppParts): Express {
@@ -45,7 +48,7 @@ export function createApp({
   });
   app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
   app.use("/api/operations", operationRoutes(permit, operations));
-  app.use(healthRoutes(tryEngine, providersTrouble));
+  app.use(healthRoutes(tryEngine, queueTrouble, providersTrouble));
   app.use(notFound);
   app.use(answerErrors);
   return app;

@@ -29,11 +29,12 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
 export async function startInstance(parts: InstanceParts): Promise<Queue> {
   const { operations, concurrency, log } = parts;
   const instance = newInstance(parts.id ?? randomUUID());
-  let worker: string | undefined;
+  // One that went down may still bring a job to its end beside the one that followed it.
+  const workers = new Set<string>();
   const session = keepConnection({
     connected: async (client) => {
       await register(client, instance);
-      if (worker !== undefined) await client.query(takeWorkerLock, [worker]);
+      for (const worker of workers) await client.query(takeWorkerLock, [worker]);
       await client.query(`listen ${operations.channel}`);
       // What was told while nobody listened is read again.
       operations.tell();
@@ -51,12 +52,14 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
       concurrency,
       log,
       work: (id) => runOperation(id, parts),
-      onWorker: (name) => {
-        // A queue that is started again after it stopped has another name.
-        if (worker !== undefined) session.query(dropWorkerLock, [worker]).catch(() => undefined);
-        worker = name;
+      onWorker: (worker) => {
+        workers.add(worker);
         // A session that breaks now takes the lock when it is made again.
-        session.query(takeWorkerLock, [name]).catch(() => undefined);
+        session.query(takeWorkerLock, [worker]).catch(() => undefined);
+      },
+      onWorkerGone: (worker) => {
+        workers.delete(worker);
+        session.query(dropWorkerLock, [worker]).catch(() => undefined);
       },
     }),
   );
@@ -72,5 +75,5 @@ export async function startInstance(parts: InstanceParts): Promise<Queue> {
   };
   let stopped: Promise<void> | undefined;
   // Once, however often it is asked for.
-  return { stop: () => (stopped ??= stopAll()) };
+  return { trouble: queue.trouble, stop: () => (stopped ??= stopAll()) };
 }

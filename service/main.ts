@@ -114,6 +114,7 @@ async function start(): Promise<void> {
     ...{ log, permit, operations, isStopping },
     ratePerMinute: config.rateLimit,
     tryEngine: runs.tryEngine,
+    queueTrouble: instance.trouble,
     providersTrouble: () => providers?.trouble(),
   });
   const server = await shutdown.start(

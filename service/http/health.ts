@@ -10,10 +10,15 @@ const ENGINE_TRY_LASTS = 5_000;
 export type Trial = () => Promise<string | undefined>;
 
 /**
- * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work. Without
- * providers that are kept running, set-ups are slow, and the service is ready all the same.
+ * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work, and the
+ * queue answers. Without providers that are kept running, set-ups are slow, and the service is ready
+ * all the same.
  */
-export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | undefined): Router {
+export function healthRoutes(
+  tryEngine: Trial,
+  queueTrouble: () => string | undefined,
+  providersTrouble: () => string | undefined,
+): Router {
   const router = Router();
   const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
   router
@@ -25,7 +30,7 @@ export function healthRoutes(tryEngine: Trial, providersTrouble: () => string | 
   router
     .route("/readyz")
     .get(async (_request, response) => {
-      const trials = { database: tryDatabase(), engine: tryEngineNow() };
+      const trials = { database: tryDatabase(), engine: tryEngineNow(), queue: queueTrouble() };
       const trouble = new Map<string, string>();
       for (const [name, trial] of Object.entries(trials)) {
         const why = await trial;

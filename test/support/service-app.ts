@@ -4,6 +4,7 @@ import { createApp } from "../../service/app";
 import { createPermit } from "../../service/auth";
 import { startInstance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
+import type { Queue } from "../../service/queue/queue";
 import { redactor } from "../../service/redact";
 import type { EngineRuns, RunOutcome, StepEvent } from "../../service/runs/engine-runs";
 import { addressOf, listen } from "../../service/server";
@@ -74,7 +75,7 @@ export async function startService(
   return startServiceApp(runs, options, async (operations, log) => {
     const parts = { runs, operations, log, migrationsDir: undefined, concurrency: 4 };
     const instance = await startInstance({ ...parts, retryDelay: 20 });
-    return () => instance.stop();
+    return instance;
   });
 }
 
@@ -82,14 +83,14 @@ export async function startService(
 export async function startServiceApp(
   runs: FakeEngineRuns,
   { tokens = {}, limit = 100, wait = 30_000, ratePerMinute = 1_000 }: ServiceAppOptions = {},
-  work?: (operations: ServedOperations, log: Logger) => Promise<() => Promise<void>>,
+  work?: (operations: ServedOperations, log: Logger) => Promise<Queue>,
 ): Promise<ServiceApp> {
   const log: string[] = [];
   const redact = redactor([testSecret]);
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(redact(line)) });
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
   const operations = serveOperations({ limit, wait });
-  const stop = await work?.(operations, logger);
+  const queue = await work?.(operations, logger);
   const app = createApp({
     log: logger,
     permit: createPermit({
@@ -101,12 +102,13 @@ export async function startServiceApp(
     operations,
     ratePerMinute,
     tryEngine: runs.tryEngine,
+    ...(queue === undefined ? {} : { queueTrouble: queue.trouble }),
     isStopping: () => service.stopping,
   });
   const server = await listen(app, "127.0.0.1", 0);
   service.url = addressOf(server);
   service.close = async () => {
-    await stop?.();
+    await queue?.stop();
     await new Promise<void>((resolve) => {
       server.close(() => {
         resolve();
