@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { transaction } from "../operations/rows";
 import { endOrphans } from "../runs/processes";
-import { queueLost, removeLeftJobs } from "./lost-operations";
+import { mendJobs, queueLost } from "./lost-operations";
 
 /** How often dead workers are looked for, in ms. One whose lock is free on two looks is dead. */
 export const BETWEEN_LOOKS = 1_500;
@@ -30,7 +30,7 @@ export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Pro
     try {
       const free = await transaction((run) => findDead(run, suspects, log));
       const lost = await transaction((run) => queueLost(run, suspects, log));
-      await transaction(removeLeftJobs);
+      await transaction(mendJobs);
       suspects = new Set([...free, ...lost]);
     } catch (error) {
       log.debug({ err: error }, "dead workers and lost operations could not be looked for");

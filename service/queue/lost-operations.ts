@@ -2,6 +2,9 @@ import type { Logger } from "pino";
 import { slugLock, type Query } from "../database";
 import { enqueue, TASK } from "../operations/rows";
 
+/** How long a job waits at most whose end could not be written. */
+const LONGEST_WAIT = "interval '10 seconds'";
+
 /** Operations that wait or run, and have no job that would bring them to their end. */
 const lost = `select id, slug from public.operations
   where status in ('queued', 'running')
@@ -37,15 +40,25 @@ export async function queueLost(
 }
 
 /**
- * Removes jobs that are over and were not written so: an operation that is tried again has a new job,
- * and the old one, which has lost its key, is left by an instance that dies just then.
+ * Mends what the library leaves of jobs. An operation that is tried again has a new job; the old one,
+ * which has lost its key, stays where its instance dies just then, and is removed. A job whose end could
+ * not be written waits exp(attempts) seconds, up to six hours, and kills count as attempts: it waits no
+ * longer than {@link LONGEST_WAIT}.
  */
-export async function removeLeftJobs(run: Query): Promise<void> {
+export async function mendJobs(run: Query): Promise<void> {
   await run(
     `select from graphile_worker.complete_jobs(array(
       select id from graphile_worker.jobs
       where task_identifier = $1 and key is null and locked_by is null
     ))`,
+    [TASK],
+  );
+  await run(
+    `select from graphile_worker.reschedule_jobs(array(
+      select id from graphile_worker.jobs
+      where task_identifier = $1 and last_error is not null and locked_by is null
+        and run_at > now() + ${LONGEST_WAIT}
+    ), run_at := now() + ${LONGEST_WAIT}, attempts := 0)`,
     [TASK],
   );
 }

@@ -30,7 +30,9 @@ export function openQueuePool(max: number, statementMs?: number): QueuePool {
     client.on("error", () => undefined);
     if (client instanceof Client) clients.add(client);
   });
-  pool.on("remove", (client) => void (client instanceof Client && clients.delete(client)));
+  pool.on("remove", (client) => {
+    if (client instanceof Client) clients.delete(client);
+  });
   let destroyed = false;
   return {
     pool,

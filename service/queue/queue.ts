@@ -63,7 +63,10 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
   let runner: Runner | undefined = await start();
   const kept = keepRunning(runner);
   const clock = setInterval(() => {
-    if (runner?.hasRoom() === false) return beat();
+    if (runner?.hasRoom() === false) {
+      beat();
+      return;
+    }
     silent.queue += 1;
     silent.runner += 1;
     if (silent.runner >= SILENCE_S) fellSilent(`no answer from the queue in ${SILENCE_S} s`);

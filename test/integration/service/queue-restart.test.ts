@@ -5,8 +5,6 @@ import { send, tenantBody } from "../../support/service-client";
 import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
-jest.setTimeout(60_000);
-
 const database = useServiceDatabase();
 const gates = new Map<string, () => void>();
 let service: ServiceApp;
@@ -43,7 +41,7 @@ const count = async (statement: string) => (await database.sql(statement)).lengt
  * Makes the end of each job wait, and then fail, all together: each of the library's writes is on its
  * way when the first of them fails.
  */
-async function breakEnds(): Promise<{ fail: (waiting: number) => Promise<void> }> {
+async function breakEnds() {
   await database.sql(
     `create function public.break_end() returns trigger language plpgsql as $$ begin
       perform pg_advisory_xact_lock_shared(42);
@@ -57,14 +55,17 @@ async function breakEnds(): Promise<{ fail: (waiting: number) => Promise<void> }
   const holder = new Client(database.url());
   await holder.connect();
   await holder.query("select pg_advisory_lock(42)");
+  const at = (granted: boolean) =>
+    count(`select from pg_locks
+      where locktype = 'advisory' and classid = 0 and objid = 42 and granted = ${String(granted)}`);
   return {
-    async fail(waiting) {
-      const blocked = "select from pg_locks where locktype = 'advisory' and not granted";
-      await eventually(async () => ((await count(blocked)) === waiting ? true : undefined));
+    /** Resolves when so many ends wait. */
+    waiting: (many: number) =>
+      eventually(async () => ((await at(false)) === many ? true : undefined)),
+    /** Lets all that wait fail, and none after them. */
+    async fail() {
       await holder.end();
-      // The functions's lock is theirs until each has failed.
-      const failed = "select from pg_locks where locktype = 'advisory' and objid = 42";
-      await eventually(async () => ((await count(failed)) === 0 ? true : undefined));
+      await eventually(async () => ((await at(true)) + (await at(false)) === 0 ? true : undefined));
       await database.sql("drop trigger break_end on graphile_worker._private_jobs");
       await database.sql("drop function public.break_end()");
     },
@@ -77,10 +78,9 @@ test("ends of jobs that cannot be written stop nothing: a new queue works on, be
   // One after the other, so that the library does not write them together.
   for (const [index, slug] of ["held-1", "held-2", "held-3"].entries()) {
     gates.get(slug)?.();
-    const blocked = "select from pg_locks where locktype = 'advisory' and not granted";
-    await eventually(async () => ((await count(blocked)) === index + 1 ? true : undefined));
+    await ends.waiting(index + 1);
   }
-  await ends.fail(3);
+  await ends.fail();
   const meanwhile = await ask("meanwhile");
   expect(meanwhile.status).toBe(201);
   gates.get("held-4")?.();
@@ -106,4 +106,41 @@ test("ends of jobs that cannot be written stop nothing: a new queue works on, be
     "held-4",
     "meanwhile",
   ]);
+});
+
+test("a queue that does not answer is told of by /readyz, and works when it answers again", async () => {
+  const ready = async () => {
+    const { status, body } = await send(`${service.url}/readyz`);
+    return { status, details: body.details };
+  };
+  expect(await ready()).toEqual({ status: 200, details: undefined });
+  const holder = new Client(database.url());
+  await holder.connect();
+  await holder.query("begin");
+  await holder.query("lock table graphile_worker._private_jobs in access exclusive mode");
+  const details = [{ path: "queue", message: "does not work" }];
+  const told = await eventually(async () => {
+    const now = await ready();
+    return now.status === 503 ? now : undefined;
+  });
+  expect(told).toEqual({ status: 503, details });
+  await holder.end();
+  await eventually(async () => ((await ready()).status === 200 ? true : undefined));
+  expect((await ask("answered-again")).status).toBe(201);
+});
+
+test("a service that is stopped while ends cannot be written ends", async () => {
+  for (const slug of ["held-5", "held-6", "held-7"]) await begin(slug);
+  const ends = await breakEnds();
+  for (const [index, slug] of ["held-5", "held-6"].entries()) {
+    gates.get(slug)?.();
+    await ends.waiting(index + 1);
+  }
+  await ends.fail();
+  const closed = service.close();
+  gates.get("held-7")?.();
+  await closed;
+  expect(
+    await database.sql("select slug from public.operations where status <> 'succeeded'"),
+  ).toEqual([]);
 });
