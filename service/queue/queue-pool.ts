@@ -10,6 +10,7 @@ export interface QueuePool {
   readonly pool: Pool;
   /** Gives out no more, and cuts those that are out in the middle of what they do. Waits for nothing. */
   readonly destroy: () => void;
+  readonly isDestroyed: () => boolean;
 }
 
 /**
@@ -36,6 +37,7 @@ export function openQueuePool(max: number, statementMs?: number): QueuePool {
   let destroyed = false;
   return {
     pool,
+    isDestroyed: () => destroyed,
     destroy() {
       if (destroyed) return;
       destroyed = true;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { runMigrations } from "graphile-worker";
 import type { Logger } from "pino";
 import { JobsAtWork } from "./jobs-at-work";
-import { openQueuePool } from "./queue-pool";
+import { openQueuePool, type QueuePool } from "./queue-pool";
 import { loggerTo, startRunner, type Runner } from "./runner";
 
 /** After how many ms a runner that went down, or did not start, is followed by another. */
@@ -10,6 +10,11 @@ const PAUSE = 500;
 
 /** How long a runner with room for a job may be without an answer from the queue, in s. */
 const SILENCE_S = 10;
+
+const SILENT = `no answer from the queue in ${SILENCE_S} s`;
+
+/** How long PostgreSQL may take for one statement, in ms: a lock of the tables may be in its way. */
+const STATEMENT_MS = 8_000;
 
 /** The queue of operations, as one instance works on it. */
 export interface Queue {
@@ -49,18 +54,26 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
   const stopped = new Promise<undefined>((resolve) => {
     stopping.signal.addEventListener("abort", () => resolve(undefined));
   });
-  let fellSilent: (why: string) => void = () => undefined;
+  let fellSilent: (why: typeof SILENT) => void = () => undefined;
   // In s, of all runners and of the present one. Counted, not read from a clock: a process that was
   // paused meanwhile was not silent for so long.
   const silent = { queue: 0, runner: 0 };
   const beat = () => void Object.assign(silent, { queue: 0, runner: 0 });
-  const start = () =>
-    startRunner({
-      ...{ concurrency, log, beat, began: onWorker },
+  const open = () => openQueuePool(concurrency + 2, STATEMENT_MS);
+  // One for all runners: a server that has none to spare would give no connection to the next.
+  let pool = open();
+  const start = () => {
+    if (pool.isDestroyed()) pool = open();
+    return startRunner({
+      ...{ pool, concurrency, log, beat, began: onWorker },
       work: (id) => atWork.inTurn(id, () => parts.work(id)),
     });
+  };
 
-  let runner: Runner | undefined = await start();
+  let runner: Runner | undefined = await start().catch((error: unknown) => {
+    pool.destroy();
+    throw error;
+  });
   const kept = keepRunning(runner);
   const clock = setInterval(() => {
     if (runner?.hasRoom() === false) {
@@ -69,7 +82,7 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
     }
     silent.queue += 1;
     silent.runner += 1;
-    if (silent.runner >= SILENCE_S) fellSilent(`no answer from the queue in ${SILENCE_S} s`);
+    if (silent.runner >= SILENCE_S) fellSilent(SILENT);
   }, 1_000);
 
   async function keepRunning(first: Runner): Promise<void> {
@@ -77,7 +90,10 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
       const silence = new Promise<string>((resolve) => (fellSilent = resolve));
       const why = await Promise.race([current.down, silence, stopped]);
       runner = undefined;
-      retire(current);
+      // What a silent one has is not relied on, nor may it get a job by it later.
+      if (why === SILENT) retire(current, pool);
+      else retire(current);
+      if (why === SILENT) pool = open();
       if (why !== undefined)
         log.warn({ why }, "the queue's runner went down, and another is started");
       current = await startAgain();
@@ -86,8 +102,9 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
     }
   }
 
-  function retire(old: Runner): void {
+  function retire(old: Runner, itsPool?: QueuePool): void {
     const gone = old.retire().then(() => {
+      itsPool?.destroy();
       onWorkerGone(old.worker);
       retiring.delete(gone);
     });
@@ -112,6 +129,7 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
       stopping.abort();
       await kept;
       await Promise.all(retiring);
+      pool.destroy();
       clearInterval(clock);
     },
   };

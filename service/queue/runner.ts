@@ -10,13 +10,10 @@ import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { TASK } from "../operations/rows";
-import { openQueuePool } from "./queue-pool";
+import type { QueuePool } from "./queue-pool";
 
 /** How long a start may take, in ms. */
 const START_MS = 10_000;
-
-/** How long PostgreSQL may take for one statement, in ms: a lock of the tables may be in its way. */
-const STATEMENT_MS = 8_000;
 
 /** How long a runner that goes down may take to write that its last job has ended, in ms. */
 const LAST_WRITES_MS = 3_000;
@@ -32,14 +29,15 @@ export interface Runner {
   /** Whether it could run one more job. */
   readonly hasRoom: () => boolean;
   /**
-   * Lets it take no more jobs, and resolves when those that it has have ended and it has no connection
-   * any more, whether or not the library ever says that it has ended.
+   * Lets it take no more jobs, and resolves when those that it has have ended, whether or not the
+   * library ever says that it has ended.
    */
   readonly retire: () => Promise<void>;
 }
 
 /** What a runner is started with. */
 export interface RunnerParts {
+  readonly pool: QueuePool;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
@@ -51,7 +49,7 @@ export interface RunnerParts {
 }
 
 /**
- * Starts one on connections of its own.
+ * Starts one. A start that takes too long destroys the pool.
  *
  * The library's word on its end cannot be relied on. When two ends of jobs cannot be written at once,
  * its `batch()` gives back one time too often what it took once, its count of pending writes falls
@@ -60,7 +58,7 @@ export interface RunnerParts {
  */
 export async function startRunner(parts: RunnerParts): Promise<Runner> {
   const { concurrency, work, log } = parts;
-  const { pool, destroy } = openQueuePool(concurrency + 2, STATEMENT_MS);
+  const { pool, destroy } = parts.pool;
   const jobs = new Set<Promise<void>>();
   const track = (job: Promise<void>): Promise<void> => {
     jobs.add(job);
@@ -103,7 +101,6 @@ export async function startRunner(parts: RunnerParts): Promise<Runner> {
     async retire() {
       runner.stop().catch(() => undefined);
       await Promise.race([ended, lastJobEnded()]);
-      destroy();
     },
   };
 }
@@ -125,9 +122,6 @@ async function startLibrary(
       // a rejection that nobody catches, which ends the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     });
-  } catch (error) {
-    destroy();
-    throw error;
   } finally {
     clearTimeout(limit);
   }
