@@ -22,6 +22,8 @@ export interface AppParts {
   readonly tryEngine: Trial;
   /** What is wrong with the session that this instance keeps; undefined while nothing is. */
   readonly sessionTrouble?: () => string | undefined;
+  /** What keeps this instance from taking jobs from the queue; undefined while nothing does. */
+  readonly queueTrouble?: () => string | undefined;
   /** What keeps providers from being kept running; undefined while nothing does. */
   readonly providersTrouble?: () => string | undefined;
   /** Whether the service is going down, and takes nothing new. */
@@ -37,6 +39,7 @@ export function createApp({
   streams,
   tryEngine,
   sessionTrouble = () => undefined,
+  queueTrouble = () => undefined,
   providersTrouble = () => undefined,
   isStopping,
 }: AppParts): Express {
@@ -51,7 +54,7 @@ export function createApp({
   });
   app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
   app.use("/api/operations", operationRoutes(permit, operations, streams));
-  app.use(healthRoutes(tryEngine, sessionTrouble, providersTrouble));
+  app.use(healthRoutes({ tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
   app.use(notFound);
   app.use(answerErrors);
   return app;

@@ -1,7 +1,13 @@
 import type { ClientBase, QueryResultRow } from "pg";
 import { isDatabaseError, withConnection, withSessionLock } from "../provider/database/pool";
 import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
-import { DatabaseDownError, SetUpBusyError, TenantConflictError, UnavailableError } from "./errors";
+import {
+  DatabaseDownError,
+  SetUpBusyError,
+  TakenOverError,
+  TenantConflictError,
+  UnavailableError,
+} from "./errors";
 
 /** How long one instance waits for another's set-up of the same slug, in ms. */
 const LOCK_TIMEOUT = 60_000;
@@ -27,6 +33,9 @@ export async function ping(): Promise<void> {
   await query("select");
 }
 
+/** The name of the lock that is held while a tenant is set up: the key is its `hashtextextended(…, 0)`. */
+export const slugLock = (slug: string) => `pulumi-tenant set-up of ${slug}`;
+
 /**
  * Holds the slug for this instance, against all others on the same database, while `work` runs.
  *
@@ -37,7 +46,7 @@ export async function withSlugLock<T>(
   slug: string,
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
-  const name = `pulumi-tenant set-up of ${slug}`;
+  const name = slugLock(slug);
   const result = { of: undefined as Promise<T> | undefined };
   try {
     return await withSessionLock(DEFAULT_URL_VARIABLE, name, LOCK_TIMEOUT, (client) => {
@@ -81,6 +90,7 @@ export async function reach<T>(answer: Promise<T>): Promise<T> {
  */
 function isDown(error: unknown): boolean {
   // What work in a transaction finds out is no word of the database.
-  if (error instanceof TenantConflictError || error instanceof UnavailableError) return false;
+  const found = [TenantConflictError, TakenOverError, UnavailableError];
+  if (found.some((kind) => error instanceof kind)) return false;
   return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006|55000|57014)/.test(error.code);
 }

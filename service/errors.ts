@@ -40,6 +40,15 @@ export class SetUpBusyError extends UnavailableError {
   override readonly name = "SetUpBusyError";
 }
 
+/** Another start of the operation has begun since: what this one would write is not its own any more. */
+export class TakenOverError extends Error {
+  override readonly name = "TakenOverError";
+
+  constructor() {
+    super("another start of the operation has begun since");
+  }
+}
+
 /** The run was cut off: its host, the CLI, a plugin, dbmate or a connection died under it. */
 export class InterruptedError extends UnavailableError {
   override readonly name = "InterruptedError";

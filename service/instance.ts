@@ -25,7 +25,9 @@ export interface Instance {
   /** Takes nothing more, and resolves when what it does has ended. */
   readonly stop: () => Promise<void>;
   /** What keeps it from hearing of changes and from being seen alive; undefined while nothing does. */
-  readonly trouble: () => string | undefined;
+  readonly sessionTrouble: () => string | undefined;
+  /** What keeps it from taking jobs from the queue; undefined while nothing does. */
+  readonly queueTrouble: () => string | undefined;
 }
 
 /**
@@ -37,7 +39,6 @@ export interface Instance {
 export async function startInstance(parts: InstanceParts): Promise<Instance> {
   const { operations, concurrency, log } = parts;
   const instance = newInstance(parts.id ?? randomUUID());
-  let worker: string | undefined;
   const session = keepConnection({
     connected: async (client) => {
       await client.query(`listen ${operations.channel}`);
@@ -62,12 +63,9 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
       concurrency,
       log,
       work: (id) => runOperation(id, parts),
-      onWorker: (name) => {
-        // A queue that is started again after it stopped has another name.
-        if (worker !== undefined) session.letGo(worker);
-        worker = name;
-        void session.hold(name);
-      },
+      onWorker: (worker) => void session.hold(worker),
+      // One that went down may still bring a job to its end beside the one that followed it.
+      onWorkerGone: (worker) => session.letGo(worker),
     }),
   );
   void alive.then(parts.runs.startAhead);
@@ -81,5 +79,9 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   };
   let stopped: Promise<void> | undefined;
   // Once, however often it is asked for.
-  return { stop: () => (stopped ??= stopAll()), trouble: session.trouble };
+  return {
+    stop: () => (stopped ??= stopAll()),
+    sessionTrouble: session.trouble,
+    queueTrouble: queue.trouble,
+  };
 }

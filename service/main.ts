@@ -116,7 +116,8 @@ async function start(): Promise<void> {
     ratePerMinute: config.rateLimit,
     streams: config.streams,
     tryEngine: runs.tryEngine,
-    sessionTrouble: instance.trouble,
+    sessionTrouble: instance.sessionTrouble,
+    queueTrouble: instance.queueTrouble,
     providersTrouble: () => providers?.trouble(),
   });
   const server = await shutdown.start(

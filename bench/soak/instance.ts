@@ -28,7 +28,7 @@ export class Instance {
   constructor(
     readonly name: string,
     private readonly env: Readonly<Record<string, string | undefined>>,
-    private readonly log: string,
+    readonly log: string,
   ) {}
 
   /** Where it serves; undefined while it does not. */

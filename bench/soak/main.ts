@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { help, OptionsError, readOptions } from "./options";
 import { holds, tableOf } from "./report";
 import { soak } from "./soak";
+import { HangError, watchForHang } from "./watcher";
 import { endWorld, makeWorld } from "./world";
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -21,7 +22,14 @@ async function main(): Promise<number> {
   const world = await makeWorld(say);
   let isWell = false;
   try {
-    const result = await Promise.race([soak(options, world, early.stop, say), early.now]);
+    const over = new AbortController();
+    const logs = Object.fromEntries(world.instances.map(({ name, log }) => [name, log]));
+    const hang = watchForHang({ url: world.postgres.url, logs }, over.signal);
+    const result = await Promise.race([
+      soak(options, world, early.stop, say),
+      early.now,
+      hang.then(() => undefined),
+    ]).finally(() => over.abort());
     if (result === undefined) return 130;
     say(`\n${tableOf(result)}`);
     isWell = holds(result);
@@ -54,7 +62,10 @@ main().then(
   (code) => process.exit(code),
   (error: unknown) => {
     const known = error instanceof OptionsError;
-    console.error(known ? `${error.message}; see --help` : error);
+    const hung = error instanceof HangError;
+    console.error(
+      known ? `${error.message}; see --help` : hung ? `HANGS: ${error.message}` : error,
+    );
     process.exit(known ? 2 : 1);
   },
 );

@@ -13,16 +13,25 @@ const ENGINE_TRY_LASTS = 5_000;
 /** Tells what is wrong with something the service needs; undefined when it works. */
 export type Trial = () => Promise<string | undefined>;
 
+/** What `/readyz` asks. What tells a trouble gives undefined while there is none. */
+export interface HealthParts {
+  readonly tryEngine: Trial;
+  readonly sessionTrouble: () => string | undefined;
+  readonly queueTrouble: () => string | undefined;
+  readonly providersTrouble: () => string | undefined;
+}
+
 /**
- * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work, and so
- * does the session that this instance keeps. Without providers that are kept running, set-ups are slow,
- * and the service is ready all the same.
+ * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work, and so do
+ * the session that this instance keeps and its queue. Without providers that are kept running, set-ups
+ * are slow, and the service is ready all the same.
  */
-export function healthRoutes(
-  tryEngine: Trial,
-  sessionTrouble: () => string | undefined,
-  providersTrouble: () => string | undefined,
-): Router {
+export function healthRoutes({
+  tryEngine,
+  sessionTrouble,
+  queueTrouble,
+  providersTrouble,
+}: HealthParts): Router {
   const router = Router();
   const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
   router
@@ -34,7 +43,11 @@ export function healthRoutes(
   router
     .route("/readyz")
     .get(async (_request, response) => {
-      const trials = { database: tryDatabase(sessionTrouble), engine: tryEngineNow() };
+      const trials = {
+        database: tryDatabase(sessionTrouble),
+        engine: tryEngineNow(),
+        queue: queueTrouble(),
+      };
       const trouble = new Map<string, string>();
       for (const [name, trial] of Object.entries(trials)) {
         const why = await trial;

@@ -1,6 +1,7 @@
 import { DEFAULT_URL_VARIABLE } from "../../provider/database/settings";
 import { inTransaction } from "../../provider/database/pool";
 import { query, reach, rowsOf, type Query } from "../database";
+import { TakenOverError } from "../errors";
 import { stepNames, type Failure, type Operation, type Step } from "./operation";
 
 /** The job that runs an operation. */
@@ -115,19 +116,20 @@ export async function saveSteps(
   );
 }
 
-/** Ends the operation well. */
+/** Ends the operation well. @throws {@link TakenOverError} */
 export async function succeed({ id, attempts }: Operation, tenantId: string): Promise<void> {
-  await query(
+  const rows = await query(
     `update public.operations set status = 'succeeded', tenant_id = $3, finished_at = now(),
       steps = (select jsonb_agg(s || '{"status": "succeeded"}') from jsonb_array_elements(steps) s)
-    where ${mine}`,
+    where ${mine} returning id`,
     [id, attempts, tenantId],
   );
+  if (rows.length === 0) throw new TakenOverError();
 }
 
-/** Ends the operation as failed, with the steps that were running. */
+/** Ends the operation as failed, with the steps that were running. @throws {@link TakenOverError} */
 export async function fail({ id, attempts }: Operation, failure: Failure): Promise<void> {
-  await query(
+  const rows = await query(
     `update public.operations set status = 'failed', failure = $3, finished_at = now(),
       steps = (
         select jsonb_agg(
@@ -136,12 +138,13 @@ export async function fail({ id, attempts }: Operation, failure: Failure): Promi
         )
         from jsonb_array_elements(steps) s
       )
-    where ${mine}`,
+    where ${mine} returning id`,
     [id, attempts, JSON.stringify(failure), failure.message],
   );
+  if (rows.length === 0) throw new TakenOverError();
 }
 
-/** Puts the operation back into the queue, after a failure that may heal. */
+/** Puts the operation back into the queue, after a failure that may heal. @throws {@link TakenOverError} */
 export async function tryAgain({ id, attempts }: Operation, delay: number): Promise<void> {
   await transaction(async (run) => {
     const rows = await run(
@@ -149,6 +152,7 @@ export async function tryAgain({ id, attempts }: Operation, delay: number): Prom
       returning id`,
       [id, attempts],
     );
-    if (rows.length > 0) await enqueue(run, id, delay);
+    if (rows.length === 0) throw new TakenOverError();
+    await enqueue(run, id, delay);
   });
 }

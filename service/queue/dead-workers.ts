@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { transaction } from "../operations/rows";
 import { endOrphans } from "../runs/processes";
+import { mendJobs, queueLost } from "./lost-operations";
 
 /** How often dead workers are looked for, in ms. One whose lock is free on two looks is dead. */
 export const BETWEEN_LOOKS = 1_500;
@@ -12,12 +13,13 @@ export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${
 /** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
 export const tryWorkerLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
 
-/** The statement that gives it back. */
-export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;
+/** The statement that gives it back: twice, as one that waited for a new connection took it twice. */
+export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")}) from generate_series(1, 2)`;
 
 /**
  * Looks for jobs whose worker is dead, and gives them back to the queue at once, after what the dead
- * one left running on this machine has been ended. The queue by itself would wait four hours.
+ * one left running on this machine has been ended. The queue by itself would wait four hours. Looks for
+ * operations without a job too.
  *
  * A worker lives as long as the session that holds its lock. A session that is lost is made again
  * within less than {@link BETWEEN_LOOKS}, so one free lock alone proves nothing.
@@ -27,9 +29,11 @@ export async function watchForDeadWorkers(log: Logger, signal: AbortSignal): Pro
   while (!signal.aborted) {
     try {
       const free = await transaction((run) => findDead(run, suspects, log));
-      suspects = new Set(free);
+      const lost = await transaction((run) => queueLost(run, suspects, log));
+      await transaction(mendJobs);
+      suspects = new Set([...free, ...lost]);
     } catch (error) {
-      log.debug({ err: error }, "dead workers could not be looked for");
+      log.debug({ err: error }, "dead workers and lost operations could not be looked for");
     }
     await delay(BETWEEN_LOOKS, undefined, { signal }).catch(() => undefined);
   }

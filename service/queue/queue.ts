@@ -1,32 +1,25 @@
-import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  Logger as QueueLogger,
-  run,
-  runMigrations,
-  type Runner,
-  type WorkerEvents,
-} from "graphile-worker";
-import { Pool } from "pg";
+import { runMigrations } from "graphile-worker";
 import type { Logger } from "pino";
-import { z } from "zod";
-import {
-  connectionSettings,
-  DEFAULT_URL_VARIABLE,
-  pgConfig,
-} from "../../provider/database/settings";
-import { TASK } from "../operations/rows";
+import { JobsAtWork } from "./jobs-at-work";
+import { openQueuePool, type QueuePool } from "./queue-pool";
+import { loggerTo, startRunner, type Runner } from "./runner";
 
-/** After how many ms a queue that stopped by itself, for want of a database, is started again. */
+/** After how many ms a runner that went down, or did not start, is followed by another. */
 const PAUSE = 500;
 
-/** How long the queue may take to write down that its last job has ended, in ms. */
-const PATIENCE = 5_000;
+/** How long a runner with room for a job may be without an answer from the queue, in s. */
+const SILENCE_S = 10;
 
-const payload = z.object({ operationId: z.uuid() });
+const SILENT = `no answer from the queue in ${SILENCE_S} s`;
+
+/** How long PostgreSQL may take for one statement, in ms: a lock of the tables may be in its way. */
+const STATEMENT_MS = 8_000;
 
 /** The queue of operations, as one instance works on it. */
 export interface Queue {
+  /** What keeps it from taking jobs, for the operator; undefined while nothing does. */
+  readonly trouble: () => string | undefined;
   /**
    * Takes no more jobs and resolves when those that run have ended. A job whose end cannot be written
    * begins again elsewhere, where it finds that it has ended.
@@ -39,61 +32,83 @@ export interface QueueParts {
   /** Jobs at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
-  /** Told who works now: the name that the queue locks jobs by. */
+  /** Told who works from now on: a name that the queue locks jobs by. */
   readonly onWorker: (worker: string) => void;
+  /** Told who works no more: what it has locked is for others to take. */
+  readonly onWorkerGone: (worker: string) => void;
   readonly log: Logger;
 }
 
-/** Starts to work on the queue in the database of DATABASE_URL; makes its tables where they miss. */
-export async function startQueue({ concurrency, work, onWorker, log }: QueueParts): Promise<Queue> {
-  const pgPool = new Pool({
-    ...pgConfig(connectionSettings(DEFAULT_URL_VARIABLE)),
-    max: concurrency + 2,
+/**
+ * Starts to work on the queue in the database of DATABASE_URL; makes its tables where they miss.
+ *
+ * A runner that takes no more jobs, by its own word or by its silence, is followed by another at once.
+ * What it still runs is brought to its end beside that one.
+ */
+export async function startQueue(parts: QueueParts): Promise<Queue> {
+  const { concurrency, onWorker, onWorkerGone, log } = parts;
+  await makeTables(log);
+  const atWork = new JobsAtWork(concurrency);
+  const retiring = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  const stopped = new Promise<undefined>((resolve) => {
+    stopping.signal.addEventListener("abort", () => resolve(undefined));
   });
-  pgPool.on("error", () => undefined);
-  pgPool.on("connect", (client) => client.on("error", () => undefined));
-  const running = new Set<Promise<void>>();
-  const track = (job: Promise<void>): Promise<void> => {
-    running.add(job);
-    const settled = () => void running.delete(job);
-    job.then(settled, settled);
-    return job;
-  };
-  const logger = new QueueLogger(() => (level, message) => {
-    log.debug({ queue: level }, message);
-  });
-  const start = async (): Promise<Runner> => {
-    const events: WorkerEvents = new EventEmitter();
-    events.on("pool:create", ({ workerPool }) => onWorker(workerPool.id));
-    return run({
-      pgPool,
-      logger,
-      events,
-      concurrency,
-      noHandleSignals: true,
-      parsedCronItems: [],
-      // NOTIFY wakes a worker. The look at the clock is for jobs whose time comes, and for a lost wake.
-      pollInterval: 1_000,
-      // With a delay, even of none, the queue writes a job's end again and again while the database is
-      // down. Without one it gives up at once, with a rejection that nobody catches.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
-      taskList: { [TASK]: (data) => track(work(payload.parse(data).operationId)) },
+  let fellSilent: (why: typeof SILENT) => void = () => undefined;
+  // In s, of all runners and of the present one. Counted, not read from a clock: a process that was
+  // paused meanwhile was not silent for so long.
+  const silent = { queue: 0, runner: 0 };
+  const beat = () => void Object.assign(silent, { queue: 0, runner: 0 });
+  const open = () => openQueuePool(concurrency + 2, STATEMENT_MS);
+  // One for all runners: a server that has none to spare would give no connection to the next.
+  let pool = open();
+  const start = () => {
+    if (pool.isDestroyed()) pool = open();
+    return startRunner({
+      ...{ pool, concurrency, log, beat, began: onWorker },
+      work: (id) => atWork.inTurn(id, () => parts.work(id)),
     });
   };
-  await runMigrations({ pgPool, logger });
-  const stopping = new AbortController();
-  let runner = await start();
-  const kept = keepRunning();
 
-  async function keepRunning(): Promise<void> {
-    for (;;) {
-      await runner.promise.catch(() => undefined);
-      if (stopping.signal.aborted) return;
-      log.warn("the queue stopped by itself, and is started again");
-      const next = await startAgain();
-      if (next === undefined) return;
-      runner = next;
+  let runner: Runner | undefined = await start().catch((error: unknown) => {
+    pool.destroy();
+    throw error;
+  });
+  const kept = keepRunning(runner);
+  const clock = setInterval(() => {
+    if (runner?.hasRoom() === false) {
+      beat();
+      return;
     }
+    silent.queue += 1;
+    silent.runner += 1;
+    if (silent.runner >= SILENCE_S) fellSilent(SILENT);
+  }, 1_000);
+
+  async function keepRunning(first: Runner): Promise<void> {
+    for (let current: Runner | undefined = first; current !== undefined;) {
+      const silence = new Promise<string>((resolve) => (fellSilent = resolve));
+      const why = await Promise.race([current.down, silence, stopped]);
+      runner = undefined;
+      // What a silent one has is not relied on, nor may it get a job by it later.
+      if (why === SILENT) retire(current, pool);
+      else retire(current);
+      if (why === SILENT) pool = open();
+      if (why !== undefined)
+        log.warn({ why }, "the queue's runner went down, and another is started");
+      current = await startAgain();
+      silent.runner = 0;
+      runner = current;
+    }
+  }
+
+  function retire(old: Runner, itsPool?: QueuePool): void {
+    const gone = old.retire().then(() => {
+      itsPool?.destroy();
+      onWorkerGone(old.worker);
+      retiring.delete(gone);
+    });
+    retiring.add(gone);
   }
 
   async function startAgain(): Promise<Runner | undefined> {
@@ -105,24 +120,27 @@ export async function startQueue({ concurrency, work, onWorker, log }: QueuePart
     }
   }
 
-  async function stopRunner(): Promise<void> {
-    await runner.stop().catch(() => undefined);
-    await kept;
-    // One that was being started just then.
-    await runner.stop().catch(() => undefined);
-    await pgPool.end();
-  }
-
-  /** A runner whose database went away meanwhile may never say that it has stopped. */
-  async function lastJobEnded(): Promise<void> {
-    while (running.size > 0) await Promise.allSettled(running);
-    await delay(PATIENCE, undefined, { ref: false });
-  }
-
   return {
+    trouble: () =>
+      silent.queue < SILENCE_S
+        ? undefined
+        : `it has not answered for ${silent.queue} s, and there is room for a job`,
     async stop() {
       stopping.abort();
-      await Promise.race([stopRunner(), lastJobEnded()]);
+      await kept;
+      await Promise.all(retiring);
+      pool.destroy();
+      clearInterval(clock);
     },
   };
+}
+
+/** Without a limit of time for a statement: the tables may be large, and be changed. */
+async function makeTables(log: Logger): Promise<void> {
+  const { pool, destroy } = openQueuePool(1);
+  try {
+    await runMigrations({ pgPool: pool, logger: loggerTo(log) });
+  } finally {
+    destroy();
+  }
 }

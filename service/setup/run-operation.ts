@@ -7,6 +7,7 @@ import {
   SetUpBusyError,
   SetUpFailedError,
   StateBehindError,
+  TakenOverError,
   TenantConflictError,
   UnavailableError,
 } from "../errors";
@@ -43,7 +44,8 @@ const LOST = "is marked deleted, which nobody asked this service for";
 /**
  * Runs one operation to its end, or to where it is tried again later.
  *
- * @throws DatabaseDownError when the end cannot be written: the queue runs it again.
+ * @throws DatabaseDownError when the end cannot be written: the queue runs it again. TakenOverError when
+ * another start has begun meanwhile: returned from, the queue would delete the job, which is that one's.
  */
 export async function runOperation(id: string, parts: OperationParts): Promise<void> {
   const operation = await begin(id);
@@ -55,6 +57,7 @@ export async function runOperation(id: string, parts: OperationParts): Promise<v
     await succeed(operation, tenant.id);
     log.info({ tenant: tenant.id }, "tenant set up");
   } catch (error) {
+    if (error instanceof TakenOverError) throw error;
     const retries = error instanceof StateBehindError ? RETRIES_OF_STATE : RETRIES;
     if (error instanceof UnavailableError && operation.retries < retries) {
       const delay = Math.min(parts.retryDelay * 2 ** operation.retries, LONGEST_DELAY);

@@ -5,6 +5,7 @@ import { createPermit } from "../../service/auth";
 import type { StreamLimits } from "../../service/http/stream-places";
 import { startInstance, type Instance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
+import type { Queue } from "../../service/queue/queue";
 import { redactor } from "../../service/redact";
 import type { EngineRuns, RunOutcome, StepEvent } from "../../service/runs/engine-runs";
 import { addressOf, listen } from "../../service/server";
@@ -109,7 +110,10 @@ export async function startServiceApp(
     ratePerMinute,
     streams,
     tryEngine: runs.tryEngine,
-    sessionTrouble: () => instance?.trouble(),
+    ...(instance && {
+      sessionTrouble: instance.sessionTrouble,
+      queueTrouble: instance.queueTrouble,
+    }),
     isStopping: () => service.stopping,
   });
   const server = await listen(app, "127.0.0.1", 0);

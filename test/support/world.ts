@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { createTestDatabase, type TestDatabase } from "./database";
+import { hangReport } from "./hang-report";
 import { eventually, startServiceProcess, type KillableService } from "./killable-service";
 import { send, tenantBody, type Answer } from "./service-client";
 import { signed } from "./service-tokens";
@@ -89,7 +90,10 @@ export async function makeWorld({ env = {}, sleep, through }: WorldOptions = {})
         await delay(200);
         const { body } = await world.get(`/api/operations/${id}`);
         return body.finishedAt ? String(body.status) : undefined;
-      }, patience),
+      }, patience).catch(async (error: unknown) => {
+        const report = await hangReport(database.superuserUrl, { service: service.log() });
+        throw new Error(`operation ${id} does not end\n${report}`, { cause: error });
+      }),
     asSuperuser: (...statements) => {
       const url = new URL(database.superuserUrl);
       url.pathname = "/postgres";

@@ -22,6 +22,7 @@ test("a queue that cannot write down that its last job has ended stops all the s
       done();
     },
     onWorker: () => undefined,
+    onWorkerGone: () => undefined,
     log: pino({ level: "silent" }),
   });
   const id = randomUUID();

@@ -1,0 +1,49 @@
+import { Client, Pool } from "pg";
+import {
+  connectionSettings,
+  DEFAULT_URL_VARIABLE,
+  pgConfig,
+} from "../../provider/database/settings";
+
+/** Connections to the database of DATABASE_URL that can be cut, whoever has them. */
+export interface QueuePool {
+  readonly pool: Pool;
+  /** Gives out no more, and cuts those that are out in the middle of what they do. Waits for nothing. */
+  readonly destroy: () => void;
+  readonly isDestroyed: () => boolean;
+}
+
+/**
+ * Opens a pool.
+ *
+ * @param statementMs How long PostgreSQL may take for one statement, in ms; undefined for ever.
+ */
+export function openQueuePool(max: number, statementMs?: number): QueuePool {
+  const pool = new Pool({
+    ...pgConfig(connectionSettings(DEFAULT_URL_VARIABLE)),
+    max,
+    ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
+  });
+  const clients = new Set<Client>();
+  // Unheard, a connection that the server ends would end the process.
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => {
+    client.on("error", () => undefined);
+    if (client instanceof Client) clients.add(client);
+  });
+  pool.on("remove", (client) => {
+    if (client instanceof Client) clients.delete(client);
+  });
+  let destroyed = false;
+  return {
+    pool,
+    isDestroyed: () => destroyed,
+    destroy() {
+      if (destroyed) return;
+      destroyed = true;
+      // It resolves when every connection is back, and a server that is silent gives none back.
+      pool.end().catch(() => undefined);
+      for (const client of clients) client.end().catch(() => undefined);
+    },
+  };
+}

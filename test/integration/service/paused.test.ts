@@ -1,0 +1,66 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { FakeEngineRuns, noEngine, startService, startServiceApp } from "../../support/service-app";
+import { send, tenantBody } from "../../support/service-client";
+import { ownedByService, useServiceDatabase } from "../../support/service-database";
+import { signed } from "../../support/service-tokens";
+
+const database = useServiceDatabase();
+
+const job = () =>
+  database.sql<{ id: string; key: string; locked_by: string }>(
+    "select id, key, locked_by from graphile_worker.jobs",
+  );
+
+test("an instance that was paused leaves the job to the one that has taken it over", async () => {
+  const file = path.join(__dirname, "../../support/instance-to-pause.js");
+  // Jest's environment is its own.
+  const paused = fork(file, { env: process.env });
+  const exited = once(paused, "exit");
+  const tells = () => Promise.race([once(paused, "message"), exited]);
+  expect(await tells()).toEqual(["started", undefined]);
+  const idle = await startServiceApp(noEngine());
+  const { body } = await send(`${idle.url}/api/tenant/setup`, {
+    ...{ method: "POST", token: await signed(), headers: { Prefer: "respond-async" } },
+    body: tenantBody({ slug: "taken-over" }),
+  });
+  expect(await tells()).toEqual([{ began: "taken-over" }, undefined]);
+  const [before] = await job();
+  paused.kill("SIGSTOP");
+  await database.asSuperuser(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name like 'pulumi-tenant%'`,
+  );
+
+  let began: () => void = () => undefined;
+  let end: () => void = () => undefined;
+  const atWork = new Promise<void>((resolve) => (began = resolve));
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const runs = new FakeEngineRuns(async ({ slug }) => {
+    began();
+    await ended;
+    await database.addTenant(slug, { owner: ownedByService(slug) });
+    return { result: "succeeded" };
+  });
+  const other = await startService(runs);
+  await atWork;
+  const [taken] = await job();
+  expect(taken).toMatchObject({ id: before?.id, key: body.id });
+  expect(taken?.locked_by).not.toBe(before?.locked_by);
+
+  // It brings what it has to its end, and then ends itself.
+  paused.kill("SIGCONT");
+  paused.send("end");
+  paused.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
+  expect(await job()).toEqual([taken]);
+  end();
+  await other.close();
+  await idle.close();
+  expect(await database.sql("select status, attempts from public.operations")).toEqual([
+    { status: "succeeded", attempts: 2 },
+  ]);
+  expect(runs.asked).toHaveLength(1);
+  expect(await job()).toEqual([]);
+});
