@@ -14,7 +14,7 @@ export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${
 export const tryWorkerLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
 
 /** The statement that gives it back: twice, as one that waited for a new connection took it twice. */
-export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")}) from generate_series(1, 2)`;
+export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;
 
 /**
  * Looks for jobs whose worker is dead, and gives them back to the queue at once, after what the dead
