@@ -13,7 +13,7 @@ export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${
 /** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
 export const tryWorkerLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
 
-/** The statement that gives it back: twice, as one that waited for a new connection took it twice. */
+/** The statement that gives it back. */
 export const dropWorkerLock = `select pg_advisory_unlock(${lockOf("$1")})`;
 
 /**
