@@ -1,9 +1,9 @@
 /** `npm run bench`: measures what a set-up costs, each row against another way in the same run. */
-import { layGround, type Ground } from "./ground";
-import { currentLoad, describeMachine } from "./machine";
+import { layGround, type Ground } from "./ground/ground";
+import { currentLoad, describeMachine } from "./ground/machine";
 import { help, readOptions, UsageError, type Options } from "./options";
-import { asJson, asMarkdown, verdict, type Report } from "./report";
-import type { Gap, Group, Measured } from "./row";
+import { asJson, asMarkdown, verdict, type Report } from "./report/report";
+import type { Gap, Group, Measured } from "./ground/row";
 import { atOnce } from "./rows/at-once";
 import { backToBack } from "./rows/back-to-back";
 import { burst } from "./rows/burst";
@@ -12,8 +12,8 @@ import { memory } from "./rows/memory";
 import { migrationsOf20 } from "./rows/migrations-20";
 import { oneStack } from "./rows/one-stack";
 import { pace } from "./rows/pace";
-import { parked } from "./rows/parked";
-import { writeReport } from "./write";
+import { parked } from "./rows/prestarted";
+import { writeReport } from "./report/write";
 
 /** In the order in which they are measured: memory counts what those before it set up. */
 const groups: readonly Group[] = [

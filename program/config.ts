@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { ConfigurationError } from "../provider/database/errors";
-import { rules } from "../provider/rules";
+import { ConfigurationError } from "../provider/contract/errors";
+import { rules } from "../provider/contract/rules";
 import type { StackDeclaration } from "./stack";
 
 /** One entry of the stack's `tenants`. */

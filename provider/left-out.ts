@@ -3,7 +3,7 @@ import { z } from "zod";
 import { countTables } from "./database/schema";
 import { withConnection } from "./database/pool";
 import { isUnknown } from "./resources/dynamic";
-import { rules } from "./rules";
+import { rules } from "./contract/rules";
 
 /** What a program declares, as outputs of which a preview knows those that the state has already. */
 interface Declared {

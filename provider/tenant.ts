@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { TenantDatabase } from "./database";
+import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";

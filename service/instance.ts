@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { reach } from "./database";
-import { deregister, newInstance, pruneInstances, register } from "./instances";
-import { keepConnection } from "./kept-connection";
+import { reach } from "./database/database";
+import { deregister, newInstance, pruneInstances, register } from "./cluster/liveness";
+import { keepConnection } from "./database/kept-connection";
 import type { ServedOperations } from "./operations/operations";
-import { transaction } from "./operations/rows";
-import { watchForDeadWorkers } from "./queue/dead-workers";
-import { startQueue } from "./queue/queue";
-import { endOrphans } from "./runs/processes";
-import { runOperation, type OperationParts } from "./setup/run-operation";
+import { transaction } from "./operations/store";
+import { watchForDeadWorkers } from "./cluster/dead-workers";
+import { startQueue } from "./cluster/queue";
+import { endOrphans } from "./system/processes";
+import { runOperation, type OperationParts } from "./operations/run-operation";
 
 /** What one instance of the service works with. */
 export interface InstanceParts extends Omit<OperationParts, "log"> {

@@ -1,9 +1,9 @@
 /** `npm run token`: prints a token signed with the configured secret, and nothing else, on stdout. */
 import { parseArgs } from "node:util";
 import type { z } from "zod";
-import { readDevelopmentSecrets } from "./development";
-import { environment, EnvironmentError, parseEnvironment } from "./environment";
-import { signToken, type TokenClaims } from "./tokens";
+import { readDevelopmentSecrets } from "./config/development-secrets";
+import { environment, EnvironmentError, parseEnvironment } from "./config/variables";
+import { signToken, type TokenClaims } from "./auth/sign-token";
 
 const help = `Prints a token for the service, signed with JWT_SECRET or, without DATABASE_URL,
 with the development secret that the first start made.

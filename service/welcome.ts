@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Config } from "./config";
-import { signToken } from "./tokens";
+import type { Config } from "./config/config";
+import { signToken } from "./auth/sign-token";
 
 /** The end of a start in embedded mode: where it is, and how to try it. */
 export function sayWelcome(

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { sql } from "../sql";
+import { sql } from "../measure/sql";
 
 /** The stacks of the service's project, below the root of any backend. */
 const STACKS = ".pulumi/stacks/tenant-service";

@@ -1,5 +1,5 @@
-import { timed, together } from "../measure";
-import { ratio, side, type Group, type Row } from "../row";
+import { timed, together } from "../measure/measure";
+import { ratio, side, type Group, type Row } from "../ground/row";
 
 const row: Row = {
   name: "four-at-once",

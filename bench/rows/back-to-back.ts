@@ -1,6 +1,6 @@
-import { lengthOf } from "../bars";
-import { inARow } from "../measure";
-import { ratio, side, type Group, type Row } from "../row";
+import { lengthOf } from "../measure/bars";
+import { inARow } from "../measure/measure";
+import { ratio, side, type Group, type Row } from "../ground/row";
 import { latencyOf } from "../sides/service";
 
 const row: Row = {

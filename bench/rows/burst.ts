@@ -1,5 +1,5 @@
-import { inARow, timed, together } from "../measure";
-import { ratio, side, type Group, type Row } from "../row";
+import { inARow, timed, together } from "../measure/measure";
+import { ratio, side, type Group, type Row } from "../ground/row";
 
 const row: Row = {
   name: "burst-of-20",

@@ -1,10 +1,10 @@
-import type { Ground } from "../ground";
+import type { Ground } from "../ground/ground";
 import { copyTenant } from "../many-tenants/database";
 import { copyFileStates, copyPostgresStates } from "../many-tenants/states";
-import { onceASecond, together } from "../measure";
-import { ratio, side, type Figure, type Group, type Row } from "../row";
+import { onceASecond, together } from "../measure/measure";
+import { ratio, side, type Figure, type Group, type Row } from "../ground/row";
 import { latencyOf, type Service } from "../sides/service";
-import { sql } from "../sql";
+import { sql } from "../measure/sql";
 
 const FEW = 10;
 const MANY = 3_000;

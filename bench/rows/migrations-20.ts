@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Ground } from "../ground";
-import { onceASecond } from "../measure";
-import { ratio, side, type Group, type Row } from "../row";
+import type { Ground } from "../ground/ground";
+import { onceASecond } from "../measure/measure";
+import { ratio, side, type Group, type Row } from "../ground/row";
 import { latencyOf, type Service } from "../sides/service";
 
 const row: Row = {

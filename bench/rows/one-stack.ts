@@ -1,6 +1,6 @@
-import { lengthOf } from "../bars";
-import { inARow, timed } from "../measure";
-import { ratio, side, type Group, type Row } from "../row";
+import { lengthOf } from "../measure/bars";
+import { inARow, timed } from "../measure/measure";
+import { ratio, side, type Group, type Row } from "../ground/row";
 import { stackOf } from "../sides/cli";
 
 const TENANTS = 100;

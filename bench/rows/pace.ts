@@ -1,8 +1,8 @@
-import { barOf, lengthOf, type Marks } from "../bars";
-import { onceASecond, percentile } from "../measure";
-import { timeParts } from "../parts";
-import { serviceBars } from "../phases";
-import { ratio, side, type Group, type Row } from "../row";
+import { barOf, lengthOf, type Marks } from "../measure/bars";
+import { onceASecond, percentile } from "../measure/measure";
+import { timeParts } from "../ground/parts";
+import { serviceBars } from "../ground/phases";
+import { ratio, side, type Group, type Row } from "../ground/row";
 import { latencyOf, type SetUp } from "../sides/service";
 import { noteMemory } from "./memory";
 

@@ -1,8 +1,8 @@
 import { cpSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { runTool } from "../../engine/tool.cjs";
-import { checkout } from "../../engine/places";
-import { newTenant, type NewTenant } from "../tenants";
+import { runTool } from "../../scripts/tool.cjs";
+import { checkout } from "../../engine/obtain/places";
+import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** A stack of many tenants, as a platform engineer has it: configuration, and the CLI. */
 export interface ManyInOneStack {

@@ -1,8 +1,8 @@
 import { withConnection } from "../../provider/database/pool";
-import { hashPassword } from "../../provider/passwords";
+import { hashPassword } from "../../provider/contract/passwords";
 import { adminMembership, adminUser, migrations, tenantRecord } from "../../provider/resources";
-import type { Marks } from "../bars";
-import { newTenant } from "../tenants";
+import type { Marks } from "../measure/bars";
+import { newTenant } from "../measure/tenants";
 
 /**
  * The five steps with no engine: the very code of the resources, called one after the other in this

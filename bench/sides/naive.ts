@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
-import { lengthOf, type Marks } from "../bars";
-import { newTenant, type NewTenant } from "../tenants";
+import { lengthOf, type Marks } from "../measure/bars";
+import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** The Automation API as its documentation shows it, in a process of its own that stays warm. */
 export interface Naive {

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import path from "node:path";
 import { sign } from "jsonwebtoken";
-import { environment as serviceEnvironment } from "../../service/environment";
-import { residentMemory, treeOf, untilIdle } from "../processes";
-import { newTenant } from "../tenants";
+import { environment as serviceEnvironment } from "../../service/config/variables";
+import { residentMemory, treeOf, untilIdle } from "../measure/processes";
+import { newTenant } from "../measure/tenants";
 
 /** The service as a process of its own, with its defaults. */
 export interface Service {

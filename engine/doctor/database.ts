@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { Client } from "pg";
 
-import { checkout } from "../places";
+import { checkout } from "../obtain/places";
 import { findEmbeddedPostgres } from "../postgres/embedded";
 import { startTemporaryPostgres } from "../postgres/temporary";
 import { type Finding, finding } from "./finding";

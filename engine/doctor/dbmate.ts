@@ -1,6 +1,6 @@
 import dbmatePackage from "dbmate/package.json";
 
-import { reasonOf, runTool } from "../tool.cjs";
+import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
 /** Runs dbmate's own binary, as the migrations do. */

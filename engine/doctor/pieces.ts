@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { childEnvironment } from "../environment";
-import { findPieces, type Found } from "../find";
-import { type Piece, type PieceName, toldOf } from "../piece";
-import { checkout, type Places } from "../places";
+import { childEnvironment } from "../obtain/engine-environment";
+import { findPieces, type Found } from "../obtain/find";
+import { type Piece, type PieceName, toldOf } from "../obtain/piece";
+import { checkout, type Places } from "../obtain/places";
 import { keepProviders } from "../providers/kept-providers";
-import { askPlugin } from "../plugin-process";
-import { reasonOf, runTool } from "../tool.cjs";
+import { askPlugin } from "../obtain/plugin-process";
+import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
 /** Looks for the pieces of the engine, makes none, and tries those that are there. */

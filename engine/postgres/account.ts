@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 
-import { runTool, SetUpError } from "../tool.cjs";
+import { runTool, SetUpError } from "../../scripts/tool.cjs";
 
 /** An account of the operating system. */
 export interface Account {

@@ -2,7 +2,7 @@ import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { reasonOf, runTool, SetUpError } from "../tool.cjs";
+import { reasonOf, runTool, SetUpError } from "../../scripts/tool.cjs";
 import type { Account } from "./account";
 import type { PostgresBinaries } from "./binaries";
 import { runningPort } from "./postmaster";

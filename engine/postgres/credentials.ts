@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { SetUpError } from "../tool.cjs";
+import { SetUpError } from "../../scripts/tool.cjs";
 
 const credentials = z.strictObject({
   port: z.int().min(1).max(65_535),

@@ -2,8 +2,8 @@ import { chmod, mkdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { lockInstance } from "../instance-lock";
-import { SetUpError, withProgress } from "../tool.cjs";
+import { lockInstance } from "./data-lock";
+import { SetUpError, withProgress } from "../../scripts/tool.cjs";
 import { checkReachable, serverAccount } from "./account";
 import { postgresBinaries } from "./binaries";
 import { type Cluster, dataOf, give, initialise, start, stop } from "./cluster";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { runTool } from "../tool.cjs";
+import { runTool } from "../../scripts/tool.cjs";
 
 /**
  * The port of the server that runs on this data directory, if one does.

@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-import { SetUpError } from "../tool.cjs";
+import { SetUpError } from "../../scripts/tool.cjs";
 import type { Restart } from "./temporary-server";
 
 interface Urls {

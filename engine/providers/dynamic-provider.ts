@@ -10,8 +10,8 @@
 import { createRequire } from "node:module";
 import { type handleUnaryCall, Server } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { serveOwnUser } from "../own-user";
-import { whenParentDies } from "../when-parent-dies";
+import { serveOwnUser } from "../system/own-user";
+import { whenParentDies } from "../system/when-parent-dies";
 
 whenParentDies(() => process.exit(0));
 letEnginesAttach();

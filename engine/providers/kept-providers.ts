@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Engine } from "../obtain";
-import { tellsUsers } from "../own-user";
+import type { Engine } from "../obtain/obtain";
+import { tellsUsers } from "../system/own-user";
 import { KeptProvider, type KeepingOptions } from "./kept-provider";
 import type { ProviderCommand } from "./provider-process";
 import { usualWear } from "./wear";

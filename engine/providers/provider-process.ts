@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { attach, pluginInfo } from "../plugin-process";
+import { attach, pluginInfo } from "../obtain/plugin-process";
 
 /** What a provider's process is started with. */
 export interface ProviderCommand {

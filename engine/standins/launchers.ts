@@ -32,7 +32,7 @@ const LAUNCHERS: Readonly<
 > = {
   "language-host": (directory) => ({
     name: "pulumi-language-nodejs",
-    body: standIn(directory, "language-host.js"),
+    body: standIn(directory, "language-host/main.js"),
   }),
   postgresql: (directory) => ({
     name: "pulumi-resource-postgresql",

@@ -5,8 +5,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { serveOwnUser, tellsUsers } from "../own-user";
-import { whenParentDies } from "../when-parent-dies";
+import { serveOwnUser, tellsUsers } from "../system/own-user";
+import { whenParentDies } from "../system/when-parent-dies";
 
 /** A Pulumi plugin: one gRPC service, and what must be put away when its process ends. */
 export interface Plugin {

@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { MigrationFailedError } from "./errors";
+import { MigrationFailedError } from "../contract/errors";
 import { migrationVersion, type MigrationDigests } from "./migrations";
 import { rowsIfAny } from "./pool";
 

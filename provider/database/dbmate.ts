@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Semaphore } from "async-mutex";
 import type { ClientBase } from "pg";
 import { assertUnedited, keepDigests, pendingFiles } from "./applied";
-import { MigrationFailedError } from "./errors";
+import { MigrationFailedError } from "../contract/errors";
 import { refuseLost } from "./lost-data";
 import type { MigrationDigests } from "./migrations";
 import { withSessionLock } from "./pool";

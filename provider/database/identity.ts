@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OtherDatabaseError } from "./errors";
+import { OtherDatabaseError } from "../contract/errors";
 import { rowsIfAny, withConnection } from "./pool";
 import { connectionSettings } from "./settings";
 

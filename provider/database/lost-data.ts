@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { DataGoneError } from "./errors";
+import { DataGoneError } from "../contract/errors";
 import { rowsIfAny } from "./pool";
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { MigrationsUnreadableError } from "./errors";
+import { MigrationsUnreadableError } from "../contract/errors";
 
 /** Migration file name → SHA-256 of its bytes in hex, in the order dbmate runs them. */
 export type MigrationDigests = Record<string, string>;

@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import { SchemaInUseError } from "./errors";
+import { SchemaInUseError } from "../contract/errors";
 
 /**
  * Empties a schema: all that is in it goes, the schema itself stays.

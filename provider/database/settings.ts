@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { ClientConfig, PoolConfig } from "pg";
 import { z } from "zod";
-import { rules } from "../rules";
-import { ConfigurationError } from "./errors";
+import { rules } from "../contract/rules";
+import { ConfigurationError } from "../contract/errors";
 import { watchConnection } from "../connections/heartbeat";
 
 /** The environment variable that holds the database URL unless a stack names another. */

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { TenantGoneError } from "../database/errors";
+import { TenantGoneError } from "../contract/errors";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
-import { hashPassword, isPasswordHash } from "../passwords";
-import { rules } from "../rules";
+import { hashPassword, isPasswordHash } from "../contract/passwords";
+import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
 

@@ -1,10 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { TenantGoneError } from "../database/errors";
+import { TenantGoneError } from "../contract/errors";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { assertUnusedOutside } from "../database/schema";
-import { rules } from "../rules";
+import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, mark, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
 

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { appliedVersions } from "../database/applied";
 import { migrate, type MigrationRun } from "../database/dbmate";
-import { MigrationsUnreadableError } from "../database/errors";
+import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
 import {
   migrationVersion,
@@ -15,7 +15,7 @@ import {
 } from "../database/migrations";
 import { inTransaction, withConnection } from "../database/pool";
 import { emptySchema } from "../database/schema";
-import { rules } from "../rules";
+import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
 

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { OtherDatabaseError, refusal } from "../database/errors";
+import { OtherDatabaseError, refusal } from "../contract/errors";
 import { identify, otherDatabase, readIdentity, type DatabaseIdentity } from "../database/identity";
 import { isUnknown, type RawInputs } from "./dynamic";
 

@@ -1,11 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { refusal, ReplacementRefusedError, TenantGoneError } from "../database/errors";
+import { refusal, ReplacementRefusedError, TenantGoneError } from "../contract/errors";
 import { emptyWords, lostData, lostWords } from "../database/lost-data";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
-import { rules } from "../rules";
+import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
 import { namingConflicts, slugTaken } from "./slug-conflict";

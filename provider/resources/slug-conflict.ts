@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import { SlugTakenError } from "../database/errors";
+import { SlugTakenError } from "../contract/errors";
 import { isDatabaseError } from "../database/pool";
 
 /** The names that a tenant wants, of which each is one tenant's alone. */

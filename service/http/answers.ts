@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { KeyReusedError, QueueFullError, TenantConflictError, UnavailableError } from "../errors";
+import {
+  KeyReusedError,
+  QueueFullError,
+  TenantConflictError,
+  UnavailableError,
+} from "../system/errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /** No route has this path: 404. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Router } from "express";
-import { ping } from "../database";
+import { ping } from "../database/database";
 import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
 

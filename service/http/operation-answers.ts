@@ -1,5 +1,5 @@
 import type { Response } from "express";
-import { TenantConflictError } from "../errors";
+import { TenantConflictError } from "../system/errors";
 import type { Operation } from "../operations/operation";
 import { HttpError, UnavailableAnswer } from "./errors";
 

@@ -1,7 +1,7 @@
 import { Router, type Request } from "express";
 import { z } from "zod";
-import { rules } from "../../provider/rules";
-import { mayView, type Permit } from "../auth";
+import { rules } from "../../provider/contract/rules";
+import { mayView, type Permit } from "./permit";
 import type { Operation } from "../operations/operation";
 import type { Operations } from "../operations/operations";
 import { onlyMethods } from "./answers";

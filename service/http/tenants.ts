@@ -1,10 +1,10 @@
 import { Router, type Request } from "express";
 import { z } from "zod";
-import { rules } from "../../provider/rules";
-import type { Permit } from "../auth";
+import { rules } from "../../provider/contract/rules";
+import type { Permit } from "./permit";
 import type { Operations } from "../operations/operations";
-import { tenantRequest } from "../setup/request";
-import { activeTenant, activeTenants } from "../tenants";
+import { tenantRequest } from "../operations/kinds/setup-request";
+import { activeTenant, activeTenants } from "../tenants/tenants";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody } from "./body";
 import { HttpError } from "./errors";

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { hashPassword } from "../../provider/passwords";
-import { query } from "../database";
-import { QueueFullError, TenantConflictError } from "../errors";
-import { refuseTaken } from "../setup/refuse-taken";
-import type { TenantRequest } from "../setup/request";
-import { findBySlug } from "../tenants";
+import { hashPassword } from "../../provider/contract/passwords";
+import { query } from "../database/database";
+import { QueueFullError, TenantConflictError } from "../system/errors";
+import { refuseTaken } from "./kinds/refuse-taken";
+import type { TenantRequest } from "./kinds/setup-request";
+import { findBySlug } from "../tenants/tenants";
 import { hashInTurn } from "./hashes";
 import { recall, remember, type IdempotencyKey } from "./idempotency";
 import type { Operation } from "./operation";
-import { countAlive, enqueue, insertOperation, keepOthersWaiting, transaction } from "./rows";
+import { countAlive, enqueue, insertOperation, keepOthersWaiting, transaction } from "./store";
 
 /** A set-up that is asked for. */
 export interface Asked {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DatabaseDownError } from "../errors";
+import { DatabaseDownError } from "../system/errors";
 import { isSettled, type Operation } from "./operation";
-import { changedSince, findOperation } from "./rows";
+import { changedSince, findOperation } from "./store";
 
 /** The channel that the table's trigger notifies. */
 export const CHANNEL = "tenant_operations";

@@ -1,4 +1,4 @@
-import { HashesFullError } from "../errors";
+import { HashesFullError } from "../system/errors";
 
 /** How many passwords may be hashed or wait for it in one instance: a second's work of two cores. */
 const MOST_AT_ONCE = 100;

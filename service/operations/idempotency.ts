@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { verifyPassword } from "../../provider/passwords";
-import { query, type Query } from "../database";
-import { KeyReusedError, TenantConflictError } from "../errors";
-import type { TenantRequest } from "../setup/request";
+import { verifyPassword } from "../../provider/contract/passwords";
+import { query, type Query } from "../database/database";
+import { KeyReusedError, TenantConflictError } from "../system/errors";
+import type { TenantRequest } from "./kinds/setup-request";
 import type { Operation } from "./operation";
 import { hashInTurn } from "./hashes";
-import { findOperation } from "./rows";
+import { findOperation } from "./store";
 
 /** A caller's name for one request, which may be sent more than once. */
 export interface IdempotencyKey {

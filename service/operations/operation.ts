@@ -1,4 +1,4 @@
-import type { TenantRequest } from "../setup/request";
+import type { TenantRequest } from "./kinds/setup-request";
 
 /** The five steps of a set-up, in their order. */
 export const stepNames = ["record", "admin", "schema", "migrations", "membership"] as const;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { accept, type Asked } from "./accept";
 import { CHANNEL, Changes } from "./changes";
 import { isAnswerable, type Operation } from "./operation";
-import { findOperation } from "./rows";
+import { findOperation } from "./store";
 
 /** What a caller can do with operations. */
 export interface Operations {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { StepEvent } from "../runs/engine-runs";
+import type { StepEvent } from "../pulumi/engine-runs";
 import type { Operation, Step } from "./operation";
-import { saveSteps } from "./rows";
+import { saveSteps } from "./store";
 
 /** Writes what the engine tells of an operation's steps into its row. */
 export interface StepRecorder {

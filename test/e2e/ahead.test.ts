@@ -81,7 +81,7 @@ test("a set-up whose waiting run was killed goes another way, and takes its stac
   kill("SIGKILL", processes(`up .*--stack ${stack} `));
   expect(await setUp("cli-killed")).toBe(201);
   const next = await parked();
-  kill("SIGKILL", processes("runs/host\\.js"));
+  kill("SIGKILL", processes("pulumi/host\\.js"));
   expect(await setUp("hosts-killed")).toBe(201);
   expect(await parked(next)).toBeDefined();
 });

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { obtainEngine } from "../../engine/obtain";
+import { obtainEngine } from "../../engine/obtain/obtain";
 import { eventually } from "../support/killable-service";
 import { makeWorld, whole, type World } from "../support/world";
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { checkout } from "../../engine/places";
+import { checkout } from "../../engine/obtain/places";
 import { type Ended, ending } from "../support/fake-checkout";
 import { makeFakeTree } from "../support/fake-tree";
 

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { obtainEngine } from "../../engine/obtain";
+import { obtainEngine } from "../../engine/obtain/obtain";
 import {
   eventually,
   startedBy,

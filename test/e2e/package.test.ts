@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { obtainEngine, type Engine } from "../../engine/obtain";
+import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 
 const repository = path.resolve(__dirname, "../../..");

@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readlinkSync, renameSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
-import { obtainEngine, type Engine } from "../../engine/obtain";
-import { hashPassword } from "../../provider/passwords";
-import type { EngineRuns } from "../../service/runs/engine-runs";
-import { engineEnvironment } from "../../service/runs/environment";
-import { startRuns, type RunsSettings } from "../../service/runs/runs";
-import { fastest } from "../../service/runs/ways";
-import { stacksOf } from "../../service/stacks/stacks";
+import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
+import { hashPassword } from "../../provider/contract/passwords";
+import type { EngineRuns } from "../../service/pulumi/engine-runs";
+import { engineEnvironment } from "../../service/pulumi/engine-environment";
+import { startRuns, type RunsSettings } from "../../service/pulumi/runs";
+import { fastest } from "../../service/pulumi/engine-options";
+import { stacksOf } from "../../service/pulumi/stacks";
 import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -54,7 +54,7 @@ const tenant = (slug: string) =>
 /** The hosts that this process has, by process id. */
 function hostProcesses(): number[] {
   try {
-    const pids = execFileSync("pgrep", ["-P", String(process.pid), "-f", "runs/host.js"]);
+    const pids = execFileSync("pgrep", ["-P", String(process.pid), "-f", "pulumi/host.js"]);
     return pids.toString().trim().split("\n").map(Number);
   } catch {
     return []; // pgrep's exit code for none

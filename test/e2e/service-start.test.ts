@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { Client } from "pg";
-import { checkout } from "../../engine/places";
+import { checkout } from "../../engine/obtain/places";
 import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
 import { send } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";

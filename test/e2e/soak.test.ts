@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
-import { checkout } from "../../engine/places";
+import { checkout } from "../../engine/obtain/places";
 import { ending } from "../support/fake-checkout";
 
 jest.setTimeout(300_000);
 
 const soak = (...args: string[]) =>
-  ending(spawn(process.execPath, [path.join(checkout, "dist/bench/soak/main.js"), ...args]));
+  ending(spawn(process.execPath, [path.join(checkout, "dist/test/soak/main.js"), ...args]));
 
 test("after trouble at random nothing is lost, nothing is doubled, and nothing is left", async () => {
   const { code, stdout } = await soak("--minutes", "0.2", "--seed", "7");

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { obtainEngine } from "../../engine/obtain";
-import { engineEnvironment } from "../../service/runs/environment";
-import { PROJECT } from "../../service/runs/owner";
-import { fastest } from "../../service/runs/ways";
-import { makeWorkDir } from "../../service/runs/work-dir";
-import { stackCli, type StackCli } from "../../service/stacks/stack-cli";
+import { obtainEngine } from "../../engine/obtain/obtain";
+import { engineEnvironment } from "../../service/pulumi/engine-environment";
+import { PROJECT } from "../../service/pulumi/owner";
+import { fastest } from "../../service/pulumi/engine-options";
+import { makeWorkDir } from "../../service/pulumi/work-dir";
+import { stackCli, type StackCli } from "../../service/pulumi/stack-cli";
 import { fileState, locksIn, postgresState, stacksIn } from "../support/pulumi-state";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";

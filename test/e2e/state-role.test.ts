@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import { obtainEngine, type Engine } from "../../engine/obtain";
+import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { postgresState } from "../support/pulumi-state";
 

@@ -5,7 +5,7 @@
 import { InterceptingCall, Metadata, status, type Interceptor } from "@grpc/grpc-js";
 import * as settings from "@pulumi/pulumi/runtime/settings";
 // Before what is added below: what watches the calls sees how this one ends.
-import "../../service/runs/host";
+import "../../service/pulumi/host";
 
 const [method = "", name = ""] = (process.env.CUT_OFF ?? "").split(" ");
 const code = status[name as keyof typeof status];

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { checkout } from "../../engine/places";
+import { checkout } from "../../engine/obtain/places";
 
 /** How a command of the checkout ended. */
 export interface Ended {
@@ -35,21 +35,21 @@ export function makeFakeCheckout(): FakeCheckout {
     writeFileSync(join(root, path), text);
   };
   for (const file of ["bootstrap.mjs", "prepare.mjs", "lock.cjs", "tool.cjs"]) {
-    cpSync(join(checkout, "engine", file), join(root, "engine", file));
+    cpSync(join(checkout, "scripts", file), join(root, "scripts", file));
   }
   write("package-lock.json", lockFile("1.0.0"));
   cpSync(join(checkout, "package.json"), join(root, "package.json"));
   write("src/npm.js", `${SAY}\n${FAKE_NPM}`);
   write("src/tsc.js", `${SAY}\n${FAKE_TSC}`);
-  write("dist/engine/obtain.js", FAKE_OBTAIN);
-  write("engine/obtain.ts", "");
+  write("dist/engine/obtain/obtain.js", FAKE_OBTAIN);
+  write("engine/obtain/obtain.ts", "");
   write(
-    "dist/service/embedded-environment.js",
+    "dist/service/config/embedded.js",
     `exports.embeddedEnvironment = async () => ({ FROM_DATABASE: "here" });`,
   );
-  write("service/embedded-environment.ts", "");
+  write("service/config/embedded.ts", "");
   const start = (args: readonly string[], variables: NodeJS.ProcessEnv = {}) =>
-    spawn(process.execPath, [join(root, "engine", "bootstrap.mjs"), ...args], {
+    spawn(process.execPath, [join(root, "scripts", "bootstrap.mjs"), ...args], {
       cwd: root,
       env: {
         PATH: process.env.PATH,

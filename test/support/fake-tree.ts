@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { checkout, onPath, type Places } from "../../engine/places";
+import { checkout, onPath, type Places } from "../../engine/obtain/places";
 
 /**
  * A machine of its own, small and fake: its PATH has a few system tools and whatever a test puts

@@ -1,6 +1,6 @@
 /** A program host that leaves out of the stack whatever tenant its run is given. */
 import { worker, workerEmit } from "workerpool";
-import { beginUp, type BegunUp, type UpStart } from "../../service/runs/stack";
+import { beginUp, type BegunUp, type UpStart } from "../../service/pulumi/up";
 
 let current: BegunUp | undefined;
 

@@ -1,6 +1,6 @@
 import { Client } from "pg";
-import { lockOf } from "../../service/queue/dead-workers";
-import { slugLock } from "../../service/database";
+import { lockOf } from "../../service/cluster/dead-workers";
+import { slugLock } from "../../service/database/database";
 
 /** How many of the last lines of a log are told. */
 const LINES = 15;

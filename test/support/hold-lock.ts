@@ -1,6 +1,6 @@
 import { appendFileSync } from "node:fs";
 
-import { withLock } from "../../engine/lock.cjs";
+import { withLock } from "../../scripts/lock.cjs";
 
 /**
  * A process that takes the lock `test` of a directory some times over, and writes what it sees into

@@ -2,8 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { obtainEngine } from "../../engine/obtain";
-import { MARK } from "../../service/runs/processes";
+import { obtainEngine } from "../../engine/obtain/obtain";
+import { MARK } from "../../service/system/processes";
 import { startService } from "./service-process";
 import { testSecret } from "./service-tokens";
 

@@ -1,7 +1,7 @@
 /** A program host whose runs do what their tenant's slug says, in the place of the real one. */
 import { setTimeout as delay } from "node:timers/promises";
 import { worker, workerEmit } from "workerpool";
-import type { RunOutcome, RunRequest } from "../../service/runs/engine-runs";
+import type { RunOutcome, RunRequest } from "../../service/pulumi/engine-runs";
 
 const behaviours: Record<string, () => Promise<void>> = {
   behaves: () => delay(300),

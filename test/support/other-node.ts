@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-import { checkout } from "../../engine/places";
-import { runTool } from "../../engine/tool.cjs";
+import { checkout } from "../../engine/obtain/places";
+import { runTool } from "../../scripts/tool.cjs";
 
 /**
  * The versions of Node that are tested beside the one that runs the tests, and what the npm registry

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client, type QueryResultRow } from "pg";
-import { obtainEngine } from "../../engine/obtain";
+import { obtainEngine } from "../../engine/obtain/obtain";
 import { createTestDatabase } from "./database";
 
 /** How a run of the CLI ended. */

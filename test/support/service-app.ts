@@ -1,15 +1,15 @@
 import { pino, type Logger } from "pino";
 import type { TenantDeclaration } from "../../program/stack";
-import { createApp } from "../../service/app";
-import { createPermit } from "../../service/auth";
+import { createApp } from "../../service/http/app";
+import { createPermit } from "../../service/http/permit";
 import type { StreamLimits } from "../../service/http/stream-places";
 import { startInstance, type Instance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
-import type { Queue } from "../../service/queue/queue";
-import { redactor } from "../../service/redact";
-import type { EngineRuns, RunOutcome, StepEvent } from "../../service/runs/engine-runs";
-import { addressOf, listen } from "../../service/server";
-import { secretVerification, type TokenSettings } from "../../service/token-settings";
+import type { Queue } from "../../service/cluster/queue";
+import { redactor } from "../../service/system/redact";
+import type { EngineRuns, RunOutcome, StepEvent } from "../../service/pulumi/engine-runs";
+import { addressOf, listen } from "../../service/http/server";
+import { secretVerification, type TokenSettings } from "../../service/auth/token-settings";
 import { testSecret } from "./service-tokens";
 
 /** The service's HTTP in this process, without an engine behind it. */

@@ -6,8 +6,8 @@ import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { CheckRequest, CreateRequest, DeleteRequest } from "@pulumi/pulumi/proto/provider_pb";
 import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb";
-import { obtainEngine } from "../../../engine/obtain";
-import { checkout } from "../../../engine/places";
+import { obtainEngine } from "../../../engine/obtain/obtain";
+import { checkout } from "../../../engine/obtain/places";
 import { keepProviders, type KeptProviders } from "../../../engine/providers/kept-providers";
 import { providerText, providerTexts } from "../../../provider/resources/dynamic";
 

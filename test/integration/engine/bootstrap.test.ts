@@ -89,7 +89,7 @@ describe("setting up a fresh clone", () => {
     await checkout.run(["test"]);
     expect(existsSync(join(checkout.root, "dist/test/gone.test.js"))).toBe(false);
     expect(existsSync(join(checkout.root, "dist/test/gone.test.d.ts"))).toBe(false);
-    expect(existsSync(join(checkout.root, "dist/engine/obtain.js"))).toBe(true);
+    expect(existsSync(join(checkout.root, "dist/engine/obtain/obtain.js"))).toBe(true);
   });
 });
 

@@ -10,15 +10,15 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { obtainEngine, type Engine } from "../../../engine/obtain";
-import type { PieceName } from "../../../engine/piece";
-import { checkout } from "../../../engine/places";
+import { obtainEngine, type Engine } from "../../../engine/obtain/obtain";
+import type { PieceName } from "../../../engine/obtain/piece";
+import { checkout } from "../../../engine/obtain/places";
 import {
   keepProviders,
   type KeptProviders,
   type KeptProvidersSettings,
 } from "../../../engine/providers/kept-providers";
-import { attach } from "../../../engine/plugin-process";
+import { attach } from "../../../engine/obtain/plugin-process";
 import { eventually } from "../../support/killable-service";
 
 let engine: Engine;

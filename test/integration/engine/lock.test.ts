@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { InstanceInUseError, lockInstance } from "../../../engine/instance-lock";
-import { takeLock } from "../../../engine/lock.cjs";
+import { InstanceInUseError, lockInstance } from "../../../engine/postgres/data-lock";
+import { takeLock } from "../../../scripts/lock.cjs";
 
 let directory: string;
 let log: string;

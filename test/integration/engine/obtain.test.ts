@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-import { obtainEngine } from "../../../engine/obtain";
+import { obtainEngine } from "../../../engine/obtain/obtain";
 import { type FakeTree, makeFakeTree } from "../../support/fake-tree";
 
 // The decisions, on small fake machines: `pulumi`, `go`, `curl` and the installation script are

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { obtainEngine, type Engine } from "../../../engine/obtain";
-import { checkout } from "../../../engine/places";
+import { obtainEngine, type Engine } from "../../../engine/obtain/obtain";
+import { checkout } from "../../../engine/obtain/places";
 import {
   keepProviders,
   type KeptProviders,
   type ProviderLease,
 } from "../../../engine/providers/kept-providers";
 import type { WearLimits } from "../../../engine/providers/wear";
-import { attach } from "../../../engine/plugin-process";
+import { attach } from "../../../engine/obtain/plugin-process";
 import { eventually } from "../../support/killable-service";
 
 // A postgresql plugin that grows by 2 MB with each engine that attaches to it.

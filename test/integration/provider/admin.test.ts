@@ -1,5 +1,5 @@
 import { adminMembership, adminUser, tenantRecord } from "../../../provider/resources";
-import { hashPassword } from "../../../provider/passwords";
+import { hashPassword } from "../../../provider/contract/passwords";
 import { checked, useResourceDatabase } from "../../support/resources";
 
 const database = useResourceDatabase();

@@ -1,8 +1,8 @@
 import { pino } from "pino";
-import { dropWorkerLock, tryWorkerLock } from "../../../service/queue/dead-workers";
-import type { StackCli } from "../../../service/stacks/stack-cli";
-import { stacksOf } from "../../../service/stacks/stacks";
-import { StackUpkeep } from "../../../service/stacks/upkeep";
+import { dropWorkerLock, tryWorkerLock } from "../../../service/cluster/dead-workers";
+import type { StackCli } from "../../../service/pulumi/stack-cli";
+import { stacksOf } from "../../../service/pulumi/stacks";
+import { StackUpkeep } from "../../../service/pulumi/stack-upkeep";
 import { useServiceDatabase } from "../../support/service-database";
 
 const database = useServiceDatabase();

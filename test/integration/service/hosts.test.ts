@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TenantDeclaration } from "../../../program/stack";
-import type { RunOutcome } from "../../../service/runs/engine-runs";
-import { HostProcess } from "../../../service/runs/host-process";
+import type { RunOutcome } from "../../../service/pulumi/engine-runs";
+import { HostProcess } from "../../../service/pulumi/host-process";
 
 const root = mkdtempSync(path.join(tmpdir(), "hosts-"));
 const hosts = Array.from(

@@ -1,8 +1,13 @@
 import { hostname } from "node:os";
 import { Client } from "pg";
-import { deadInstances, newInstance, pruneInstances, register } from "../../../service/instances";
-import { transaction } from "../../../service/operations/rows";
-import { tryWorkerLock } from "../../../service/queue/dead-workers";
+import {
+  deadInstances,
+  newInstance,
+  pruneInstances,
+  register,
+} from "../../../service/cluster/liveness";
+import { transaction } from "../../../service/operations/store";
+import { tryWorkerLock } from "../../../service/cluster/dead-workers";
 import { eventually } from "../../support/killable-service";
 import { noEngine, startService } from "../../support/service-app";
 import { useServiceDatabase } from "../../support/service-database";

@@ -1,8 +1,8 @@
 import { Client } from "pg";
 import { pino } from "pino";
-import { slugLock } from "../../../service/database";
-import { enqueue, transaction } from "../../../service/operations/rows";
-import { mendJobs, queueLost } from "../../../service/queue/lost-operations";
+import { slugLock } from "../../../service/database/database";
+import { enqueue, transaction } from "../../../service/operations/store";
+import { mendJobs, queueLost } from "../../../service/cluster/lost-operations";
 import { eventually } from "../../support/killable-service";
 import {
   FakeEngineRuns,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { RunOutcome, StepEvent } from "../../../service/runs/engine-runs";
+import type { RunOutcome, StepEvent } from "../../../service/pulumi/engine-runs";
 import {
   FakeEngineRuns,
   noEngine,

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { pino } from "pino";
-import { enqueue, transaction } from "../../../service/operations/rows";
-import { startQueue } from "../../../service/queue/queue";
+import { enqueue, transaction } from "../../../service/operations/store";
+import { startQueue } from "../../../service/cluster/queue";
 import { useServiceDatabase } from "../../support/service-database";
 
 const database = useServiceDatabase();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isPasswordHash } from "../../../provider/passwords";
-import type { RunOutcome } from "../../../service/runs/engine-runs";
+import { isPasswordHash } from "../../../provider/contract/passwords";
+import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { FakeEngineRuns, startService, type ServiceApp } from "../../support/service-app";
 import { postSetUp, tenantBody, type Answer } from "../../support/service-client";
 import { ownedByService, useServiceDatabase } from "../../support/service-database";

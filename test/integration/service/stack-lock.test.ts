@@ -1,6 +1,6 @@
 import { Client } from "pg";
-import { newInstance, register } from "../../../service/instances";
-import { lockIsStale } from "../../../service/runs/stack-lock";
+import { newInstance, register } from "../../../service/cluster/liveness";
+import { lockIsStale } from "../../../service/pulumi/stack-lock";
 import { useServiceDatabase } from "../../support/service-database";
 import { lockedError } from "../../support/stack-locks";
 

@@ -1,4 +1,4 @@
-import { stacksOf } from "../../../service/stacks/stacks";
+import { stacksOf } from "../../../service/pulumi/stacks";
 import { useServiceDatabase } from "../../support/service-database";
 
 const database = useServiceDatabase();

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { developmentSecrets } from "../../../service/development";
+import { developmentSecrets } from "../../../service/config/development-secrets";
 import { testSecret } from "../../support/service-tokens";
 
 const script = path.resolve(__dirname, "../../../service/token.js");

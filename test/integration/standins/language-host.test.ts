@@ -99,7 +99,7 @@ test("says that it is a stand-in, in `pulumi about` and for what it does not ser
 
 function start(): Promise<PluginProcess> {
   const PULUMI_LANGUAGE_NODEJS_RUN_PATH = join(directory, "launcher.js");
-  return startPlugin("language-host.js", { PULUMI_LANGUAGE_NODEJS_RUN_PATH });
+  return startPlugin("language-host/main.js", { PULUMI_LANGUAGE_NODEJS_RUN_PATH });
 }
 
 function program(how: string): RunRequest {

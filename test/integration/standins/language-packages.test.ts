@@ -10,7 +10,7 @@ let client: LanguageClient;
 
 beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), "language-packages-"));
-  host = await startPlugin("language-host.js");
+  host = await startPlugin("language-host/main.js");
   client = new LanguageClient(host.address);
 });
 

@@ -1,4 +1,10 @@
-import { inARow, onceASecond, percentile, summarise, together } from "../../../bench/measure";
+import {
+  inARow,
+  onceASecond,
+  percentile,
+  summarise,
+  together,
+} from "../../../bench/measure/measure";
 
 describe("samples", () => {
   it("come to a median, a least and a most, in whatever order they were taken", () => {

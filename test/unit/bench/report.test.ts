@@ -1,7 +1,7 @@
-import { barOf } from "../../../bench/bars";
-import { asJson, asMarkdown, verdict, type Report } from "../../../bench/report";
-import { holds, missed, ratio, side, type Row } from "../../../bench/row";
-import { pictureOf } from "../../../bench/svg";
+import { barOf } from "../../../bench/measure/bars";
+import { asJson, asMarkdown, verdict, type Report } from "../../../bench/report/report";
+import { holds, missed, ratio, side, type Row } from "../../../bench/ground/row";
+import { pictureOf } from "../../../bench/report/svg";
 
 const row: Row = {
   name: "fast",

@@ -1,4 +1,4 @@
-import { childEnvironment } from "../../../engine/environment";
+import { childEnvironment } from "../../../engine/obtain/engine-environment";
 
 const none = {
   cli: undefined,

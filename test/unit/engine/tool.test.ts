@@ -1,4 +1,4 @@
-import { reasonOf, runTool, withProgress } from "../../../engine/tool.cjs";
+import { reasonOf, runTool, withProgress } from "../../../scripts/tool.cjs";
 
 describe("why a tool failed", () => {
   it.each([

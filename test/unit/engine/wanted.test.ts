@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { checkout } from "../../../engine/places";
-import { fits, wanted } from "../../../engine/wanted";
+import { checkout } from "../../../engine/obtain/places";
+import { fits, wanted } from "../../../engine/obtain/wanted";
 
 describe("the versions that fit", () => {
   it.each(["3.246.0", "v3.246.0", "3.246.1", "3.250.0", "3.247.0-alpha.1"])(

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { checkInputs, diffInputs, providerText } from "../../../provider/resources/dynamic";
 import * as lifecycles from "../../../provider/resources";
-import { rules } from "../../../provider/rules";
+import { rules } from "../../../provider/contract/rules";
 
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 

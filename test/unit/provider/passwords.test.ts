@@ -1,5 +1,5 @@
 import * as argon2 from "argon2";
-import { hashPassword, isPasswordHash } from "../../../provider/passwords";
+import { hashPassword, isPasswordHash } from "../../../provider/contract/passwords";
 
 const ana = "organization/shop/prod::acme ana@acme.example";
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { rules } from "../../../provider/rules";
+import { rules } from "../../../provider/contract/rules";
 
 const faults = (schema: (typeof rules)[keyof typeof rules], value: unknown) =>
   schema.safeParse(value).error?.issues.map((issue) => issue.message);

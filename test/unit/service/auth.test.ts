@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { jwtPublicKey, type TokenSettings } from "../../../service/token-settings";
+import { jwtPublicKey, type TokenSettings } from "../../../service/auth/token-settings";
 import { noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
 import { send, type Answer } from "../../support/service-client";
 import { forged, signed, testSecret } from "../../support/service-tokens";

@@ -1,4 +1,4 @@
-import { Backoff } from "../../../service/stacks/backoff";
+import { Backoff } from "../../../service/pulumi/backoff";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());

@@ -1,4 +1,4 @@
-import { DatabaseDownError } from "../../../service/errors";
+import { DatabaseDownError } from "../../../service/system/errors";
 import { Changes } from "../../../service/operations/changes";
 import type { Operation } from "../../../service/operations/operation";
 

@@ -2,8 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
-import { readConfig } from "../../../service/config";
-import { EnvironmentError } from "../../../service/environment";
+import { readConfig } from "../../../service/config/config";
+import { EnvironmentError } from "../../../service/config/variables";
 
 const dataDir = mkdtempSync(path.join(tmpdir(), "config-test-"));
 afterAll(() => rmSync(dataDir, { recursive: true }));

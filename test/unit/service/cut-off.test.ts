@@ -1,4 +1,4 @@
-import { wasCutOff } from "../../../service/runs/cut-off";
+import { wasCutOff } from "../../../service/pulumi/cut-off";
 
 test.each([
   "Command was killed with SIGKILL",

@@ -1,4 +1,4 @@
-import { HashesFullError } from "../../../service/errors";
+import { HashesFullError } from "../../../service/system/errors";
 import { hashInTurn } from "../../../service/operations/hashes";
 
 test("beyond so many at once none is begun; one that ends, well or not, makes place for another", async () => {

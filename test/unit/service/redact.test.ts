@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { redactor } from "../../../service/redact";
+import { redactor } from "../../../service/system/redact";
 
 test("credentials in a URL go, the rest of it stays", () => {
   const redact = redactor([]);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { InvalidRequestError } from "../../../service/http/errors";
 import { parseBody } from "../../../service/http/body";
-import { tenantRequest } from "../../../service/setup/request";
+import { tenantRequest } from "../../../service/operations/kinds/setup-request";
 import { tenantBody } from "../../support/service-client";
 
 const parse = (body: unknown) => parseBody(tenantRequest, Buffer.from(JSON.stringify(body)));

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Shutdown, StoppedError } from "../../../service/shutdown";
+import { Shutdown, StoppedError } from "../../../service/system/shutdown";
 
 let shutdown: Shutdown;
 let events: string[];

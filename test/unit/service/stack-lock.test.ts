@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { lockIsStale } from "../../../service/runs/stack-lock";
+import { lockIsStale } from "../../../service/pulumi/stack-lock";
 import { lockedError } from "../../support/stack-locks";
 
 let folder: string;

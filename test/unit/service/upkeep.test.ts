@@ -1,7 +1,7 @@
 import { pino } from "pino";
-import type { StackCli } from "../../../service/stacks/stack-cli";
-import type { Stacks } from "../../../service/stacks/stacks";
-import { StackUpkeep } from "../../../service/stacks/upkeep";
+import type { StackCli } from "../../../service/pulumi/stack-cli";
+import type { Stacks } from "../../../service/pulumi/stacks";
+import { StackUpkeep } from "../../../service/pulumi/stack-upkeep";
 
 /** An upkeep in a world where a request takes each spare stack at once. */
 function underLoad(lost: string[], cannotRemove: string[] = []) {

@@ -1,0 +1,72 @@
+import { chmod, mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+
+import { checkout, made, onPath, type Places } from "./places";
+import { reasonOf, runTool, SetUpError, withProgress } from "../../scripts/tool.cjs";
+import { wanted } from "./wanted";
+
+const COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
+const VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
+
+/**
+ * Builds the CLI from its Go module, `engine/cli/go.mod`, into `.engine/bin`: some minutes the
+ * first time, seconds when Go has its packages already.
+ *
+ * @throws {SetUpError} when there is no Go, or with Go's last word
+ */
+export async function buildCli(places: Places, report: (line: string) => void): Promise<void> {
+  const [go] = onPath("go", places.environment.PATH);
+  if (go === undefined) {
+    throw new SetUpError(
+      `There is no Pulumi CLI ${wanted.cli} or newer, get.pulumi.com cannot be reached, and Go, ` +
+        "which would build it, is not installed: install one of them (https://go.dev/dl/)",
+    );
+  }
+  const what = `Pulumi CLI: building v${wanted.cli} from its Go module`;
+  const module = join(checkout, "engine", "cli");
+  const run = (args: readonly string[], onLine: (line: string) => void) =>
+    runTool(go, args, { cwd: module, environment: places.environment, onLine });
+
+  let modules = 0;
+  let toCompile = 0;
+  const listing = await withProgress(
+    report,
+    () => `${what}: ${modules} modules downloaded`,
+    () =>
+      run(["list", "-deps", "-f", "{{.Stale}}", COMMAND], (line) => {
+        if (line.startsWith("go: downloading")) modules += 1;
+        if (line === "true") toCompile += 1;
+      }),
+  );
+  if (!listing.ok) throw failure(listing.output, places);
+
+  let compiled = 0;
+  const half = join(made.unfinished(places), "pulumi");
+  await mkdir(made.unfinished(places), { recursive: true });
+  const build = await withProgress(
+    report,
+    () =>
+      // The last one is the command itself, and what takes long there is the linking.
+      compiled < toCompile - 1
+        ? `${what}: ${compiled} of ${toCompile} packages compiled`
+        : `${what}: linking`,
+    () =>
+      // Without symbol tables it is a third smaller. Not with -trimpath: no package that Go has
+      // compiled and kept already would be used.
+      run(
+        ["build", "-v", "-ldflags", `-s -w -X ${VERSION}=v${wanted.cli}`, "-o", half, COMMAND],
+        () => (compiled += 1),
+      ),
+  );
+  if (!build.ok) throw failure(build.output, places);
+  await mkdir(made.bin(places), { recursive: true });
+  await chmod(half, 0o755);
+  await rename(half, join(made.bin(places), "pulumi"));
+}
+
+function failure(output: readonly string[], places: Places): SetUpError {
+  return new SetUpError(
+    `There is no Pulumi CLI ${wanted.cli} or newer, get.pulumi.com cannot be reached, and Go ` +
+      `cannot build it: ${reasonOf(output, places.engine)}`,
+  );
+}

@@ -1,0 +1,72 @@
+import type { Logger } from "pino";
+import { slugLock, type Query } from "../database/database";
+import { enqueue, TASK } from "../operations/store";
+
+/** How long a job waits at most whose end could not be written. */
+const LONGEST_WAIT = "interval '10 seconds'";
+
+/** Operations that wait or run, and have no job that would bring them to their end. */
+const lost = `select id, slug from public.operations
+  where status in ('queued', 'running')
+    and not exists (select from graphile_worker.jobs where key = operations.id::text)`;
+
+/**
+ * Looks for operations that nobody works on and nobody will: their job was deleted by an instance that
+ * was paused while another took it over, or by a person. They are queued again. To be called in a
+ * transaction.
+ *
+ * @param suspects What the last look has given. Only what was lost then too is queued.
+ * @returns the ids of those that are lost.
+ */
+export async function queueLost(
+  run: Query,
+  suspects: ReadonlySet<string>,
+  log: Logger,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const { id, slug } of await run<{ id: string; slug: string }>(lost)) {
+    // Whoever still works on it without a job is not disturbed. Held until the transaction ends, so of
+    // all instances that look, one queues it.
+    if (!(await locked(run, slug))) continue;
+    ids.push(id);
+    if (!suspects.has(id)) continue;
+    // Another instance may have queued it since it was read.
+    const [still] = await run(`${lost} and id = $1`, [id]);
+    if (still === undefined) continue;
+    await enqueue(run, id);
+    log.warn({ operation: id, slug }, "an operation had lost its job: it is queued again");
+  }
+  return ids;
+}
+
+/**
+ * Mends what the library leaves of jobs. An operation that is tried again has a new job; the old one,
+ * which has lost its key, stays where its instance dies just then, and is removed. A job whose end could
+ * not be written waits exp(attempts) seconds, up to six hours, and kills count as attempts: it waits no
+ * longer than {@link LONGEST_WAIT}.
+ */
+export async function mendJobs(run: Query): Promise<void> {
+  await run(
+    `select from graphile_worker.complete_jobs(array(
+      select id from graphile_worker.jobs
+      where task_identifier = $1 and key is null and locked_by is null
+    ))`,
+    [TASK],
+  );
+  await run(
+    `select from graphile_worker.reschedule_jobs(array(
+      select id from graphile_worker.jobs
+      where task_identifier = $1 and last_error is not null and locked_by is null
+        and run_at > now() + ${LONGEST_WAIT}
+    ), run_at := now() + ${LONGEST_WAIT}, attempts := 0)`,
+    [TASK],
+  );
+}
+
+async function locked(run: Query, slug: string): Promise<boolean> {
+  const [row] = await run<{ free: boolean }>(
+    "select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as free",
+    [slugLock(slug)],
+  );
+  return row?.free === true;
+}

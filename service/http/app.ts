@@ -1,0 +1,61 @@
+import express, { type Express } from "express";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import type { Permit } from "./permit";
+import { answerErrors, notFound } from "./answers";
+import { UnavailableAnswer } from "./errors";
+import { healthRoutes, type Trial } from "./health";
+import { operationRoutes } from "./operations";
+import { tenantRoutes } from "./tenants";
+import { logRequests } from "../system/log";
+import type { StreamLimits } from "./stream-places";
+import type { Operations } from "../operations/operations";
+
+/** What the HTTP service is made of. */
+export interface AppParts {
+  readonly log: Logger;
+  readonly permit: Permit;
+  readonly operations: Operations;
+  /** How many set-ups a token's subject may ask for in a minute. */
+  readonly ratePerMinute: number;
+  readonly streams: StreamLimits;
+  readonly tryEngine: Trial;
+  /** What is wrong with the session that this instance keeps; undefined while nothing is. */
+  readonly sessionTrouble?: () => string | undefined;
+  /** What keeps this instance from taking jobs from the queue; undefined while nothing does. */
+  readonly queueTrouble?: () => string | undefined;
+  /** What keeps providers from being kept running; undefined while nothing does. */
+  readonly providersTrouble?: () => string | undefined;
+  /** Whether the service is going down, and takes nothing new. */
+  readonly isStopping: () => boolean;
+}
+
+/** The HTTP service, as a handler of requests. */
+export function createApp({
+  log,
+  permit,
+  operations,
+  ratePerMinute,
+  streams,
+  tryEngine,
+  sessionTrouble = () => undefined,
+  queueTrouble = () => undefined,
+  providersTrouble = () => undefined,
+  isStopping,
+}: AppParts): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use(logRequests(log), helmet());
+  app.use((_request, response, next) => {
+    response.set("Cache-Control", "no-store");
+    if (isStopping()) throw new UnavailableAnswer("Going down", 5, { Connection: "close" });
+    next();
+  });
+  app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
+  app.use("/api/operations", operationRoutes(permit, operations, streams));
+  app.use(healthRoutes({ tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
+  app.use(notFound);
+  app.use(answerErrors);
+  return app;
+}

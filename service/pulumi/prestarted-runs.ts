@@ -1,0 +1,153 @@
+import type { KeptProviders, ProviderLease } from "../../engine/providers/kept-providers";
+import type { StackRow, Stacks } from "./stacks";
+import type { RunRequest, StepEvent } from "./engine-runs";
+import type { HostEnd, HostProcess } from "./host-process";
+
+/** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
+const LASTS = 15 * 60_000;
+
+/**
+ * How long one that still holds a provider which another has relieved stays alone, in ms, before the
+ * next such one is begun anew: beginning one takes a second of processor time from the set-ups.
+ */
+const RELIEF_PAUSE = 5_000;
+
+/** What runs are parked with. */
+export interface ParkedRunsSettings {
+  /** How many are to wait. */
+  readonly count: number;
+  /** A host that has nothing to do, if there is one. */
+  readonly takeHost: () => HostProcess | undefined;
+  readonly giveHost: (host: HostProcess) => void;
+  readonly providers: KeptProviders | undefined;
+  readonly stacks: Stacks;
+}
+
+interface ParkedRun {
+  readonly host: HostProcess;
+  readonly stack: StackRow;
+  readonly lease: ProviderLease | undefined;
+  readonly since: number;
+}
+
+/** Runs that were begun ahead, on spare stacks, and wait for a tenant. */
+export class ParkedRuns {
+  private waiting: ParkedRun[] = [];
+  /** The names of the stacks of all that were begun, and have neither ended nor got a tenant. */
+  private readonly held = new Set<string>();
+  private beginning: Promise<void> | undefined;
+  private closed = false;
+  /** When one was last begun anew for the providers that it held. */
+  private relievedAt = -Infinity;
+
+  constructor(private readonly settings: ParkedRunsSettings) {}
+
+  /**
+   * Gives the tenant a run that waits.
+   *
+   * @returns undefined when there is none, or when it came to nothing: then the tenant may have a stack.
+   */
+  async use(request: RunRequest, onStep: (event: StepEvent) => void): Promise<HostEnd | undefined> {
+    for (;;) {
+      const run = this.waiting.shift();
+      if (run === undefined) return undefined;
+      if (!isFresh(run) || !(await this.take(run, request))) {
+        await this.endUnused(run);
+        continue;
+      }
+      this.held.delete(run.stack.name);
+      const end = await run.host.finish(request, onStep);
+      run.lease?.release(end.late);
+      this.settings.giveHost(run.host);
+      return end.reached || end.late ? end : undefined;
+    }
+  }
+
+  /** Ends those that are old, and begins new ones on what spare stacks there are. */
+  keepUp(): Promise<void> {
+    this.beginning ??= this.renew().finally(() => (this.beginning = undefined));
+    return this.beginning;
+  }
+
+  /** Ends all of them: well, or at once. */
+  async close(when: "finished" | "now"): Promise<void> {
+    this.closed = true;
+    if (when === "now") for (const { host } of this.waiting) host.kill();
+    await this.beginning?.catch(() => undefined);
+    await Promise.all(this.waiting.splice(0).map((run) => this.endUnused(run)));
+  }
+
+  /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
+  private async take(run: ParkedRun, { tenant }: RunRequest): Promise<boolean> {
+    try {
+      return await this.settings.stacks.takeParked(run.stack.name, tenant.slug);
+    } catch (error) {
+      await this.endUnused(run);
+      throw error;
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const old = this.waiting.filter((run) => !isFresh(run));
+    // At once: a set-up that comes meanwhile must not be given one that is being ended.
+    this.waiting = this.waiting.filter(isFresh);
+    for (const run of old) await this.endUnused(run);
+    const { count, takeHost, giveHost, providers, stacks } = this.settings;
+    // Those that were parked, or ended, when the database did not answer.
+    await stacks.unparkAllBut([...this.held]).catch(() => undefined);
+    // One more, and only then an old one less: a set-up that comes meanwhile finds as many as ever.
+    const wanted = count + (this.oneToRelieve() === undefined ? 0 : 1);
+    while (!this.closed && this.waiting.length < wanted) {
+      const host = takeHost();
+      if (host === undefined) break;
+      const stack = await stacks.park().catch(() => undefined);
+      if (stack === undefined) {
+        giveHost(host);
+        break;
+      }
+      this.held.add(stack.name);
+      const lease = await providers?.lease();
+      const start = {
+        stack: stack.name,
+        settings: stack.settings,
+        refresh: false,
+        attach: lease?.attach ?? "",
+      };
+      const run = { host, stack, lease, since: performance.now() };
+      await host.begin(start).then(
+        () => this.waiting.push(run),
+        () => this.endUnused(run),
+      );
+    }
+    if (this.waiting.length > count) await this.relieve();
+  }
+
+  private oneToRelieve(): ParkedRun | undefined {
+    if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
+    return this.waiting.find(({ lease }) => lease?.isRelieved());
+  }
+
+  /** Ends one whose providers have been relieved, so that they can end. */
+  private async relieve(): Promise<void> {
+    const run = this.oneToRelieve();
+    if (run === undefined) return;
+    this.relievedAt = performance.now();
+    this.waiting = this.waiting.filter((other) => other !== run);
+    await this.endUnused(run);
+  }
+
+  /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */
+  private async endUnused({ host, stack, lease }: ParkedRun): Promise<void> {
+    const { stacks, giveHost } = this.settings;
+    const { outcome } = await host.finish(undefined);
+    lease?.release();
+    giveHost(host);
+    const settle = outcome.result === "succeeded" ? stacks.unpark : stacks.giveUp;
+    await settle(stack.name).catch(() => undefined);
+    this.held.delete(stack.name);
+  }
+}
+
+function isFresh({ lease, since }: ParkedRun): boolean {
+  return performance.now() - since < LASTS && lease?.isFresh() !== false;
+}

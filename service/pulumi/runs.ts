@@ -1,0 +1,177 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { KeptProviders } from "../../engine/providers/kept-providers";
+import { stackCli } from "./stack-cli";
+import type { StackRow, Stacks } from "./stacks";
+import { StackUpkeep } from "./stack-upkeep";
+import type { EngineRuns, RunOutcome, RunRequest, StepEvent } from "./engine-runs";
+import { lastWords } from "./events";
+import { HostProcess, type HostSettings } from "./host-process";
+import { ParkedRuns } from "./prestarted-runs";
+import { tryCli } from "./trial";
+import type { Ways } from "./engine-options";
+import { makeWorkDir } from "./work-dir";
+
+/** What engine runs are made with. */
+export interface RunsSettings extends HostSettings {
+  /** Absolute path of the CLI. */
+  readonly pulumi: string;
+  /** A folder for theirs, which the caller removes after the end. */
+  readonly root: string;
+  /** How many runs there are at once. The caller starts no more. */
+  readonly size: number;
+  readonly ways: Pick<Ways, "parkedRuns" | "spareStacks">;
+  readonly stacks: Stacks;
+  /** Undefined to have each engine start its own. */
+  readonly providers: KeptProviders | undefined;
+  readonly log: Logger;
+}
+
+/** How often the upkeep looks whether something is to be done, in ms. */
+const INTERVAL = 1_000;
+
+/** How long hosts that have nothing to do may take to end, in ms. */
+const PATIENCE = 2_000;
+
+/** Starts the program hosts, begins runs ahead, and makes spare stacks. */
+export function startRuns(settings: RunsSettings): EngineRuns {
+  const { pulumi, env, root, size, ways, stacks, providers, log } = settings;
+  const hosts = Array.from(
+    { length: size + ways.parkedRuns },
+    () => new HostProcess(settings, root),
+  );
+  const idle = [...hosts];
+  const giveHost = (host: HostProcess) => void idle.push(host);
+  const running = new Set<Promise<RunOutcome>>();
+  const closing = new AbortController();
+  const { signal } = closing;
+  const hurry = new AbortController();
+  const cli = stackCli({ pulumi, env, cwd: makeWorkDir(root), signal: hurry.signal });
+  const parked = new ParkedRuns({
+    ...{ count: ways.parkedRuns, providers, stacks, giveHost },
+    takeHost: () => (running.size < size ? idle.shift() : undefined),
+  });
+  const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli, log });
+  let upkeep: Promise<void> | undefined;
+
+  async function run(request: RunRequest, onStep: (event: StepEvent) => void): Promise<RunOutcome> {
+    if (signal.aborted) return ended;
+    const { slug } = request.tenant;
+    let known = await stacks.find(slug);
+    if (known === undefined) {
+      const end = await parked.use(request, onStep);
+      if (end !== undefined) return end.outcome;
+      known = await stacks.find(slug);
+    }
+    if (known !== undefined) return runOn(known, request, onStep, true);
+    const stack = (await stacks.takeSpare(slug)) ?? (await stacks.takeNew(slug));
+    return runOn(stack, request, onStep, false);
+  }
+
+  async function runOn(
+    stack: StackRow,
+    request: RunRequest,
+    onStep: (event: StepEvent) => void,
+    refresh: boolean,
+  ): Promise<RunOutcome> {
+    const up = ({ name, settings }: StackRow) =>
+      upTenant({ stack: name, settings, refresh }, request, onStep);
+    if (stack.settings !== null) {
+      const outcome = await up(stack);
+      if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack);
+      if (outcome.result !== "no stack") return outcome;
+    }
+    // It was never made, or the backend has lost it.
+    const made = await makeStack(stack.name);
+    const outcome = await up(made);
+    if (outcome.result !== "no stack" || made.fault === undefined) return outcome;
+    if (!made.fault.includes("is currently locked")) return noEngine(made.fault);
+    // A CLI that was killed while it made a stack leaves a lock that lets none be made there, ever.
+    const other = await makeStack(await stacks.rename(stack.name));
+    return other.fault === undefined ? up(other) : noEngine(other.fault);
+  }
+
+  const emptied = (name: string) =>
+    cli.empty(name).then(
+      () => true,
+      () => false,
+    );
+
+  /** Most stacks that cannot be made are there already. */
+  async function makeStack(name: string): Promise<StackRow & { fault?: string }> {
+    try {
+      const settings = await cli.make(name);
+      await stacks.keepSettings(name, settings);
+      return { name, settings };
+    } catch (error) {
+      return { name, settings: null, fault: lastWords(error) };
+    }
+  }
+
+  async function upTenant(
+    start: { stack: string; settings: string | null; refresh: boolean },
+    request: RunRequest,
+    onStep: (event: StepEvent) => void,
+  ): Promise<RunOutcome> {
+    const host = idle.shift();
+    if (host === undefined || signal.aborted) return ended;
+    const lease = await providers?.lease();
+    try {
+      await host.begin({ ...start, attach: lease?.attach ?? "" });
+    } catch (error) {
+      giveHost(host);
+      lease?.release();
+      return noEngine(`no program host starts: ${lastWords(error)}`);
+    }
+    const { outcome, reached, late } = await host.finish(request, onStep);
+    giveHost(host);
+    lease?.release(late);
+    return outcome.result === "failed" && !reached && !late
+      ? { ...outcome, result: "no engine" }
+      : outcome;
+  }
+
+  /** Whatever is behind in it is not needed for a set-up, and is tried again. */
+  async function keepUp(): Promise<void> {
+    while (!signal.aborted) {
+      await parked.keepUp().catch(() => undefined);
+      const more = running.size < size && (await spares.step().catch(() => false));
+      if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  return {
+    run(request, onStep = () => undefined) {
+      const work = run(request, onStep);
+      running.add(work);
+      const settled = () => {
+        running.delete(work);
+        if (upkeep !== undefined) void parked.keepUp().catch(() => undefined);
+      };
+      work.then(settled, settled);
+      return work;
+    },
+    startAhead() {
+      upkeep ??= keepUp();
+    },
+    tryEngine: () => tryCli(pulumi, env, root),
+    async close(when) {
+      if (when === "now") {
+        closing.abort();
+        hurry.abort();
+        for (const host of hosts) host.kill();
+      }
+      await Promise.allSettled(running);
+      closing.abort();
+      await parked.close(when);
+      await upkeep;
+      // A host that died idle never tells that it has ended.
+      const ending = Promise.all(hosts.map((host) => host.end()));
+      await Promise.race([ending, delay(PATIENCE, undefined, { ref: false })]);
+    },
+  };
+}
+
+const noEngine = (fault: string): RunOutcome => ({ result: "no engine", faults: [fault] });
+
+const ended: RunOutcome = { result: "interrupted", faults: ["the service ended"] };

@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import { query } from "../database/database";
+import { lockOf } from "../cluster/dead-workers";
+
+/** A stack of the service, and what the CLI keeps of it beside the state. */
+export interface StackRow {
+  readonly name: string;
+  /** The stack's settings file; null where the CLI has to write it anew. */
+  readonly settings: string | null;
+}
+
+/** Which stack is whose, in the database of DATABASE_URL. All reject with DatabaseDownError. */
+export interface Stacks {
+  /** The stack of the tenant with this slug. */
+  readonly find: (slug: string) => Promise<StackRow | undefined>;
+  /** Gives the tenant the stack that this instance has parked; `false` when it is that no more. */
+  readonly takeParked: (name: string, slug: string) => Promise<boolean>;
+  /** Gives the tenant a spare stack, if there is one. */
+  readonly takeSpare: (slug: string) => Promise<StackRow | undefined>;
+  /** Gives the tenant a stack that is still to be made. */
+  readonly takeNew: (slug: string) => Promise<StackRow>;
+  /** Keeps what the CLI wrote when it made a tenant's stack. */
+  readonly keepSettings: (name: string, settings: string) => Promise<void>;
+  /**
+   * Gives the stack of a tenant, which is still to be made, another name. What there may be under the
+   * old one is to be removed.
+   *
+   * @returns the new name.
+   */
+  readonly rename: (name: string) => Promise<string>;
+  /** How many spare ones there are, parked ones of this instance among them. */
+  readonly countSpare: () => Promise<number>;
+  /**
+   * Makes a spare one. It is nobody's until `make` has made it and given its settings; one that could
+   * not be made is to be removed.
+   *
+   * @param again The name of one that could not be made, and is tried again. Nothing is made where
+   * another instance has come to remove it.
+   */
+  readonly addSpare: (make: (name: string) => Promise<string>, again?: string) => Promise<void>;
+  /** Holds a spare one for this instance, if there is one. */
+  readonly park: () => Promise<StackRow | undefined>;
+  /** Gives one that this instance holds back to all. */
+  readonly unpark: (name: string) => Promise<void>;
+  /** Gives all that this instance holds back to all, but those that it needs. */
+  readonly unparkAllBut: (needed: readonly string[]) => Promise<void>;
+  /** The instances that hold stacks and whose lock is free: those that are so on two looks are dead. */
+  readonly suspects: () => Promise<string[]>;
+  /**
+   * Takes those that dead instances held, and those that this one cannot use, or did not come to make;
+   * they are to be removed. Never while this instance makes one.
+   */
+  readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
+  /** Marks one that this instance holds as of no use. */
+  readonly giveUp: (name: string) => Promise<void>;
+  /** Forgets one that was removed. */
+  readonly forget: (name: string) => Promise<void>;
+}
+
+/** @param instance The id of this instance. */
+export function stacksOf(instance: string): Stacks {
+  async function giveUp(name: string): Promise<void> {
+    await query(
+      `update public.service_stacks set status = 'removing', instance = $2
+      where name = $1 and status in ('making', 'parked') and instance = $2`,
+      [name, instance],
+    );
+  }
+
+  return {
+    async find(slug) {
+      const [row] = await query<StackRow>(
+        "select name, settings from public.service_stacks where slug = $1",
+        [slug],
+      );
+      return row;
+    },
+    async takeParked(name, slug) {
+      const rows = await query(
+        `update public.service_stacks set status = 'taken', slug = $3, instance = null
+        where name = $1 and status = 'parked' and instance = $2 returning name`,
+        [name, instance, slug],
+      );
+      return rows.length > 0;
+    },
+    async takeSpare(slug) {
+      const [row] = await query<StackRow>(
+        `update public.service_stacks set status = 'taken', slug = $1 where ${oldestSpare}`,
+        [slug],
+      );
+      return row;
+    },
+    async takeNew(slug) {
+      const name = newName();
+      await query(
+        "insert into public.service_stacks (name, status, slug) values ($1, 'taken', $2)",
+        [name, slug],
+      );
+      return { name, settings: null };
+    },
+    async keepSettings(name, settings) {
+      await query("update public.service_stacks set settings = $2 where name = $1", [
+        ...[name, settings],
+      ]);
+    },
+    async rename(name) {
+      const other = newName();
+      await query(
+        `with renamed as (
+          update public.service_stacks set name = $2, settings = null
+          where name = $1 and status = 'taken' returning name
+        )
+        insert into public.service_stacks (name, status, instance)
+        select $1, 'removing', $3 from renamed`,
+        [name, other, instance],
+      );
+      return other;
+    },
+    async countSpare() {
+      const [row] = await query<{ count: number }>(
+        `select count(*)::int as count from public.service_stacks
+        where status <> 'taken' and (status = 'spare' or (status = 'parked' and instance = $1))`,
+        [instance],
+      );
+      return row?.count ?? 0;
+    },
+    async addSpare(make, again) {
+      const name = again ?? newName();
+      const mine = await query(
+        `insert into public.service_stacks as s (name, status, instance) values ($1, 'making', $2)
+        on conflict (name) do update set status = 'making'
+        where s.status = 'removing' and s.instance = $2 returning name`,
+        [name, instance],
+      );
+      if (mine.length === 0) return;
+      try {
+        const settings = await make(name);
+        await query(
+          `update public.service_stacks set status = 'spare', settings = $2, instance = null
+          where name = $1 and status = 'making'`,
+          [name, settings],
+        );
+      } catch (error) {
+        await giveUp(name);
+        throw error;
+      }
+    },
+    async park() {
+      const [row] = await query<StackRow>(
+        `update public.service_stacks set status = 'parked', instance = $1 where ${oldestSpare}`,
+        [instance],
+      );
+      return row;
+    },
+    async unpark(name) {
+      await query(
+        `update public.service_stacks set status = 'spare', instance = null
+        where name = $1 and status = 'parked' and instance = $2`,
+        [name, instance],
+      );
+    },
+    async unparkAllBut(needed) {
+      await query(
+        `update public.service_stacks set status = 'spare', instance = null
+        where status = 'parked' and instance = $1 and name <> all($2)`,
+        [instance, needed],
+      );
+    },
+    async suspects() {
+      const rows = await query<{ holder: string }>(
+        `select holder from (
+          select distinct instance::text as holder from public.service_stacks
+          where status <> 'taken' and instance <> $1
+        ) as holders
+        where pg_try_advisory_xact_lock(${lockOf("holder")})`,
+        [instance],
+      );
+      return rows.map(({ holder }) => holder);
+    },
+    async takeLost(dead) {
+      const rows = await query<StackRow>(
+        `update public.service_stacks set status = 'removing', instance = $1
+        where status <> 'taken'
+          and (instance = any($2) or (instance = $1 and status in ('making', 'removing')))
+        returning name`,
+        [instance, dead],
+      );
+      return rows.map(({ name }) => name);
+    },
+    giveUp,
+    async forget(name) {
+      await query("delete from public.service_stacks where name = $1 and status = 'removing'", [
+        name,
+      ]);
+    },
+  };
+}
+
+/** Two that look at once get two stacks, or one gets none. */
+const oldestSpare = `name = (
+  select name from public.service_stacks where status <> 'taken' and status = 'spare'
+  order by created_at limit 1 for update skip locked
+) returning name, settings`;
+
+function newName(): string {
+  return `tenant-${randomBytes(8).toString("hex")}`;
+}

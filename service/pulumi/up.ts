@@ -1,0 +1,154 @@
+import { writeFileSync } from "node:fs";
+import {
+  ConcurrentUpdateError,
+  LocalWorkspace,
+  Stack,
+  StackNotFoundError,
+  type EngineEvent,
+  type OpMap,
+  type PulumiFn,
+} from "@pulumi/pulumi/automation";
+import { declareDatabase, declareTenants } from "../../program/stack";
+import { isRefusal } from "../../provider/contract/errors";
+import { unasked } from "./account";
+import { pulumiCommand } from "./cli";
+import { wasCutOff } from "./cut-off";
+import type { RunOutcome, RunRequest, StepEvent } from "./engine-runs";
+import { faultsOf, lastWords, stepsOf } from "./events";
+import { dropHalfLocks, lockIsStale } from "./stack-lock";
+import { watch } from "./watched-program";
+
+/** What an `up` is begun with, before it has a tenant. */
+export interface UpStart {
+  readonly stack: string;
+  /** The stack's settings file; null to have the CLI write it. */
+  readonly settings: string | null;
+  /** Whether an earlier run may have left the stack's state behind the database. */
+  readonly refresh: boolean;
+  /** The providers to attach to, as PULUMI_DEBUG_PROVIDERS names them; empty for those of its own. */
+  readonly attach: string;
+}
+
+/** Hears of a run. */
+interface UpListener {
+  /** The program has its tenant: from now on the run works for it. */
+  readonly reached: () => void;
+  readonly step: (event: StepEvent) => void;
+}
+
+/** An `up` that was begun. */
+export interface BegunUp {
+  /** Gives it its tenant, or none, with which it ends well. */
+  readonly finish: (request: RunRequest | undefined, listener: UpListener) => Promise<RunOutcome>;
+}
+
+/** Begins an `up` in this process, with an inline program that waits for its tenant. */
+export function beginUp(start: UpStart): BegunUp {
+  let give: (request: RunRequest | undefined) => void = () => undefined;
+  const wanted = new Promise<RunRequest | undefined>((resolve) => (give = resolve));
+  const faults: string[] = [];
+  let listener: UpListener | undefined;
+  const onEvent = (event: EngineEvent) => {
+    faults.push(...faultsOf(event));
+    for (const step of stepsOf(event)) listener?.step(step);
+  };
+  const { program, declared } = watch(async () => {
+    const database = declareDatabase({
+      // The service runs them when it starts.
+      publicMigrations: false,
+      passwordFromEnvironment: true,
+      // A stack that is not new is refreshed first, and one that is parked must not remember a database.
+      askFirst: false,
+    });
+    const request = await wanted;
+    if (request === undefined) return {};
+    listener?.reached();
+    return declareTenants(database, [request.tenant], { protect: request.mayDelete === "nothing" });
+  });
+  const outcome = up(start, program, onEvent).then(
+    async (changes): Promise<RunOutcome> => {
+      const unwanted = unasked(changes, declared(), (await wanted)?.mayDelete ?? "nothing");
+      return unwanted.length > 0
+        ? { result: "interrupted", faults: unwanted }
+        : { result: "succeeded" };
+    },
+    (error: unknown) => failureOf(error, faults),
+  );
+  return {
+    finish(request, hears) {
+      listener = hears;
+      give(request);
+      return outcome;
+    },
+  };
+}
+
+/** @returns how many resources the run changed, by operation; undefined where the engine did not tell. */
+async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<Changes> {
+  dropHalfLocks(process.env.PULUMI_BACKEND_URL ?? "", start.stack);
+  const stack = await openStack(start, program);
+  const run = () => runUp(stack, start.refresh, onEvent);
+  return run().catch((error: unknown) => afterStaleLock(error, stack, run));
+}
+
+type OnEvent = (event: EngineEvent) => void;
+
+type Changes = OpMap | undefined;
+
+async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn): Promise<Stack> {
+  const workspace = await LocalWorkspace.create({
+    workDir: process.cwd(),
+    pulumiCommand: await pulumiCommand(),
+    program,
+    ...(attach === "" ? {} : { envVars: { PULUMI_DEBUG_PROVIDERS: attach } }),
+  });
+  // Without it the CLI makes a new salt, and derives a key from each of the two.
+  if (settings !== null) writeFileSync(`Pulumi.${stack}.yaml`, settings);
+  // Selecting costs a start of the CLI, and every command names its stack anyway.
+  workspace.selectStack = () => Promise.resolve();
+  return Stack.select(stack, workspace);
+}
+
+async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<Changes> {
+  // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
+  stack.outputs = () => Promise.resolve({});
+  stack.info = () => Promise.resolve(undefined);
+  const quietly = { suppressProgress: true, color: "never", onEvent } as const;
+  // What an earlier run saved need not be what the database has. What it was making when it was cut
+  // off is made again, and adopted if it is there.
+  if (refresh) await stack.refresh({ ...quietly, clearPendingCreates: true });
+  let changes: Changes;
+  await stack.up({
+    ...quietly,
+    onEvent(event) {
+      changes = event.summaryEvent?.resourceChanges ?? changes;
+      onEvent(event);
+    },
+  });
+  return changes;
+}
+
+/** A run that was killed leaves its lock behind, for good. */
+async function afterStaleLock(
+  error: unknown,
+  stack: Stack,
+  run: () => Promise<Changes>,
+): Promise<Changes> {
+  if (!(error instanceof ConcurrentUpdateError)) throw error;
+  if (!(await lockIsStale(error))) throw error;
+  await stack.cancel();
+  return run();
+}
+
+function failureOf(error: unknown, faults: readonly string[]): RunOutcome {
+  const words = faults.length > 0 ? faults : [lastWords(error)];
+  if (error instanceof ConcurrentUpdateError) return { result: "locked", faults: words };
+  if (error instanceof StackNotFoundError) return { result: "no stack", faults: words };
+  // https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/diy/state.go
+  if (words.some((line) => line.includes("failed to load checkpoint"))) {
+    return { result: "no state", faults: words };
+  }
+  if (words.some(isRefusal)) return { result: "refused", faults: words };
+  const cutOff = wasCutOff([...faults, error instanceof Error ? error.message : String(error)]);
+  return { result: cutOff ? "interrupted" : "failed", faults: words };
+}

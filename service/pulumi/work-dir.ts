@@ -1,0 +1,30 @@
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { PROJECT } from "./owner";
+import { isRunning, ownTag } from "../system/processes";
+
+const packageRoot = path.resolve(__dirname, "../../..");
+
+const PREFIX = "pulumi-tenant-run-";
+
+/** A folder for all that this process writes while it runs. Removes those of processes that were killed. */
+export function makeRoot(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const [, tag] = new RegExp(`^${PREFIX}(\\d+-\\d+-\\d+)-`).exec(name) ?? [];
+    if (tag === undefined || isRunning(tag)) continue;
+    rmSync(path.join(tmpdir(), name), { recursive: true, force: true });
+  }
+  return mkdtempSync(path.join(tmpdir(), `${PREFIX}${ownTag()}-`));
+}
+
+/**
+ * A folder for one host: the CLI writes settings of every stack into it, and what was written by
+ * another host or service would be wrong. The dynamic provider finds its modules from it.
+ */
+export function makeWorkDir(root: string): string {
+  const directory = mkdtempSync(path.join(root, "host-"));
+  writeFileSync(path.join(directory, "Pulumi.yaml"), `name: ${PROJECT}\nruntime: nodejs\n`);
+  symlinkSync(path.join(packageRoot, "node_modules"), path.join(directory, "node_modules"));
+  return directory;
+}

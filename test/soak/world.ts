@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { obtainEngine } from "../../engine/obtain/obtain";
+import { startTemporaryPostgres, type TemporaryPostgres } from "../../engine/postgres/temporary";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
+import { environment } from "../../service/config/variables";
+import { Instance } from "./instance";
+
+/** Two instances of the service, the database and the state that they share, and nothing else. */
+export interface World {
+  readonly folder: string;
+  readonly postgres: TemporaryPostgres;
+  readonly instances: readonly [Instance, Instance];
+  /** The folder of the `file://` backend. */
+  readonly state: string;
+  readonly migrations: string;
+  /** What tokens are signed with. */
+  readonly secret: string;
+  /** Where the instances write what they log. */
+  readonly logs: string;
+}
+
+/** Makes the folders and starts the database; the instances are not started yet. */
+export async function makeWorld(report: (line: string) => void): Promise<World> {
+  const engine = await obtainEngine(report);
+  // A crash of the server, not of the machine: what is committed must be in the kernel's hands.
+  const postgres = await startTemporaryPostgres({ fsync: "off" });
+  const folder = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-soak-"));
+  const [state, migrations, logs, temporary] = ["state", "migrations", "logs", "tmp"].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string, string];
+  for (const directory of [state, logs, temporary]) mkdirSync(directory);
+  chmodSync(folder, 0o700);
+  layMigrations(migrations);
+  const secret = randomBytes(32).toString("hex");
+  const env = {
+    ...withoutSettings(process.env),
+    ...engine.env,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    DATABASE_URL: postgres.url,
+    JWT_SECRET: secret,
+    PULUMI_BACKEND_URL: `file://${state}`,
+    PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
+    TENANT_MIGRATIONS_DIR: migrations,
+    // Low enough that waiting callers are told 202, and bursts 503, now and then.
+    SETUP_WAIT: "15",
+    QUEUE_LIMIT: "16",
+    SETUP_CONCURRENCY: "2",
+    RATE_LIMIT: "1000",
+    // What a killed instance leaves in there goes with the folder.
+    TMPDIR: temporary,
+  };
+  const instance = (name: string) => new Instance(name, env, path.join(logs, `${name}.log`));
+  const instances = [instance("one"), instance("other")] as const;
+  return { folder, postgres, instances, state, migrations, secret, logs };
+}
+
+/** Ends everything that is left, at once, and removes it; the instances' logs stay when asked for. */
+export async function endWorld(world: World, keepLogs: boolean): Promise<void> {
+  await Promise.all(world.instances.map((instance) => instance.close("SIGKILL")));
+  await world.postgres.stop();
+  const rest = keepLogs ? [world.state, path.join(world.folder, "tmp")] : [world.folder];
+  for (const directory of rest) rmSync(directory, { recursive: true, force: true });
+}
+
+/** This package's own, and one that takes long enough to be met by a kill. */
+function layMigrations(directory: string): void {
+  cpSync(tenantMigrationsDir, directory, { recursive: true });
+  writeFileSync(
+    path.join(directory, "20991231000000_create_waits.sql"),
+    "-- migrate:up\ncreate table waits (id int);\nselect pg_sleep(0.15);\n" +
+      "-- migrate:down\ndrop table waits;\n",
+  );
+}
+
+/** The environment without what the service reads, which is the soak's to set. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const known = Object.keys(environment.shape);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !known.includes(name)));
+}

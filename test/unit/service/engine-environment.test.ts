@@ -1,0 +1,48 @@
+import { engineEnvironment } from "../../../service/pulumi/engine-environment";
+import { fastest } from "../../../service/pulumi/engine-options";
+
+const settings = {
+  engine: { PATH: "/engine/bin:/usr/bin", PULUMI_SKIP_UPDATE_CHECK: "true" },
+  databaseUrl: "postgres://app:p%40ss@db.example/app",
+  backendUrl: "s3://states",
+  passphrase: "correct horse battery",
+  ways: fastest,
+};
+
+test("the engine runs with what it needs, the password apart from its URL", () => {
+  expect(engineEnvironment(settings)).toMatchObject({
+    PATH: "/engine/bin:/usr/bin",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    DATABASE_URL: "postgres://app:p%40ss@db.example/app",
+    PGPASSWORD: "p@ss",
+    PULUMI_BACKEND_URL: "s3://states",
+    PULUMI_CONFIG_PASSPHRASE: "correct horse battery",
+  });
+});
+
+test("the engine keeps the rest of the environment, such as a cloud's credentials", () => {
+  process.env.AWS_ACCESS_KEY_ID = "key";
+  expect(engineEnvironment(settings).AWS_ACCESS_KEY_ID).toBe("key");
+});
+
+test("the engine never has what tokens are verified with", () => {
+  process.env.JWT_SECRET = "secret";
+  process.env.JWT_PUBLIC_KEY = "key";
+  const { JWT_SECRET, JWT_PUBLIC_KEY } = engineEnvironment(settings);
+  expect([JWT_SECRET, JWT_PUBLIC_KEY]).toEqual([undefined, undefined]);
+});
+
+test("a URL without a password leaves PGPASSWORD to the operator", () => {
+  process.env.PGPASSWORD = "the operator's";
+  const env = engineEnvironment({ ...settings, databaseUrl: "postgres://app@db.example/app" });
+  expect(env.PGPASSWORD).toBe("the operator's");
+});
+
+test("the state is saved once for each run, unless that way is turned off", () => {
+  expect(engineEnvironment(settings)).toMatchObject({
+    PULUMI_EXPERIMENTAL: "true",
+    PULUMI_SKIP_CHECKPOINTS: "true",
+  });
+  const slow = engineEnvironment({ ...settings, ways: { ...fastest, skipCheckpoints: false } });
+  expect(Object.keys(slow)).not.toContain("PULUMI_SKIP_CHECKPOINTS");
+});
