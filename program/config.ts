@@ -31,7 +31,7 @@ const databaseConfig = z.strictObject({
  * @param database See `TenantDatabaseArgs`, or undefined for its defaults.
  * @throws {@link ConfigurationError} with every fault, each naming its tenant and field.
  */
-export function readConfig(tenants: unknown, database: unknown): StackDeclaration {
+export function readStackConfig(tenants: unknown, database: unknown): StackDeclaration {
   const faults: string[] = [];
   const list = z.array(z.unknown()).safeParse(tenants ?? []);
   if (!list.success) faults.push("tenants: must be a list");

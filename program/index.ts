@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readConfig } from "./config";
+import { readStackConfig } from "./config";
 import { declareStack } from "./stack";
 
 // The SDK writes down a stack for every promise and resource that it makes, and nobody reads them: whole
@@ -10,5 +10,5 @@ const config = new pulumi.Config();
 
 /** The stack's outputs: slug → the tenant's id, schema, admin, status and migration version. */
 export const { tenants } = declareStack(
-  readConfig(config.getObject("tenants"), config.getObject("database")),
+  readStackConfig(config.getObject("tenants"), config.getObject("database")),
 );

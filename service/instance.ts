@@ -2,19 +2,22 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { reach } from "./database/database";
 import { deregister, newInstance, pruneInstances, register } from "./cluster/liveness";
-import { keepConnection } from "./database/kept-connection";
 import type { ServedOperations } from "./operations/operations";
-import { transaction } from "./operations/store";
 import { watchForDeadWorkers } from "./cluster/dead-workers";
+import { keepConnection } from "./cluster/kept-connection";
 import { startQueue } from "./cluster/queue";
 import { endOrphans } from "./system/processes";
+import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
+import { deleteOld } from "./operations/store/store";
 
 /** What one instance of the service works with. */
 export interface InstanceParts extends Omit<OperationParts, "log"> {
   /** Its id, a UUID. Default: one of its own. */
   readonly id?: string;
   readonly operations: ServedOperations;
+  /** How many days an operation is kept after its end. */
+  readonly retentionDays: number;
   /** Engine runs at once. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -37,32 +40,37 @@ export interface Instance {
  * @throws DatabaseDownError
  */
 export async function startInstance(parts: InstanceParts): Promise<Instance> {
-  const { operations, concurrency, log } = parts;
+  const { database, operations, concurrency, log } = parts;
   const instance = newInstance(parts.id ?? randomUUID());
-  const session = keepConnection({
+  const session = keepConnection(database.settings, {
     connected: async (client) => {
       await client.query(`listen ${operations.channel}`);
       // What was told while nobody listened is read again.
-      operations.tell();
+      operations.notify();
     },
     locked: async (client, name) => {
       if (name === instance.id) await register(client, instance);
     },
     notified: (_channel, id) => {
-      operations.tell(id);
+      operations.notify(id);
     },
   });
   // Stacks that it holds are its own only while its lock shows it alive.
   const alive = session.hold(instance.id);
   endOrphans();
-  await transaction(pruneInstances);
+  await database.transaction(pruneInstances);
   const stopping = new AbortController();
-  const watching = watchForDeadWorkers(log, stopping.signal);
+  const watching = watchForDeadWorkers(database, log, stopping.signal);
   const queue = await reach(
     startQueue({
+      database,
       concurrency,
       log,
       work: (id) => runOperation(id, parts),
+      // At a minute when little else begins.
+      scheduled: {
+        delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) },
+      },
       onWorker: (worker) => void session.hold(worker),
       // One that went down may still bring a job to its end beside the one that followed it.
       onWorkerGone: (worker) => session.letGo(worker),
@@ -73,8 +81,8 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     await queue.stop();
     stopping.abort();
     await watching;
-    operations.leave();
-    await deregister(instance);
+    operations.close();
+    await deregister(database.query, instance);
     await session.close();
   };
   let stopped: Promise<void> | undefined;
@@ -84,4 +92,11 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     sessionTrouble: session.trouble,
     queueTrouble: queue.trouble,
   };
+}
+
+/** Deletes what nobody can ask for any more: old operations, and keys that are not known any longer. */
+async function deleteHistory({ database, retentionDays, log }: InstanceParts): Promise<void> {
+  await forgetOldKeys(database.query);
+  const deleted = await deleteOld(database.query, retentionDays);
+  if (deleted > 0) log.info({ deleted }, "old operations were deleted");
 }

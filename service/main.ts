@@ -10,13 +10,12 @@ import { startEmbeddedPostgres } from "../engine/postgres/embedded";
 import { keepProviders, type KeptProviders } from "../engine/providers/kept-providers";
 import { migrate } from "../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
-import { DEFAULT_URL_VARIABLE } from "../provider/database/settings";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
 import { createPermit } from "./http/permit";
 import { stateFolder } from "./config/backend-url";
-import { readConfig, type Config } from "./config/config";
-import { ping } from "./database/database";
+import { readServiceConfig, type Config } from "./config/config";
+import { openDatabase, type Database } from "./database/database";
 import { codeOf } from "./system/error-code";
 import { EngineDownError, UnavailableError } from "./system/errors";
 import { startInstance } from "./instance";
@@ -31,8 +30,8 @@ import { Shutdown } from "./system/shutdown";
 import { stacksOf } from "./pulumi/stacks";
 import { sayWelcome } from "./welcome";
 
-/** How long a set-up that failed for a reason that may heal is left alone first, in ms. */
-const RETRY_DELAY = 500;
+/** How long an operation that failed for a reason that may heal is left alone first. */
+const RETRY_DELAY_MS = 500;
 
 type Report = (line: string) => void;
 
@@ -57,20 +56,19 @@ async function endWithFailure(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readServiceConfig(process.env);
   const out = config.databaseUrl === undefined ? process.stdout : process.stderr;
   const report: Report = (line) => out.write(`${line}\n`);
 
   await checkPort(config.host, config.port);
   const engine = await obtainEngine(report);
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, report));
-  // Where the library, in this process too, looks for it.
-  process.env[DEFAULT_URL_VARIABLE] = databaseUrl;
+  const database = openDatabase(databaseUrl);
   redact = redactor(secretsOf(config, databaseUrl));
-  await applyPublicMigrations(report);
+  await applyPublicMigrations(database, report);
 
   const log = createLog(config.logLevel, redact);
-  const { backendUrl, passphrase, concurrency, migrationsDir, timeout, memory, ways } = config;
+  const { backendUrl, passphrase, concurrency, migrationsDir, ways } = config;
   const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase, ways });
   const instanceId = randomUUID();
   const root = await shutdown.start(makeRoot, (directory) =>
@@ -80,9 +78,10 @@ async function start(): Promise<void> {
   const runs = await shutdown.start(
     () =>
       startRuns({
-        ...{ pulumi: engine.pulumi, env, root, timeout, memory, ways, providers, log },
+        ...{ pulumi: engine.pulumi, env, root, ways, providers, log },
+        ...{ timeout: config.timeoutMs, memory: config.memoryMb },
         size: concurrency,
-        stacks: stacksOf(instanceId),
+        stacks: stacksOf(database, instanceId),
       }),
     (started) => started.close("finished"),
     (started) => void started.close("now"),
@@ -95,15 +94,21 @@ async function start(): Promise<void> {
     const foreseen = error instanceof UnavailableError;
     log.fatal(error, foreseen ? error.message : "unexpected: the service ends");
   };
-  const operations = serveOperations({ limit: config.queueLimit, wait: config.wait });
+  const operations = serveOperations({
+    database,
+    limit: config.queueLimit,
+    waitMs: config.waitMs,
+  });
   const parts = {
     id: instanceId,
+    database,
     runs,
     migrationsDir,
     concurrency,
+    retentionDays: config.retentionDays,
     operations,
     log,
-    retryDelay: RETRY_DELAY,
+    retryDelayMs: RETRY_DELAY_MS,
   };
   const instance = await shutdown.start(
     () => startInstance(parts),
@@ -112,7 +117,7 @@ async function start(): Promise<void> {
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
   const app = createApp({
-    ...{ log, permit, operations, isStopping },
+    ...{ log, permit, database, operations, isStopping },
     ratePerMinute: config.rateLimit,
     streams: config.streams,
     tryEngine: runs.tryEngine,
@@ -165,11 +170,11 @@ function startProviders(
 }
 
 /** Instances that start at once take turns in it. */
-async function applyPublicMigrations(report: Report): Promise<void> {
-  await ping();
+async function applyPublicMigrations(database: Database, report: Report): Promise<void> {
+  await database.query("select");
   report("database: applying the migrations of the public schema");
   await migrate({
-    urlEnv: DEFAULT_URL_VARIABLE,
+    database: database.settings,
     schemaName: "public",
     directory: publicMigrationsDir,
     files: readMigrations(publicMigrationsDir),

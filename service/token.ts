@@ -2,7 +2,8 @@
 import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { readDevelopmentSecrets } from "./config/development-secrets";
-import { environment, EnvironmentError, parseEnvironment } from "./config/variables";
+import { EnvironmentError, parseEnvironment, variables } from "./config/variables";
+import { permissions } from "./auth/permissions";
 import { signToken, type TokenClaims } from "./auth/sign-token";
 
 const help = `Prints a token for the service, signed with JWT_SECRET or, without DATABASE_URL,
@@ -10,15 +11,13 @@ with the development secret that the first start made.
 
   npm run token -- --permissions CREATE_TENANT --expires-in 1h
 
-  --permissions  CREATE_TENANT, VIEW_TENANTS, or both with a comma between
+  --permissions  ${permissions.join(", ")}: one, or several with a comma between
   --expires-in   how long it is good for: 90s, 15m, 1h, 7d (default: 1h)
   --subject      whom it is for (claim sub)
   --role         claim role; SUPER_ADMIN may do everything
   --help         prints this`;
 
-const known = ["CREATE_TENANT", "VIEW_TENANTS"] as const;
-
-const variables = environment.pick({
+const wanted = variables.pick({
   DATABASE_URL: true,
   DATA_DIR: true,
   JWT_SECRET: true,
@@ -33,7 +32,7 @@ function main(): void {
     console.log(help);
     return;
   }
-  const values = parseEnvironment(variables, process.env);
+  const values = parseEnvironment(wanted, process.env);
   const claims = { ...args, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE };
   console.log(signToken(signingSecret(values), claims));
 }
@@ -52,17 +51,17 @@ function readArguments(argv: string[]): "help" | Omit<TokenClaims, "issuer" | "a
   if (values.help) return "help";
   const { subject, role, "expires-in": expiresIn } = values;
   const names = (values.permissions ?? "").split(",").filter((name) => name !== "");
-  const permissions = known.filter((name) => names.includes(name));
-  if (permissions.length < names.length || (names.length === 0 && role === undefined)) {
-    throw new Error(`--permissions takes ${known.join(" and ")}, with a comma between`);
+  const wanted = permissions.filter((name) => names.includes(name));
+  if (wanted.length < names.length || (names.length === 0 && role === undefined)) {
+    throw new Error(`--permissions takes ${permissions.join(", ")}, with a comma between`);
   }
   if (!/^[1-9]\d{0,5}[smhd]$/.test(expiresIn)) {
     throw new Error("--expires-in takes a number and s, m, h or d, such as 1h");
   }
-  return { permissions, expiresIn, subject, role };
+  return { permissions: wanted, expiresIn, subject, role };
 }
 
-function signingSecret(values: z.infer<typeof variables>): string {
+function signingSecret(values: z.infer<typeof wanted>): string {
   if (values.JWT_SECRET !== undefined) return values.JWT_SECRET;
   if (values.JWT_PUBLIC_KEY !== undefined) {
     throw new Error("only JWT_PUBLIC_KEY is set: tokens come from whoever has its private key");

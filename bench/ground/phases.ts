@@ -1,4 +1,4 @@
-import type { Step } from "../../service/operations/operation";
+import type { Step } from "../../service/operations/store/operation";
 import { barOf, type Bar, type Marks } from "../measure/bars";
 import type { Service, SetUp } from "../sides/service";
 import { sql } from "../measure/sql";

@@ -77,7 +77,7 @@ const copiedRows = [
   `insert into public.tenants
   select (jsonb_populate_record(t, jsonb_build_object(
     'id', copies.id, 'slug', copies.slug, 'admin_user_id', user_id,
-    'owner', replace(owner, model_slug, copies.slug)))).*
+    'owner', replace(owner, model::text, copies.id::text)))).*
   from copies join public.tenants t on t.id = model`,
 
   `insert into public.tenant_users (tenant_id, user_id, role)
@@ -93,8 +93,13 @@ const copiedRows = [
   from copies join public.operations o on o.tenant_id = model`,
 
   `insert into public.service_stacks
-  select (jsonb_populate_record(s, jsonb_build_object('name', copies.slug, 'slug', copies.slug))).*
-  from copies join public.service_stacks s on s.slug = model_slug`,
+  select (jsonb_populate_record(s, jsonb_build_object('name', copies.slug))).*
+  from copies join public.service_tenants w on w.id = model
+  join public.service_stacks s on s.name = w.stack`,
+
+  `insert into public.service_tenants (id, stack, spec)
+  select copies.id, copies.slug, spec || jsonb_build_object('slug', copies.slug)
+  from copies join public.service_tenants w on w.id = model`,
 ];
 
 function tenantTables(): string {

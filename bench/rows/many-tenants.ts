@@ -98,7 +98,7 @@ async function compare(
 async function stackOf(databaseUrl: string, slug: string): Promise<string> {
   const [row] = await sql<{ name: string }>(
     databaseUrl,
-    "select name from public.service_stacks where slug = $1",
+    "select stack as name from public.service_tenants where slug = $1",
     [slug],
   );
   return row?.name ?? slug;

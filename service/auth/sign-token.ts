@@ -1,5 +1,5 @@
 import { sign, type SignOptions } from "jsonwebtoken";
-import type { Permission } from "../http/permit";
+import type { Permission } from "./permissions";
 
 /** What a token says. */
 export interface TokenClaims {

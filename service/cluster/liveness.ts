@@ -1,8 +1,19 @@
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
-import { query, type Query } from "../database/database";
-import { BETWEEN_LOOKS, lockOf } from "./dead-workers";
+import type { Query } from "../database/database";
+
+/** How long after the first look the second is: who is found dead on both is dead. */
+export const BETWEEN_LOOKS_MS = 1_500;
+
+/** The SQL of the key of the lock that shows a worker, or an instance, alive. */
+export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
+
+/** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
+export const tryLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
+
+/** The statement that gives it back. */
+export const dropLock = `select pg_advisory_unlock(${lockOf("$1")})`;
 
 /** An instance of the service, as the others see it. */
 export interface InstanceRow {
@@ -32,7 +43,7 @@ export async function register(client: ClientBase, instance: InstanceRow): Promi
 }
 
 /** Removes the row of an instance that ends; one whose database is down is found dead instead. */
-export async function deregister({ id }: InstanceRow): Promise<void> {
+export async function deregister(query: Query, { id }: InstanceRow): Promise<void> {
   await query("delete from public.service_instances where id = $1", [id]).catch(() => undefined);
 }
 
@@ -50,18 +61,18 @@ export async function deadInstances(run: Query): Promise<string[]> {
 
 /**
  * Whether what ran on a machine at a moment is over, as far as it was an instance's: there was one,
- * and those that live there now began later. Looks twice, which takes {@link BETWEEN_LOOKS}.
+ * and those that live there now began later. Looks twice, which takes {@link BETWEEN_LOOKS_MS}.
  *
  * @param moment By the clock of that machine, to the second.
  * @throws DatabaseDownError
  */
-export async function isOver(machine: string, moment: Date): Promise<boolean> {
-  if (!(await looksOver(machine, moment))) return false;
-  await delay(BETWEEN_LOOKS);
-  return looksOver(machine, moment);
+export async function isOver(query: Query, machine: string, moment: Date): Promise<boolean> {
+  if (!(await looksOver(query, machine, moment))) return false;
+  await delay(BETWEEN_LOOKS_MS);
+  return looksOver(query, machine, moment);
 }
 
-async function looksOver(machine: string, moment: Date): Promise<boolean> {
+async function looksOver(query: Query, machine: string, moment: Date): Promise<boolean> {
   const instances = await query<{ startedAt: Date; dead: boolean }>(
     `select started_at as "startedAt", pg_try_advisory_xact_lock(${lockOf("id::text")}) as dead
     from public.service_instances where machine = $1`,

@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
-import { slugLock, type Query } from "../database/database";
-import { enqueue, TASK } from "../operations/store";
+import { tenantLock, type Query } from "../database/database";
+import { enqueue, RUN_OPERATION } from "./jobs";
 
 /** How long a job waits at most whose end could not be written. */
 const LONGEST_WAIT = "interval '10 seconds'";
 
 /** Operations that wait or run, and have no job that would bring them to their end. */
-const lost = `select id, slug from public.operations
+const lost = `select id, tenant_id as "tenantId" from public.operations
   where status in ('queued', 'running')
     and not exists (select from graphile_worker.jobs where key = operations.id::text)`;
 
@@ -19,22 +19,25 @@ const lost = `select id, slug from public.operations
  * @returns the ids of those that are lost.
  */
 export async function queueLost(
-  run: Query,
+  query: Query,
   suspects: ReadonlySet<string>,
   log: Logger,
 ): Promise<string[]> {
   const ids: string[] = [];
-  for (const { id, slug } of await run<{ id: string; slug: string }>(lost)) {
+  for (const { id, tenantId } of await query<{ id: string; tenantId: string }>(lost)) {
     // Whoever still works on it without a job is not disturbed. Held until the transaction ends, so of
     // all instances that look, one queues it.
-    if (!(await locked(run, slug))) continue;
+    if (!(await locked(query, tenantId))) continue;
     ids.push(id);
     if (!suspects.has(id)) continue;
     // Another instance may have queued it since it was read.
-    const [still] = await run(`${lost} and id = $1`, [id]);
+    const [still] = await query(`${lost} and id = $1`, [id]);
     if (still === undefined) continue;
-    await enqueue(run, id);
-    log.warn({ operation: id, slug }, "an operation had lost its job: it is queued again");
+    await enqueue(query, id);
+    log.warn(
+      { operation: id, tenant: tenantId },
+      "an operation had lost its job: it is queued again",
+    );
   }
   return ids;
 }
@@ -45,28 +48,28 @@ export async function queueLost(
  * not be written waits exp(attempts) seconds, up to six hours, and kills count as attempts: it waits no
  * longer than {@link LONGEST_WAIT}.
  */
-export async function mendJobs(run: Query): Promise<void> {
-  await run(
+export async function mendJobs(query: Query): Promise<void> {
+  await query(
     `select from graphile_worker.complete_jobs(array(
       select id from graphile_worker.jobs
       where task_identifier = $1 and key is null and locked_by is null
     ))`,
-    [TASK],
+    [RUN_OPERATION],
   );
-  await run(
+  await query(
     `select from graphile_worker.reschedule_jobs(array(
       select id from graphile_worker.jobs
       where task_identifier = $1 and last_error is not null and locked_by is null
         and run_at > now() + ${LONGEST_WAIT}
     ), run_at := now() + ${LONGEST_WAIT}, attempts := 0)`,
-    [TASK],
+    [RUN_OPERATION],
   );
 }
 
-async function locked(run: Query, slug: string): Promise<boolean> {
-  const [row] = await run<{ free: boolean }>(
+async function locked(query: Query, tenantId: string): Promise<boolean> {
+  const [row] = await query<{ free: boolean }>(
     "select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as free",
-    [slugLock(slug)],
+    [tenantLock(tenantId)],
   );
   return row?.free === true;
 }

@@ -1,11 +1,7 @@
 import { Client, Pool } from "pg";
-import {
-  connectionSettings,
-  DEFAULT_URL_VARIABLE,
-  pgConfig,
-} from "../../provider/database/settings";
+import { pgConfig, type ConnectionSettings } from "../../provider/database/settings";
 
-/** Connections to the database of DATABASE_URL that can be cut, whoever has them. */
+/** Connections to a database that can be cut, whoever has them. */
 export interface QueuePool {
   readonly pool: Pool;
   /** Gives out no more, and cuts those that are out in the middle of what they do. Waits for nothing. */
@@ -18,9 +14,13 @@ export interface QueuePool {
  *
  * @param statementMs How long PostgreSQL may take for one statement, in ms; undefined for ever.
  */
-export function openQueuePool(max: number, statementMs?: number): QueuePool {
+export function openQueuePool(
+  settings: ConnectionSettings,
+  max: number,
+  statementMs?: number,
+): QueuePool {
   const pool = new Pool({
-    ...pgConfig(connectionSettings(DEFAULT_URL_VARIABLE)),
+    ...pgConfig(settings),
     max,
     ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
   });

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { runMigrations } from "graphile-worker";
 import type { Logger } from "pino";
+import type { ConnectionSettings } from "../../provider/database/settings";
+import type { Database } from "../database/database";
 import { JobsAtWork } from "./jobs-at-work";
 import { openQueuePool, type QueuePool } from "./queue-pool";
-import { loggerTo, startRunner, type Runner } from "./runner";
+import { loggerTo, startRunner, type Runner, type Scheduled } from "./runner";
 
 /** After how many ms a runner that went down, or did not start, is followed by another. */
 const PAUSE = 500;
@@ -29,9 +31,12 @@ export interface Queue {
 
 /** What the queue is started with. */
 export interface QueueParts {
+  readonly database: Database;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
+  /** What one of all instances does when its time comes: a name → when, as cron has it in UTC, and what. */
+  readonly scheduled?: Scheduled;
   /** Told who works from now on: a name that the queue locks jobs by. */
   readonly onWorker: (worker: string) => void;
   /** Told who works no more: what it has locked is for others to take. */
@@ -40,14 +45,15 @@ export interface QueueParts {
 }
 
 /**
- * Starts to work on the queue in the database of DATABASE_URL; makes its tables where they miss.
+ * Starts to work on the queue; makes its tables where they miss.
  *
  * A runner that takes no more jobs, by its own word or by its silence, is followed by another at once.
  * What it still runs is brought to its end beside that one.
  */
 export async function startQueue(parts: QueueParts): Promise<Queue> {
-  const { concurrency, onWorker, onWorkerGone, log } = parts;
-  await makeTables(log);
+  const { concurrency, scheduled = {}, onWorker, onWorkerGone, log } = parts;
+  const { settings } = parts.database;
+  await makeTables(settings, log);
   const atWork = new JobsAtWork(concurrency);
   const retiring = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -59,13 +65,13 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
   // paused meanwhile was not silent for so long.
   const silent = { queue: 0, runner: 0 };
   const beat = () => void Object.assign(silent, { queue: 0, runner: 0 });
-  const open = () => openQueuePool(concurrency + 2, STATEMENT_MS);
+  const open = () => openQueuePool(settings, concurrency + 2, STATEMENT_MS);
   // One for all runners: a server that has none to spare would give no connection to the next.
   let pool = open();
   const start = () => {
     if (pool.isDestroyed()) pool = open();
     return startRunner({
-      ...{ pool, concurrency, log, beat, began: onWorker },
+      ...{ pool, concurrency, scheduled, log, beat, began: onWorker },
       work: (id) => atWork.inTurn(id, () => parts.work(id)),
     });
   };
@@ -136,8 +142,8 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
 }
 
 /** Without a limit of time for a statement: the tables may be large, and be changed. */
-async function makeTables(log: Logger): Promise<void> {
-  const { pool, destroy } = openQueuePool(1);
+async function makeTables(settings: ConnectionSettings, log: Logger): Promise<void> {
+  const { pool, destroy } = openQueuePool(settings, 1);
   try {
     await runMigrations({ pgPool: pool, logger: loggerTo(log) });
   } finally {

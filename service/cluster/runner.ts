@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   Logger as QueueLogger,
+  parseCronItems,
   run,
   type Runner as LibraryRunner,
   type WorkerEvents,
@@ -9,7 +10,7 @@ import {
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { TASK } from "../operations/store";
+import { RUN_OPERATION } from "./jobs";
 import type { QueuePool } from "./queue-pool";
 
 /** How long a start may take, in ms. */
@@ -35,12 +36,16 @@ export interface Runner {
   readonly retire: () => Promise<void>;
 }
 
+/** What one of all instances does when its time comes: a name → when, as cron has it in UTC, and what. */
+export type Scheduled = Readonly<Record<string, { cron: string; work: () => Promise<void> }>>;
+
 /** What a runner is started with. */
 export interface RunnerParts {
   readonly pool: QueuePool;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
+  readonly scheduled: Scheduled;
   /** Told its name before it takes a job. */
   readonly began: (worker: string) => void;
   /** Told each time that the queue has answered it. */
@@ -57,7 +62,7 @@ export interface RunnerParts {
  * https://github.com/graphile/worker/issues/636
  */
 export async function startRunner(parts: RunnerParts): Promise<Runner> {
-  const { concurrency, work, log } = parts;
+  const { concurrency, work, scheduled, log } = parts;
   const { pool, destroy } = parts.pool;
   const jobs = new Set<Promise<void>>();
   const track = (job: Promise<void>): Promise<void> => {
@@ -82,7 +87,15 @@ export async function startRunner(parts: RunnerParts): Promise<Runner> {
   const runner = await startLibrary(
     {
       ...{ pgPool: pool, events, concurrency, logger: loggerTo(log) },
-      taskList: { [TASK]: (data) => track(work(payload.parse(data).operationId)) },
+      parsedCronItems: parseCronItems(
+        Object.entries(scheduled).map(([task, { cron: match }]) => ({ task, match })),
+      ),
+      taskList: {
+        [RUN_OPERATION]: (data) => track(work(payload.parse(data).operationId)),
+        ...Object.fromEntries(
+          Object.entries(scheduled).map(([task, entry]) => [task, () => track(entry.work())]),
+        ),
+      },
     },
     destroy,
   );
@@ -115,7 +128,6 @@ async function startLibrary(
     return await run({
       ...options,
       noHandleSignals: true,
-      parsedCronItems: [],
       // NOTIFY wakes a worker. The look at the clock is for jobs whose time comes, and for a lost wake.
       pollInterval: 1_000,
       // With a delay, even of none, an end that cannot be written puts the runner down. Without one it is

@@ -1,9 +1,8 @@
 import path from "node:path";
 import type { z } from "zod";
 import { developmentSecrets } from "./development-secrets";
-import { environment, EnvironmentError, parseEnvironment } from "./variables";
-import type { StreamLimits } from "../http/stream-places";
-import type { Ways } from "../pulumi/engine-options";
+import type { Ways } from "./engine-options";
+import { EnvironmentError, parseEnvironment, variables } from "./variables";
 import { secretVerification, type TokenSettings } from "../auth/token-settings";
 
 /** What the environment says, complete and usable. */
@@ -24,22 +23,25 @@ export interface Config {
   readonly migrationsDir: string | undefined;
   /** How many engine runs there may be at once. */
   readonly concurrency: number;
-  /** How long a caller waits for the end of a set-up, in ms. */
-  readonly wait: number;
-  /** After how many ms a run counts as hung. */
-  readonly timeout: number;
-  /** What a run's program may have at most, in MB. */
-  readonly memory: number;
+  /** How long a caller waits for the end of an operation. */
+  readonly waitMs: number;
+  /** After how long a run counts as hung. */
+  readonly timeoutMs: number;
+  /** The heap that a run's program may have at most. */
+  readonly memoryMb: number;
   readonly ways: Ways;
-  /** How many set-ups may wait or run. */
+  /** How many operations may wait or run. */
   readonly queueLimit: number;
-  /** How many set-ups a token's subject may ask for in a minute. */
+  /** How many operations a token's subject may ask for in a minute. */
   readonly rateLimit: number;
-  readonly streams: StreamLimits;
+  /** How many event streams may be open at once. */
+  readonly streams: { readonly perSubject: number; readonly total: number };
+  /** How many days an operation is kept after its end. */
+  readonly retentionDays: number;
   readonly logLevel: string;
 }
 
-type Environment = z.infer<typeof environment>;
+type Environment = z.infer<typeof variables>;
 
 const required = {
   PULUMI_BACKEND_URL: "set it to where Pulumi keeps state, such as s3://BUCKET or file:///FOLDER",
@@ -52,8 +54,8 @@ const required = {
  *
  * @throws {@link EnvironmentError} with every fault.
  */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const values = parseEnvironment(environment, env);
+export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
+  const values = parseEnvironment(variables, env);
   const embedded = values.DATABASE_URL === undefined;
   const faults = embedded ? embeddedFaults(values) : missing(values);
   if (values.JWT_SECRET !== undefined && values.JWT_PUBLIC_KEY !== undefined) {
@@ -78,9 +80,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
     migrationsDir: values.TENANT_MIGRATIONS_DIR,
     concurrency: values.SETUP_CONCURRENCY,
-    wait: values.SETUP_WAIT * 1_000,
-    timeout: values.SETUP_TIMEOUT * 1_000,
-    memory: values.SETUP_MEMORY,
+    waitMs: values.SETUP_WAIT * 1_000,
+    timeoutMs: values.SETUP_TIMEOUT * 1_000,
+    memoryMb: values.SETUP_MEMORY,
     ways: {
       keptProviders: values.KEEP_PROVIDERS,
       parkedRuns: values.PARKED_RUNS,
@@ -90,6 +92,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     queueLimit: values.QUEUE_LIMIT,
     rateLimit: values.RATE_LIMIT,
     streams: { perSubject: values.EVENT_STREAMS_PER_SUB, total: values.EVENT_STREAMS },
+    retentionDays: values.OPERATIONS_RETENTION,
     logLevel: values.LOG_LEVEL,
   };
 }

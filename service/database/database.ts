@@ -1,16 +1,12 @@
 import type { ClientBase, QueryResultRow } from "pg";
-import { isDatabaseError, withConnection, withSessionLock } from "../../provider/database/pool";
-import { DEFAULT_URL_VARIABLE } from "../../provider/database/settings";
 import {
-  DatabaseDownError,
-  SetUpBusyError,
-  TakenOverError,
-  TenantConflictError,
-  UnavailableError,
-} from "../system/errors";
-
-/** How long one instance waits for another's set-up of the same slug, in ms. */
-const LOCK_TIMEOUT = 60_000;
+  inTransaction,
+  isDatabaseError,
+  withConnection,
+  withSessionLock,
+} from "../../provider/database/pool";
+import { parseDatabaseUrl, type ConnectionSettings } from "../../provider/database/settings";
+import { BusyError, DatabaseDownError, DomainError } from "../system/errors";
 
 /** Runs one statement and gives its rows. */
 export type Query = <Row extends QueryResultRow>(
@@ -19,52 +15,71 @@ export type Query = <Row extends QueryResultRow>(
 ) => Promise<Row[]>;
 
 /**
- * Runs one statement on the database of DATABASE_URL.
- *
- * @throws {@link DatabaseDownError} when the database does not answer or cannot work now; a refusal
- * of the statement as it is.
+ * The database that a service works on. Every method rejects with {@link DatabaseDownError} when the
+ * database does not answer or cannot work now, and with a refusal of the statement as it is.
  */
-export const query: Query = async (statement, values = []) => {
-  return reach(withConnection(DEFAULT_URL_VARIABLE, (client) => rowsOf(client, statement, values)));
-};
-
-/** @throws {@link DatabaseDownError} when the database does not answer. */
-export async function ping(): Promise<void> {
-  await query("select");
+export interface Database {
+  readonly settings: ConnectionSettings;
+  /** Runs one statement on a connection of the pool. */
+  readonly query: Query;
+  /** Runs `work` in one transaction: all of it is kept, or nothing. */
+  readonly transaction: <T>(work: (query: Query) => Promise<T>) => Promise<T>;
+  /**
+   * Holds a tenant for this instance, against all others on the same database, while `work` runs.
+   *
+   * @throws {@link BusyError} when another instance holds it for too long.
+   */
+  readonly withTenantLock: <T>(tenantId: string, work: (query: Query) => Promise<T>) => Promise<T>;
 }
 
-/** The name of the lock that is held while a tenant is set up: the key is its `hashtextextended(…, 0)`. */
-export const slugLock = (slug: string) => `pulumi-tenant set-up of ${slug}`;
+/** How long one instance waits for another's work on the same tenant. */
+const LOCK_WAIT_MS = 60_000;
 
-/**
- * Holds the slug for this instance, against all others on the same database, while `work` runs.
- *
- * @throws {@link DatabaseDownError}, or {@link SetUpBusyError} when another instance holds it for too
- * long.
- */
-export async function withSlugLock<T>(
-  slug: string,
+/** The name of the lock that is held while a tenant is worked on: the key is its `hashtextextended(…, 0)`. */
+export const tenantLock = (tenantId: string) => `pulumi-tenant operation on tenant ${tenantId}`;
+
+/** @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, as DATABASE_URL has it. */
+export function openDatabase(url: string): Database {
+  const settings = parseDatabaseUrl(url, "DATABASE_URL");
+  return {
+    settings,
+    query: async (statement, values = []) =>
+      reach(withConnection(settings, (client) => rowsOf(client, statement, values))),
+    transaction: (work) =>
+      reach(
+        inTransaction(settings, (client) =>
+          work((statement, values = []) => rowsOf(client, statement, values)),
+        ),
+      ),
+    withTenantLock: (tenantId, work) => withTenantLock(settings, tenantId, work),
+  };
+}
+
+async function withTenantLock<T>(
+  settings: ConnectionSettings,
+  tenantId: string,
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
-  const name = slugLock(slug);
+  const name = tenantLock(tenantId);
   const result = { of: undefined as Promise<T> | undefined };
   try {
-    return await withSessionLock(DEFAULT_URL_VARIABLE, name, LOCK_TIMEOUT, (client) => {
+    return await withSessionLock(settings, name, LOCK_WAIT_MS, (client) => {
       result.of = work((statement, values = []) => reach(rowsOf(client, statement, values)));
       return result.of;
     });
   } catch (error) {
     // What the work itself fails of is its own to tell.
     if (result.of !== undefined) return result.of;
-    if (isDatabaseError(error, "55P03")) throw new SetUpBusyError(busy(slug), { cause: error }); // lock_not_available
+    if (isDatabaseError(error, "55P03")) {
+      // lock_not_available
+      throw new BusyError(`another instance still works on tenant ${tenantId}`, { cause: error });
+    }
     throw isDown(error) ? new DatabaseDownError(error) : error;
   }
 }
 
-const busy = (slug: string) => `another instance is still setting up tenant ${slug}`;
-
 /** Runs one statement on a connection and gives its rows. */
-export async function rowsOf<Row extends QueryResultRow>(
+async function rowsOf<Row extends QueryResultRow>(
   client: ClientBase,
   statement: string,
   values: readonly unknown[],
@@ -90,7 +105,6 @@ export async function reach<T>(answer: Promise<T>): Promise<T> {
  */
 function isDown(error: unknown): boolean {
   // What work in a transaction finds out is no word of the database.
-  const found = [TenantConflictError, TakenOverError, UnavailableError];
-  if (found.some((kind) => error instanceof kind)) return false;
+  if (error instanceof DomainError) return false;
   return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006|55000|57014)/.test(error.code);
 }

@@ -1,11 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import {
-  KeyReusedError,
-  QueueFullError,
-  TenantConflictError,
-  UnavailableError,
-} from "../system/errors";
+import { DomainError, QueueFullError, UnavailableError, type ErrorCode } from "../system/errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /** No route has this path: 404. */
@@ -48,18 +43,30 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, request, respo
 
 function toAnswer(error: unknown, reference: string): HttpError {
   if (error instanceof HttpError) return error;
-  if (error instanceof TenantConflictError) return new HttpError(409, error.message);
-  if (error instanceof KeyReusedError) return new HttpError(422, error.message);
   if (error instanceof QueueFullError) {
-    return new UnavailableAnswer("Too many set-ups wait; send the request again later", 30);
+    const { code } = error;
+    return new UnavailableAnswer("Too much waits; send the request again later", 30, { code });
   }
   if (error instanceof UnavailableError) {
     return new UnavailableAnswer("Not possible just now; send the request again", 5);
+  }
+  if (error instanceof DomainError) {
+    const { code, message } = error;
+    const statusCode = statusCodes[code];
+    if (statusCode !== undefined) return new HttpError(statusCode, message, { code });
   }
   // Of Express: a path that cannot be decoded.
   if (error instanceof URIError) return new HttpError(400, "The address cannot be read");
   return new ReferencedAnswer(reference);
 }
+
+/** The errors of this service that are their caller's to know, word for word. */
+const statusCodes: Readonly<Partial<Record<ErrorCode, number>>> = {
+  NOT_FOUND: 404,
+  TENANT_CONFLICT: 409,
+  TENANT_BUSY: 409,
+  KEY_REUSED: 422,
+};
 
 class ReferencedAnswer extends HttpError {
   override readonly name = "ReferencedAnswer";

@@ -7,16 +7,18 @@ import { UnavailableAnswer } from "./errors";
 import { healthRoutes, type Trial } from "./health";
 import { operationRoutes } from "./operations";
 import { tenantRoutes } from "./tenants";
-import { logRequests } from "../system/log";
+import { logRequests } from "./request-log";
 import type { StreamLimits } from "./stream-places";
+import type { Database } from "../database/database";
 import type { Operations } from "../operations/operations";
 
 /** What the HTTP service is made of. */
 export interface AppParts {
   readonly log: Logger;
   readonly permit: Permit;
+  readonly database: Database;
   readonly operations: Operations;
-  /** How many set-ups a token's subject may ask for in a minute. */
+  /** How many operations a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
   readonly streams: StreamLimits;
   readonly tryEngine: Trial;
@@ -34,6 +36,7 @@ export interface AppParts {
 export function createApp({
   log,
   permit,
+  database,
   operations,
   ratePerMinute,
   streams,
@@ -49,12 +52,13 @@ export function createApp({
   app.use(logRequests(log), helmet());
   app.use((_request, response, next) => {
     response.set("Cache-Control", "no-store");
-    if (isStopping()) throw new UnavailableAnswer("Going down", 5, { Connection: "close" });
+    if (isStopping())
+      throw new UnavailableAnswer("Going down", 5, { headers: { Connection: "close" } });
     next();
   });
-  app.use("/api/tenant", tenantRoutes(permit, operations, ratePerMinute));
+  app.use("/api/tenant", tenantRoutes({ permit, database, operations, ratePerMinute }));
   app.use("/api/operations", operationRoutes(permit, operations, streams));
-  app.use(healthRoutes({ tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
+  app.use(healthRoutes({ database, tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
   app.use(notFound);
   app.use(answerErrors);
   return app;

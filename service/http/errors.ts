@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import type { ErrorCode } from "../system/errors";
 
 /** A fault of a request: where it is, and what it is. */
 export interface Detail {
@@ -15,6 +16,8 @@ export class HttpError extends Error {
     readonly statusCode: number,
     message: string,
     readonly options: {
+      /** Default: what the status code stands for by itself. */
+      readonly code?: ErrorCode;
       readonly headers?: Readonly<Record<string, string>>;
       readonly details?: readonly Detail[];
     } = {},
@@ -28,10 +31,25 @@ export class HttpError extends Error {
       statusCode: this.statusCode,
       message: this.message,
       error: STATUS_CODES[this.statusCode] ?? "Error",
+      code: this.options.code ?? codes[this.statusCode] ?? "INTERNAL",
       ...(this.options.details === undefined ? {} : { details: this.options.details }),
     };
   }
 }
+
+const codes: Readonly<Partial<Record<number, ErrorCode>>> = {
+  400: "INVALID_REQUEST",
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "NOT_FOUND",
+  405: "METHOD_NOT_ALLOWED",
+  409: "TENANT_CONFLICT",
+  413: "BODY_TOO_LARGE",
+  415: "UNSUPPORTED_BODY",
+  422: "KEY_REUSED",
+  429: "RATE_LIMITED",
+  503: "UNAVAILABLE",
+};
 
 /** 400, with every fault. */
 export class InvalidRequestError extends HttpError {
@@ -79,8 +97,12 @@ export class NotReadyError extends HttpError {
 export class UnavailableAnswer extends HttpError {
   override readonly name = "UnavailableAnswer";
 
-  /** @param retryAfter In seconds. */
-  constructor(message: string, retryAfter: number, headers: Readonly<Record<string, string>> = {}) {
-    super(503, message, { headers: { ...headers, "Retry-After": String(retryAfter) } });
+  constructor(
+    message: string,
+    retryAfterSeconds: number,
+    options: { code?: ErrorCode; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    const headers = { ...options.headers, "Retry-After": String(retryAfterSeconds) };
+    super(503, message, { ...options, headers });
   }
 }

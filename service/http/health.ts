@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Router } from "express";
-import { ping } from "../database/database";
+import type { Database } from "../database/database";
 import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
 
@@ -15,6 +15,7 @@ export type Trial = () => Promise<string | undefined>;
 
 /** What `/readyz` asks. What tells a trouble gives undefined while there is none. */
 export interface HealthParts {
+  readonly database: Database;
   readonly tryEngine: Trial;
   readonly sessionTrouble: () => string | undefined;
   readonly queueTrouble: () => string | undefined;
@@ -27,6 +28,7 @@ export interface HealthParts {
  * are slow, and the service is ready all the same.
  */
 export function healthRoutes({
+  database,
   tryEngine,
   sessionTrouble,
   queueTrouble,
@@ -44,7 +46,7 @@ export function healthRoutes({
     .route("/readyz")
     .get(async (_request, response) => {
       const trials = {
-        database: tryDatabase(sessionTrouble),
+        database: tryDatabase(database, sessionTrouble),
         engine: tryEngineNow(),
         queue: queueTrouble(),
       };
@@ -61,9 +63,12 @@ export function healthRoutes({
   return router;
 }
 
-async function tryDatabase(sessionTrouble: () => string | undefined): Promise<string | undefined> {
+async function tryDatabase(
+  { query }: Database,
+  sessionTrouble: () => string | undefined,
+): Promise<string | undefined> {
   const limit = new AbortController();
-  const answer = ping().then(sessionTrouble, (error: unknown) =>
+  const answer = query("select").then(sessionTrouble, (error: unknown) =>
     error instanceof Error ? error.message : String(error),
   );
   const silence = delay(DATABASE_ANSWERS, `no answer within ${DATABASE_ANSWERS} ms`, {

@@ -2,7 +2,7 @@ import { Router, type Request } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
 import { mayView, type Permit } from "./permit";
-import type { Operation } from "../operations/operation";
+import type { Operation } from "../operations/store/operation";
 import type { Operations } from "../operations/operations";
 import { onlyMethods } from "./answers";
 import { parseInput } from "./body";

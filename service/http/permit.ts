@@ -1,11 +1,9 @@
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
+import type { Permission } from "../auth/permissions";
 import { ForbiddenError, UnauthorizedError } from "./errors";
 import type { TokenSettings } from "../auth/token-settings";
 import { createVerifier, TokenRefusedError } from "../auth/verify-token";
-
-/** What a caller may do. */
-export type Permission = "CREATE_TENANT" | "VIEW_TENANTS";
 
 /** Makes the handler that lets only callers with the permission pass; for NOTHING, any good token. */
 export type Permit = (permission: Permission | "NOTHING") => RequestHandler;

@@ -21,7 +21,7 @@ export function limitRate(limit: number): RequestHandler {
     keyGenerator: ({ caller }) => caller?.subject ?? "",
     // It has set Retry-After by then.
     handler: () => {
-      throw new HttpError(429, `More than ${limit} set-ups were asked for in a minute`);
+      throw new HttpError(429, `More than ${limit} operations were asked for in a minute`);
     },
   });
 }

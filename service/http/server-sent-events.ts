@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Request, Response } from "express";
-import type { Operation } from "../operations/operation";
-import { isSettled } from "../operations/operation";
+import type { Operation } from "../operations/store/operation";
+import { isSettled } from "../operations/store/operation";
 import { viewOf } from "./operation-answers";
 
 /** How often a silent stream says that it is alive, in ms: proxies close what is silent for long. */

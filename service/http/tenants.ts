@@ -1,14 +1,16 @@
-import { Router, type Request } from "express";
+import { Router, type Request, type RequestHandler } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
-import type { Permit } from "./permit";
+import type { Database } from "../database/database";
+import { kinds } from "../operations/kinds";
+import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
-import { tenantRequest } from "../operations/kinds/setup-request";
-import { activeTenant, activeTenants } from "../tenants/tenants";
+import { activeTenant, activeTenants, type TenantView } from "../tenants/tenants";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody } from "./body";
 import { HttpError } from "./errors";
 import { answerAccepted, answerEnd } from "./operation-answers";
+import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
 import { limitRate } from "./rate-limit";
 
@@ -32,54 +34,87 @@ const idempotencyKey = z.object({
     .optional(),
 });
 
-/** `/api/tenant`: set-up, one tenant, the list of them. */
-export function tenantRoutes(
-  permit: Permit,
-  operations: Operations,
-  ratePerMinute: number,
-): Router {
-  const router = Router();
-  const limited = limitRate(ratePerMinute);
+/** What the routes of tenants work with. */
+export interface TenantRouteParts {
+  readonly permit: Permit;
+  readonly database: Database;
+  readonly operations: Operations;
+  /** How many operations a token's subject may ask for in a minute. */
+  readonly ratePerMinute: number;
+}
 
-  router
-    .route("/setup")
-    .post(takeBody, permit("CREATE_TENANT"), limited, async (request, response) => {
-      const operation = await operations.accept({
-        request: parseBody(tenantRequest, request.body),
-        subject: request.caller?.subject ?? null,
-        key: readKey(request),
-      });
-      if (prefersAsync(request)) {
-        response.set("Preference-Applied", "respond-async");
-        answerAccepted(response, operation);
-      } else {
-        // It goes on, whether its caller waits or hangs up.
-        answerEnd(response, await operations.answerable(operation));
-      }
-    })
-    .all(onlyMethods("POST"));
+/** `/api/tenant`: one tenant, the list of them, and what can be done with them. */
+export function tenantRoutes(parts: TenantRouteParts): Router {
+  const { permit, database } = parts;
+  const { query } = database;
+  const router = Router();
+  const limited = limitRate(parts.ratePerMinute);
+  const verb = <Body extends object>(kind: Kind<Body>): RequestHandler[] => [
+    takeBody,
+    permit(kind.permission),
+    limited,
+    operate(parts, kind),
+  ];
+
+  router.route("/setup").post(verb(kinds.setup)).all(onlyMethods("POST"));
 
   router
     .route("/:id")
     .get(permit("VIEW_TENANTS"), async (request, response) => {
-      const { id } = parseInput(z.object({ id: rules.id }), request.params);
-      const tenant = await activeTenant(id);
-      if (tenant === undefined) throw new HttpError(404, "There is no such tenant");
-      response.json(tenant);
+      response.json(await found(activeTenant(query, idIn(request) ?? "")));
     })
-    .all(onlyMethods("GET"));
+    .patch(verb(kinds.change))
+    .all(onlyMethods("GET", "PATCH"));
 
   router
     .route("/")
     .get(permit("VIEW_TENANTS"), async (request, response) => {
       const { page, limit } = parseInput(pageRequest, request.query);
-      const { tenants, total } = await activeTenants(page, limit);
+      const { tenants, total } = await activeTenants(query, page, limit);
       const meta = { page, limit, total, totalPages: Math.ceil(total / limit) };
       response.json({ data: tenants, meta });
     })
     .all(onlyMethods("GET"));
 
   return router;
+}
+
+/** Asks for an operation, and answers with its end, or with where to ask how far it is. */
+function operate<Body extends object>(
+  { operations, database }: TenantRouteParts,
+  kind: Kind<Body>,
+): RequestHandler {
+  return async (request, response) => {
+    const tenantId = idIn(request);
+    const findTenant = (id: string) => activeTenant(database.query, id);
+    const operation = await operations.accept({
+      ...{ kind, tenantId },
+      request: parseBody(kind.body, request.body),
+      subject: request.caller?.subject ?? null,
+      key: readKey(request),
+    });
+    if (operation === undefined) {
+      response.json(await found(findTenant(tenantId ?? "")));
+    } else if (prefersAsync(request)) {
+      response.set("Preference-Applied", "respond-async");
+      answerAccepted(response, operation);
+    } else {
+      // It goes on, whether its caller waits or hangs up.
+      const latest = await operations.answerable(operation);
+      await answerEnd(response, latest, () => findTenant(latest.tenantId));
+    }
+  };
+}
+
+async function found(tenant: Promise<TenantView | undefined>): Promise<TenantView> {
+  const there = await tenant;
+  if (there === undefined) throw new HttpError(404, "There is no such tenant");
+  return there;
+}
+
+/** The id in the address, where it has one. */
+function idIn(request: Request): string | undefined {
+  return parseInput(z.object({ id: rules.id.optional() }), request.params).id;
 }
 
 function readKey(request: Request): string | undefined {

@@ -1,18 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { hashPassword } from "../../provider/contract/passwords";
-import { query } from "../database/database";
-import { QueueFullError, TenantConflictError } from "../system/errors";
-import { refuseTaken } from "./kinds/refuse-taken";
-import type { TenantRequest } from "./kinds/setup-request";
-import { findBySlug } from "../tenants/tenants";
+import { enqueue } from "../cluster/jobs";
+import type { Database } from "../database/database";
+import { QueueFullError, TenantBusyError, TenantConflictError } from "../system/errors";
 import { hashInTurn } from "./hashes";
 import { recall, remember, type IdempotencyKey } from "./idempotency";
-import type { Operation } from "./operation";
-import { countAlive, enqueue, insertOperation, keepOthersWaiting, transaction } from "./store";
+import type { Asked, Kind } from "./kinds/kind";
+import type { Operation } from "./store/operation";
+import { countAlive, insertOperation, keepOthersWaiting } from "./store/store";
 
-/** A set-up that is asked for. */
-export interface Asked {
-  readonly request: TenantRequest;
+/** Something that is asked for. */
+export interface Asking<Request extends object> extends Asked<Request> {
+  readonly kind: Kind<Request>;
   /** The `sub` of the token that asks. */
   readonly subject: string | null;
   /** The caller's `Idempotency-Key`. */
@@ -20,56 +18,68 @@ export interface Asked {
 }
 
 /**
- * Accepts a set-up: its row and its job, in one transaction, before any other work. A key that is
- * known gives the operation it stands for.
+ * Accepts what is asked for: in one transaction, and before any other work, what is wanted of the
+ * tenant changes, and the operation's row and its job are made. A key that is known gives the operation
+ * that it stands for.
  *
  * @param limit How many operations may be alive.
- * @throws TenantConflictError, KeyReusedError, QueueFullError, HashesFullError, DatabaseDownError
+ * @returns undefined where nothing is to be done.
+ * @throws TenantConflictError, TenantBusyError, TenantUnknownError, KeyReusedError, QueueFullError,
+ * HashesFullError, DatabaseDownError
  */
-export async function accept(asked: Asked, limit: number): Promise<Operation> {
-  if (asked.key === undefined) return acceptNew(asked, limit);
-  const { request } = asked;
-  const key = { key: asked.key, subject: asked.subject ?? "" };
-  const known = await recall(key, request);
+export async function accept<Request extends object>(
+  database: Database,
+  asking: Asking<Request>,
+  limit: number,
+): Promise<Operation | undefined> {
+  if (asking.key === undefined) return acceptNew(database, asking, limit);
+  const key = { key: asking.key, subject: asking.subject ?? "" };
+  const known = await recall(database.query, key, asking);
   if (known !== undefined) return known;
   try {
-    return await acceptNew(asked, limit, key);
+    return await acceptNew(database, asking, limit, key);
   } catch (error) {
-    if (!(error instanceof TenantConflictError)) throw error;
+    if (!(error instanceof TenantConflictError || error instanceof TenantBusyError)) throw error;
     // The same request, sent twice at once, is in its own way.
-    const twin = await recall(key, request);
+    const twin = await recall(database.query, key, asking);
     if (twin !== undefined) return twin;
-    await remember(query, key, request, { conflict: error.message });
+    if (error instanceof TenantConflictError) {
+      await remember(database.query, key, asking, { conflict: error.message });
+    }
     throw error;
   }
 }
 
-async function acceptNew(
-  { request, subject }: Asked,
+async function acceptNew<Request extends object>(
+  database: Database,
+  { kind, request, tenantId, subject }: Asking<Request>,
   limit: number,
   key?: IdempotencyKey,
-): Promise<Operation> {
+): Promise<Operation | undefined> {
+  const asked = { request, tenantId };
   // A hash costs most of all, so what can be refused is refused before it.
-  refuseTaken(await findBySlug(query, request.slug), request);
-  if ((await countAlive(query)) >= limit) throw new QueueFullError();
-  const id = randomUUID();
-  const { adminPassword, ...rest } = request;
-  const passwordHash = await hashInTurn(() => hashPassword(adminPassword, id));
-  const draft = { id, slug: request.slug, request: rest, passwordHash, subject };
-  return transaction(async (run) => {
-    const operation = await insertOperation(run, draft);
+  await kind.refuse(database.query, asked);
+  if ((await countAlive(database.query)) >= limit) throw new QueueFullError();
+  const { hash } = kind;
+  const passwordHash = hash && (await hashInTurn(() => hash(request)));
+  return database.transaction(async (query) => {
+    const accepted = await kind.want(query, asked, passwordHash);
+    if (accepted === undefined) return undefined;
+    const id = randomUUID();
+    const steps = kind.steps.map((name) => ({ name, status: "pending" as const }));
+    const draft = { ...accepted, id, kind: kind.name, subject, steps };
+    const operation = await insertOperation(query, draft);
     if (operation === undefined) {
-      throw new TenantConflictError(`The slug ${request.slug} is being set up already`);
+      throw new TenantBusyError("Another operation of the tenant is under way");
     }
-    // Only now can no other operation end with the slug.
-    refuseTaken(await findBySlug(run, request.slug), request);
-    if (key !== undefined && !(await remember(run, key, request, { operationId: id }))) {
+    const stands = { operationId: id, passwordHash };
+    if (key !== undefined && !(await remember(query, key, { kind, ...asked }, stands))) {
       throw new TenantConflictError("The Idempotency-Key is in use already");
     }
-    await enqueue(run, id);
+    await enqueue(query, id);
     // Others may have been accepted meanwhile. Last, so that they wait for no more than this commit.
-    await keepOthersWaiting(run);
-    if ((await countAlive(run)) > limit) throw new QueueFullError();
+    await keepOthersWaiting(query);
+    if ((await countAlive(query)) > limit) throw new QueueFullError();
     return operation;
   });
 }

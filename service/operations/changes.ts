@@ -1,16 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Query } from "../database/database";
 import { DatabaseDownError } from "../system/errors";
-import { isSettled, type Operation } from "./operation";
-import { changedSince, findOperation } from "./store";
+import { isSettled, type Operation } from "./store/operation";
+import { changedSince, findOperation } from "./store/store";
 
 /** The channel that the table's trigger notifies. */
 export const CHANNEL = "tenant_operations";
 
-/** After how many ms an operation that could not be read is read again. */
-const PAUSE = 500;
+/** After how long an operation that could not be read is read again. */
+const PAUSE_MS = 500;
 
-/** How often, in ms, it is looked for changes of which no notification came. */
-const BETWEEN_LOOKS = 1_000;
+/** How often it is looked for changes of which no notification came. */
+const BETWEEN_LOOKS_MS = 1_000;
 
 /**
  * Who waits for changes of operations, in this process.
@@ -27,11 +28,10 @@ export class Changes {
   private isLooking = false;
   private over = false;
 
-  /** @param find Reads an operation. */
-  constructor(private readonly find: typeof findOperation = findOperation) {}
+  constructor(private readonly query: Query) {}
 
   /** Wakes who waits for the operation, or everybody where it is not known what changed. */
-  readonly tell = (id?: string): void => {
+  readonly notify = (id?: string): void => {
     // What is being read may be from before the change.
     if (id === undefined) this.reads.clear();
     else this.reads.delete(id);
@@ -40,9 +40,9 @@ export class Changes {
   };
 
   /** Ends every wait, for good. */
-  readonly leave = (): void => {
+  readonly close = (): void => {
     this.over = true;
-    this.tell();
+    this.notify();
   };
 
   /**
@@ -62,7 +62,9 @@ export class Changes {
           yield operation;
           if (isSettled(operation)) return;
         }
-        await (operation === undefined ? Promise.race([change.told, delay(PAUSE)]) : change.told);
+        await (operation === undefined
+          ? Promise.race([change.told, delay(PAUSE_MS)])
+          : change.told);
       } finally {
         change.forget();
       }
@@ -73,7 +75,7 @@ export class Changes {
   private read(id: string): Promise<Operation | undefined> {
     const known = this.reads.get(id);
     if (known !== undefined) return known;
-    const read = readNow(this.find, id).finally(() => {
+    const read = readNow(this.query, id).finally(() => {
       if (this.reads.get(id) === read) this.reads.delete(id);
     });
     this.reads.set(id, read);
@@ -83,7 +85,7 @@ export class Changes {
   private next(id: string, seen: number, signal: AbortSignal): Change {
     const waits = this.waiting.get(id) ?? new Map<() => void, number>();
     this.waiting.set(id, waits);
-    this.looking ??= setInterval(() => void this.look(), BETWEEN_LOOKS).unref();
+    this.looking ??= setInterval(() => void this.look(), BETWEEN_LOOKS_MS).unref();
     let wake: () => void = () => undefined;
     const told = new Promise<void>((resolve) => (wake = resolve));
     waits.set(wake, seen);
@@ -110,8 +112,8 @@ export class Changes {
     this.isLooking = true;
     const seen = [...this.waiting].map(([id, waits]) => [id, Math.min(...waits.values())] as const);
     // A database that is down is asked again.
-    const changed = await changedSince(new Map(seen)).catch(() => []);
-    for (const id of changed) this.tell(id);
+    const changed = await changedSince(this.query, new Map(seen)).catch(() => []);
+    for (const id of changed) this.notify(id);
     this.isLooking = false;
   }
 }
@@ -125,9 +127,9 @@ interface Change {
 }
 
 /** Undefined while the database is down: who waits for an operation goes on waiting. */
-async function readNow(find: typeof findOperation, id: string): Promise<Operation | undefined> {
+async function readNow(query: Query, id: string): Promise<Operation | undefined> {
   try {
-    return await find(id);
+    return await findOperation(query, id);
   } catch (error) {
     if (error instanceof DatabaseDownError) return undefined;
     throw error;

@@ -1,17 +1,27 @@
 import { createHash } from "node:crypto";
 import { verifyPassword } from "../../provider/contract/passwords";
-import { query, type Query } from "../database/database";
+import type { Query } from "../database/database";
 import { KeyReusedError, TenantConflictError } from "../system/errors";
-import type { TenantRequest } from "./kinds/setup-request";
-import type { Operation } from "./operation";
 import { hashInTurn } from "./hashes";
-import { findOperation } from "./store";
+import type { Asked } from "./kinds/kind";
+import type { Operation } from "./store/operation";
+import { findOperation } from "./store/store";
 
 /** A caller's name for one request, which may be sent more than once. */
 export interface IdempotencyKey {
   readonly key: string;
   /** The caller; empty for tokens without a `sub`, who share their keys. */
   readonly subject: string;
+}
+
+/** What a key stands for. */
+type Stands =
+  | { readonly operationId: string; readonly passwordHash: string | undefined }
+  | { readonly conflict: string };
+
+/** What is asked of which kind of operation: a key is for one such request. */
+interface Keyed extends Asked<object> {
+  readonly kind: { readonly name: string };
 }
 
 /** How long a key is known. */
@@ -24,27 +34,30 @@ const LASTS = "interval '24 hours'";
  * this request is another one; HashesFullError
  */
 export async function recall(
+  query: Query,
   { key, subject }: IdempotencyKey,
-  request: TenantRequest,
+  asked: Keyed,
 ): Promise<Operation | undefined> {
   const [known] = await query<{
     fingerprint: string;
+    passwordHash: string | null;
     conflict: string | null;
     operationId: string | null;
   }>(
-    `select fingerprint, conflict, operation_id as "operationId" from public.idempotency_keys
+    `select fingerprint, password_hash as "passwordHash", conflict, operation_id as "operationId"
+    from public.idempotency_keys
     where subject = $1 and key = $2 and created_at > now() - ${LASTS}`,
     [subject, key],
   );
   if (known === undefined) return undefined;
-  if (known.fingerprint !== fingerprintOf(request)) throw new KeyReusedError();
+  if (known.fingerprint !== fingerprintOf(asked)) throw new KeyReusedError();
   if (known.conflict !== null) throw new TenantConflictError(known.conflict);
-  const operation = await findOperation(known.operationId ?? "");
-  if (operation === undefined) return undefined;
-  const { passwordHash } = operation;
-  const isSame = await hashInTurn(() => verifyPassword(passwordHash, request.adminPassword));
+  const { passwordHash } = known;
+  const isSame =
+    passwordHash === null ||
+    (await hashInTurn(() => verifyPassword(passwordHash, passwordIn(asked))));
   if (!isSame) throw new KeyReusedError();
-  return operation;
+  return findOperation(query, known.operationId ?? "");
 }
 
 /**
@@ -53,26 +66,35 @@ export async function recall(
  * @returns whether it does now.
  */
 export async function remember(
-  run: Query,
+  query: Query,
   { key, subject }: IdempotencyKey,
-  request: TenantRequest,
-  stands: { readonly operationId: string } | { readonly conflict: string },
+  asked: Keyed,
+  stands: Stands,
 ): Promise<boolean> {
-  await run(`delete from public.idempotency_keys where created_at <= now() - ${LASTS}`);
-  const rows = await run(
-    `insert into public.idempotency_keys (subject, key, fingerprint, operation_id, conflict)
-    values ($1, $2, $3, $4, $5) on conflict (subject, key) do nothing returning key`,
-    [
-      ...[subject, key, fingerprintOf(request)],
-      "operationId" in stands ? stands.operationId : null,
-      "conflict" in stands ? stands.conflict : null,
-    ],
+  await forgetOldKeys(query);
+  const { operationId = null, passwordHash = null, conflict = null } = { ...none, ...stands };
+  const rows = await query(
+    `insert into public.idempotency_keys
+      (subject, key, fingerprint, operation_id, password_hash, conflict)
+    values ($1, $2, $3, $4, $5, $6) on conflict (subject, key) do nothing returning key`,
+    [subject, key, fingerprintOf(asked), operationId, passwordHash, conflict],
   );
   return rows.length > 0;
 }
 
+const none: { operationId?: string; passwordHash?: string; conflict?: string } = {};
+
+/** Deletes the keys that are not known any longer, and with them the hashes of their passwords. */
+export async function forgetOldKeys(query: Query): Promise<void> {
+  await query(`delete from public.idempotency_keys where created_at <= now() - ${LASTS}`);
+}
+
 /** Of all but the password, of which nothing may be kept that is guessed as fast as this. */
-function fingerprintOf(request: TenantRequest): string {
-  const rest = JSON.stringify({ ...request, adminPassword: undefined });
-  return createHash("sha256").update(rest).digest("hex");
+function fingerprintOf({ kind, tenantId, request }: Keyed): string {
+  const rest = [kind.name, tenantId, { ...request, adminPassword: undefined }];
+  return createHash("sha256").update(JSON.stringify(rest)).digest("hex");
+}
+
+function passwordIn({ request }: Keyed): string {
+  return "adminPassword" in request ? String(request.adminPassword) : "";
 }

@@ -1,13 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { accept, type Asked } from "./accept";
+import type { Database } from "../database/database";
+import { accept, type Asking } from "./accept";
 import { CHANNEL, Changes } from "./changes";
-import { isAnswerable, type Operation } from "./operation";
-import { findOperation } from "./store";
+import { isAnswerable, type Operation } from "./store/operation";
+import { findOperation } from "./store/store";
 
 /** What a caller can do with operations. */
 export interface Operations {
-  /** Accepts a set-up. @throws what {@link accept} does. */
-  readonly accept: (asked: Asked) => Promise<Operation>;
+  /** Accepts what is asked for; undefined where nothing is to be done. @throws as `accept` does. */
+  readonly accept: <Request extends object>(
+    asking: Asking<Request>,
+  ) => Promise<Operation | undefined>;
   /** The operation with this id. @throws DatabaseDownError */
   readonly find: (id: string) => Promise<Operation | undefined>;
   /** Waits for what its caller can be told, no longer than callers wait; gives the state it has then. */
@@ -18,24 +21,26 @@ export interface Operations {
 
 /** Operations as one instance of the service serves them. */
 export interface ServedOperations extends Operations {
-  /** The channel that tells changes, and what to call for each: without an id when some were missed. */
+  /** The channel that notifies of changes, and what to call for each: without an id when some were missed. */
   readonly channel: string;
-  readonly tell: (id?: string) => void;
+  readonly notify: (id?: string) => void;
   /** Ends every wait: nobody is kept waiting by a service that goes down. */
-  readonly leave: () => void;
+  readonly close: () => void;
 }
 
-/** Operations in the database of DATABASE_URL. */
+/** Operations in a database. */
 export function serveOperations(settings: {
+  readonly database: Database;
   /** How many may be alive. */
   readonly limit: number;
-  /** How long callers wait for an end, in ms. */
-  readonly wait: number;
+  /** How long callers wait for an end. */
+  readonly waitMs: number;
 }): ServedOperations {
-  const changes = new Changes();
+  const { database, limit, waitMs } = settings;
+  const changes = new Changes(database.query);
   return {
-    accept: (asked) => accept(asked, settings.limit),
-    find: findOperation,
+    accept: (asking) => accept(database, asking, limit),
+    find: (id) => findOperation(database.query, id),
     async answerable(operation) {
       const patience = new AbortController();
       const { signal } = patience;
@@ -47,13 +52,13 @@ export function serveOperations(settings: {
         }
       };
       // Not by the next state: a database that is silent keeps it back.
-      const limit = delay(settings.wait, undefined, { signal }).catch(() => undefined);
+      const limit = delay(waitMs, undefined, { signal }).catch(() => undefined);
       await Promise.race([watch(), limit]).finally(() => patience.abort());
       return latest;
     },
     follow: (id, signal) => changes.follow(id, signal),
     channel: CHANNEL,
-    tell: changes.tell,
-    leave: changes.leave,
+    notify: changes.notify,
+    close: changes.close,
   };
 }

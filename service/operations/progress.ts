@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { StepEvent } from "../pulumi/engine-runs";
-import type { Operation, Step } from "./operation";
-import { saveSteps } from "./store";
+import type { Query } from "../database/database";
+import type { StepEvent } from "../pulumi/steps";
+import type { Operation, Step } from "./store/operation";
+import { saveSteps } from "./store/store";
 
 /** Writes what the engine tells of an operation's steps into its row. */
 export interface StepRecorder {
@@ -11,13 +12,13 @@ export interface StepRecorder {
 }
 
 /** After how many ms the next write begins: who watches sees no more, and each costs time. */
-const PAUSE = 100;
+const PAUSE_MS = 100;
 
 /**
  * Events that come while a write is on its way, or shortly after, are written together by the next. The
  * end of the last step waits for nothing: its caller does.
  */
-export function recordSteps(operation: Operation): StepRecorder {
+export function recordSteps(query: Query, operation: Operation): StepRecorder {
   let steps: readonly Step[] = operation.steps;
   let saved = steps;
   let writing: Promise<void> | undefined;
@@ -27,15 +28,17 @@ export function recordSteps(operation: Operation): StepRecorder {
     while (saved !== steps) {
       const latest = steps;
       // Steps tell how far it is. How it ends is written apart from them.
-      await saveSteps(operation, latest).catch(() => undefined);
+      await saveSteps(query, operation, latest).catch(() => undefined);
       saved = latest;
-      await delay(PAUSE, undefined, { signal: ending.signal }).catch(() => undefined);
+      await delay(PAUSE_MS, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     writing = undefined;
   }
 
   return {
-    note({ step, status }) {
+    note({ tenantId, step, status }) {
+      // The stack may hold other tenants, whose resources the engine looks at too.
+      if (tenantId !== operation.tenantId) return;
       const now = new Date().toISOString();
       steps = steps.map((known) => (known.name === step ? advance(known, status, now) : known));
       if (isOver(steps)) ending.abort();

@@ -1,7 +1,7 @@
 import type { KeptName } from "../../engine/providers/kept-providers";
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { MARK, ownMark } from "../system/processes";
-import { waysEnvironment, type Ways } from "./engine-options";
+import type { Ways } from "../config/engine-options";
 
 /** What the engine runs with besides what this process runs with. */
 export interface EngineEnvironment {
@@ -61,3 +61,13 @@ const anyProcess = [
   /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/,
   new RegExp(`^${MARK}$`),
 ];
+
+/** What the CLI has to be told of them, by its environment. */
+function waysEnvironment({ skipCheckpoints }: Ways): Record<string, string> {
+  return {
+    // A CLI that lives for a second and uses some 100 MB needs no garbage collection.
+    GOGC: "off",
+    // Skipping is behind this door: https://github.com/pulumi/pulumi/pull/10668
+    ...(skipCheckpoints ? { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" } : {}),
+  };
+}

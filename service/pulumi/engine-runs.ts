@@ -1,20 +1,17 @@
 import type { TenantDeclaration } from "../../program/stack";
-import type { StepName } from "../operations/operation";
+import type { StepEvent } from "./steps";
 
-/** What a run is to bring about, and what it may take away for that. */
+/** What a run brings a stack to, and what it may take away for that. */
 export interface RunRequest {
-  readonly tenant: TenantDeclaration;
+  /** The tenant that the run is for; its stack is the one that is run. */
+  readonly tenantId: string;
+  /** Every tenant that the stack is to hold. */
+  readonly tenants: readonly TenantDeclaration[];
   /**
    * What the verb behind the run asks to have deleted, replaced things included. Where that is nothing,
    * what the run makes is protected, and a run that deletes all the same has not succeeded.
    */
   readonly mayDelete: "nothing" | "anything";
-}
-
-/** What the engine tells of a step while it runs. */
-export interface StepEvent {
-  readonly step: StepName;
-  readonly status: "running" | "succeeded" | "failed";
 }
 
 /** How an engine run ended. Data, because it comes from another process. */
@@ -38,7 +35,7 @@ export type RunOutcome =
 /** Runs of the Pulumi engine, each in a process that has no other at the time. */
 export interface EngineRuns {
   /**
-   * Brings the stack of a tenant up. What goes wrong with that is in the outcome.
+   * Brings the tenant's stack to what is wanted. What goes wrong with that is in the outcome.
    *
    * @throws DatabaseDownError when it cannot be known which stack that is.
    */

@@ -1,5 +1,5 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation";
-import type { StepEvent } from "./engine-runs";
+import type { StepEvent } from "./steps";
 
 /** Errors only: other diagnostics repeat inputs, the password's hash among them. */
 export function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
@@ -21,7 +21,9 @@ export function stepsOf(event: EngineEvent): StepEvent[] {
   return told.flatMap(([{ metadata } = {}, status]) => {
     if (metadata === undefined || metadata.op === "refresh") return [];
     const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
-    return step === undefined ? [] : [{ step, status }];
+    // The service names each tenant's resources by its id.
+    const tenantId = metadata.urn.split("::").at(-1) ?? "";
+    return step === undefined ? [] : [{ tenantId, step, status }];
   });
 }
 

@@ -2,9 +2,10 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
-import type { RunOutcome, RunRequest, StepEvent } from "./engine-runs";
+import type { RunOutcome, RunRequest } from "./engine-runs";
 import { outcomeOfEnd } from "./host-end";
 import { endFollowers, killGroup } from "../system/processes";
+import type { StepEvent } from "./steps";
 import type { UpStart } from "./up";
 import { makeWorkDir } from "./work-dir";
 
@@ -72,7 +73,7 @@ export class HostProcess {
   }
 
   /**
-   * Gives the run its tenant, or none, and waits for its end. Never rejects.
+   * Gives the run what its stack is to hold, or nothing, and waits for its end. Never rejects.
    *
    * @param onStep Told how far it is.
    */

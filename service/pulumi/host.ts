@@ -1,6 +1,7 @@
 /** The program host: a process that is given one engine run at a time. */
 import { worker, workerEmit } from "workerpool";
 import { pulumiCommand } from "./cli";
+import { openDatabase } from "../database/database";
 import type { RunRequest } from "./engine-runs";
 import { beginUp, type BegunUp, type UpStart } from "./up";
 
@@ -8,15 +9,17 @@ import { beginUp, type BegunUp, type UpStart } from "./up";
 // ones are a tenth of the host's time.
 Error.stackTraceLimit = 2;
 
+const { query } = openDatabase(process.env.DATABASE_URL ?? "");
+
 let current: BegunUp | undefined;
 
 worker({
   /** Begins a run, and leaves it waiting for its tenant. */
   begin(start: UpStart): number {
-    current = beginUp(start);
+    current = beginUp(query, start);
     return process.pid;
   },
-  /** Gives the run its tenant, or none, which ends it well; resolves with how it ended. */
+  /** Gives the run what its stack is to hold, or nothing, which ends it well; resolves with how it ended. */
   finish(request: RunRequest | null) {
     const run = current;
     current = undefined;

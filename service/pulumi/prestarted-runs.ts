@@ -1,6 +1,7 @@
 import type { KeptProviders, ProviderLease } from "../../engine/providers/kept-providers";
 import type { StackRow, Stacks } from "./stacks";
-import type { RunRequest, StepEvent } from "./engine-runs";
+import type { StepEvent } from "./steps";
+import type { RunRequest } from "./engine-runs";
 import type { HostEnd, HostProcess } from "./host-process";
 
 /** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
@@ -78,9 +79,9 @@ export class ParkedRuns {
   }
 
   /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
-  private async take(run: ParkedRun, { tenant }: RunRequest): Promise<boolean> {
+  private async take(run: ParkedRun, { tenantId }: RunRequest): Promise<boolean> {
     try {
-      return await this.settings.stacks.takeParked(run.stack.name, tenant.slug);
+      return await this.settings.stacks.takeParked(run.stack.name, tenantId);
     } catch (error) {
       await this.endUnused(run);
       throw error;

@@ -4,12 +4,13 @@ import type { KeptProviders } from "../../engine/providers/kept-providers";
 import { stackCli } from "./stack-cli";
 import type { StackRow, Stacks } from "./stacks";
 import { StackUpkeep } from "./stack-upkeep";
-import type { EngineRuns, RunOutcome, RunRequest, StepEvent } from "./engine-runs";
+import type { EngineRuns, RunOutcome, RunRequest } from "./engine-runs";
 import { lastWords } from "./events";
 import { HostProcess, type HostSettings } from "./host-process";
 import { ParkedRuns } from "./prestarted-runs";
 import { tryCli } from "./trial";
-import type { Ways } from "./engine-options";
+import type { StepEvent } from "./steps";
+import type { Ways } from "../config/engine-options";
 import { makeWorkDir } from "./work-dir";
 
 /** What engine runs are made with. */
@@ -56,15 +57,15 @@ export function startRuns(settings: RunsSettings): EngineRuns {
 
   async function run(request: RunRequest, onStep: (event: StepEvent) => void): Promise<RunOutcome> {
     if (signal.aborted) return ended;
-    const { slug } = request.tenant;
-    let known = await stacks.find(slug);
+    const { tenantId } = request;
+    let known = await stacks.find(tenantId);
     if (known === undefined) {
       const end = await parked.use(request, onStep);
       if (end !== undefined) return end.outcome;
-      known = await stacks.find(slug);
+      known = await stacks.find(tenantId);
     }
     if (known !== undefined) return runOn(known, request, onStep, true);
-    const stack = (await stacks.takeSpare(slug)) ?? (await stacks.takeNew(slug));
+    const stack = (await stacks.takeSpare(tenantId)) ?? (await stacks.takeNew(tenantId));
     return runOn(stack, request, onStep, false);
   }
 

@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { stateFolder } from "../config/backend-url";
 import { codeOf } from "../system/error-code";
+import type { Query } from "../database/database";
 import { isOver } from "../cluster/liveness";
 import { PROJECT } from "./owner";
 
@@ -14,11 +15,11 @@ import { PROJECT } from "./owner";
  *
  * @param error What the CLI failed with: it names each lock.
  */
-export async function lockIsStale(error: Error): Promise<boolean> {
+export async function lockIsStale(query: Query, error: Error): Promise<boolean> {
   const locks = locksNamedIn(error.message);
   if (locks.length === 0) return false;
   try {
-    const dead = await Promise.all(locks.map(isDead));
+    const dead = await Promise.all(locks.map((lock) => isDead(query, lock)));
     return dead.every(Boolean);
   } catch {
     // The database does not answer: nothing is proven.
@@ -75,8 +76,8 @@ function locksNamedIn(message: string): Lock[] {
   return locks.success ? locks.data : [];
 }
 
-async function isDead({ machine, pid, at }: Lock): Promise<boolean> {
-  return machine === hostname() ? !isPulumi(pid) : isOver(machine, at);
+async function isDead(query: Query, { machine, pid, at }: Lock): Promise<boolean> {
+  return machine === hostname() ? !isPulumi(pid) : isOver(query, machine, at);
 }
 
 /** Whether a CLI runs under the process id, or may do so where nobody can tell. */

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { BETWEEN_LOOKS } from "../cluster/dead-workers";
+import { BETWEEN_LOOKS_MS } from "../cluster/liveness";
 import { lastWords } from "./events";
 import { endOrphans } from "../system/processes";
 import { Backoff } from "./backoff";
@@ -95,7 +95,7 @@ export class StackUpkeep {
   }
 
   private async lookForLost(): Promise<void> {
-    if (performance.now() - this.looked < BETWEEN_LOOKS || !this.removals.isDue) return;
+    if (performance.now() - this.looked < BETWEEN_LOOKS_MS || !this.removals.isDue) return;
     const { stacks } = this.settings;
     const free = await stacks.suspects();
     const dead = free.filter((instance) => this.suspects.has(instance));

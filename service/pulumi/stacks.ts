@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { query } from "../database/database";
-import { lockOf } from "../cluster/dead-workers";
+import { lockOf } from "../cluster/liveness";
+import type { Database } from "../database/database";
 
 /** A stack of the service, and what the CLI keeps of it beside the state. */
 export interface StackRow {
@@ -9,16 +9,16 @@ export interface StackRow {
   readonly settings: string | null;
 }
 
-/** Which stack is whose, in the database of DATABASE_URL. All reject with DatabaseDownError. */
+/** Which stack is which tenant's. All methods reject with DatabaseDownError. */
 export interface Stacks {
-  /** The stack of the tenant with this slug. */
-  readonly find: (slug: string) => Promise<StackRow | undefined>;
+  /** The stack that declares the tenant. */
+  readonly find: (tenantId: string) => Promise<StackRow | undefined>;
   /** Gives the tenant the stack that this instance has parked; `false` when it is that no more. */
-  readonly takeParked: (name: string, slug: string) => Promise<boolean>;
+  readonly takeParked: (name: string, tenantId: string) => Promise<boolean>;
   /** Gives the tenant a spare stack, if there is one. */
-  readonly takeSpare: (slug: string) => Promise<StackRow | undefined>;
+  readonly takeSpare: (tenantId: string) => Promise<StackRow | undefined>;
   /** Gives the tenant a stack that is still to be made. */
-  readonly takeNew: (slug: string) => Promise<StackRow>;
+  readonly takeNew: (tenantId: string) => Promise<StackRow>;
   /** Keeps what the CLI wrote when it made a tenant's stack. */
   readonly keepSettings: (name: string, settings: string) => Promise<void>;
   /**
@@ -58,7 +58,7 @@ export interface Stacks {
 }
 
 /** @param instance The id of this instance. */
-export function stacksOf(instance: string): Stacks {
+export function stacksOf({ query }: Database, instance: string): Stacks {
   async function giveUp(name: string): Promise<void> {
     await query(
       `update public.service_stacks set status = 'removing', instance = $2
@@ -68,33 +68,41 @@ export function stacksOf(instance: string): Stacks {
   }
 
   return {
-    async find(slug) {
+    async find(tenantId) {
       const [row] = await query<StackRow>(
-        "select name, settings from public.service_stacks where slug = $1",
-        [slug],
+        `select s.name, s.settings
+        from public.service_tenants t join public.service_stacks s on s.name = t.stack
+        where t.id = $1`,
+        [tenantId],
       );
       return row;
     },
-    async takeParked(name, slug) {
+    async takeParked(name, tenantId) {
       const rows = await query(
-        `update public.service_stacks set status = 'taken', slug = $3, instance = null
-        where name = $1 and status = 'parked' and instance = $2 returning name`,
-        [name, instance, slug],
+        `with taken as (
+          update public.service_stacks set status = 'taken', instance = null
+          where name = $1 and status = 'parked' and instance = $2 returning name
+        ) ${given("$3")}`,
+        [name, instance, tenantId],
       );
       return rows.length > 0;
     },
-    async takeSpare(slug) {
+    async takeSpare(tenantId) {
       const [row] = await query<StackRow>(
-        `update public.service_stacks set status = 'taken', slug = $1 where ${oldestSpare}`,
-        [slug],
+        `with taken as (
+          update public.service_stacks set status = 'taken' where ${oldestSpare}
+        ) ${given("$1")}`,
+        [tenantId],
       );
       return row;
     },
-    async takeNew(slug) {
+    async takeNew(tenantId) {
       const name = newName();
       await query(
-        "insert into public.service_stacks (name, status, slug) values ($1, 'taken', $2)",
-        [name, slug],
+        `with taken as (
+          insert into public.service_stacks (name, status) values ($1, 'taken') returning name
+        ) ${given("$2")}`,
+        [name, tenantId],
       );
       return { name, settings: null };
     },
@@ -181,7 +189,8 @@ export function stacksOf(instance: string): Stacks {
       const rows = await query<StackRow>(
         `update public.service_stacks set status = 'removing', instance = $1
         where status <> 'taken'
-          and (instance = any($2) or (instance = $1 and status in ('making', 'removing')))
+          and (instance = any($2) or (instance = $1 and status in ('making', 'removing'))
+            or (instance is null and status = 'removing'))
         returning name`,
         [instance, dead],
       );
@@ -201,6 +210,12 @@ const oldestSpare = `name = (
   select name from public.service_stacks where status <> 'taken' and status = 'spare'
   order by created_at limit 1 for update skip locked
 ) returning name, settings`;
+
+/** The end of a statement that takes a stack: from now on it is the tenant's. */
+function given(tenantId: string): string {
+  return `update public.service_tenants as t set stack = taken.name, updated_at = now()
+    from taken where t.id = ${tenantId} returning taken.*`;
+}
 
 function newName(): string {
   return `tenant-${randomBytes(8).toString("hex")}`;

@@ -13,8 +13,10 @@ import { isRefusal } from "../../provider/contract/errors";
 import { unasked } from "./account";
 import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./cut-off";
-import type { RunOutcome, RunRequest, StepEvent } from "./engine-runs";
+import type { Query } from "../database/database";
+import type { RunOutcome, RunRequest } from "./engine-runs";
 import { faultsOf, lastWords, stepsOf } from "./events";
+import type { StepEvent } from "./steps";
 import { dropHalfLocks, lockIsStale } from "./stack-lock";
 import { watch } from "./watched-program";
 
@@ -31,19 +33,19 @@ export interface UpStart {
 
 /** Hears of a run. */
 interface UpListener {
-  /** The program has its tenant: from now on the run works for it. */
+  /** The program has its tenants: from now on the run works for them. */
   readonly reached: () => void;
   readonly step: (event: StepEvent) => void;
 }
 
 /** An `up` that was begun. */
 export interface BegunUp {
-  /** Gives it its tenant, or none, with which it ends well. */
+  /** Gives it what the stack is to hold, or nothing, with which it ends well. */
   readonly finish: (request: RunRequest | undefined, listener: UpListener) => Promise<RunOutcome>;
 }
 
-/** Begins an `up` in this process, with an inline program that waits for its tenant. */
-export function beginUp(start: UpStart): BegunUp {
+/** Begins an `up` in this process, with an inline program that waits for what it is to declare. */
+export function beginUp(query: Query, start: UpStart): BegunUp {
   let give: (request: RunRequest | undefined) => void = () => undefined;
   const wanted = new Promise<RunRequest | undefined>((resolve) => (give = resolve));
   const faults: string[] = [];
@@ -63,9 +65,9 @@ export function beginUp(start: UpStart): BegunUp {
     const request = await wanted;
     if (request === undefined) return {};
     listener?.reached();
-    return declareTenants(database, [request.tenant], { protect: request.mayDelete === "nothing" });
+    return declareTenants(database, request.tenants, { protect: request.mayDelete === "nothing" });
   });
-  const outcome = up(start, program, onEvent).then(
+  const outcome = up(query, start, program, onEvent).then(
     async (changes): Promise<RunOutcome> => {
       const unwanted = unasked(changes, declared(), (await wanted)?.mayDelete ?? "nothing");
       return unwanted.length > 0
@@ -84,11 +86,16 @@ export function beginUp(start: UpStart): BegunUp {
 }
 
 /** @returns how many resources the run changed, by operation; undefined where the engine did not tell. */
-async function up(start: UpStart, program: PulumiFn, onEvent: OnEvent): Promise<Changes> {
+async function up(
+  query: Query,
+  start: UpStart,
+  program: PulumiFn,
+  onEvent: OnEvent,
+): Promise<Changes> {
   dropHalfLocks(process.env.PULUMI_BACKEND_URL ?? "", start.stack);
   const stack = await openStack(start, program);
   const run = () => runUp(stack, start.refresh, onEvent);
-  return run().catch((error: unknown) => afterStaleLock(error, stack, run));
+  return run().catch((error: unknown) => afterStaleLock(query, error, stack, run));
 }
 
 type OnEvent = (event: EngineEvent) => void;
@@ -130,12 +137,13 @@ async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<
 
 /** A run that was killed leaves its lock behind, for good. */
 async function afterStaleLock(
+  query: Query,
   error: unknown,
   stack: Stack,
   run: () => Promise<Changes>,
 ): Promise<Changes> {
   if (!(error instanceof ConcurrentUpdateError)) throw error;
-  if (!(await lockIsStale(error))) throw error;
+  if (!(await lockIsStale(query, error))) throw error;
   await stack.cancel();
   return run();
 }

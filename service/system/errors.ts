@@ -1,11 +1,55 @@
-/** The slug is another tenant's, or an unfinished set-up's that this request does not go on with. */
-export class TenantConflictError extends Error {
+/** Every error code that a body of the HTTP API can carry: docs/errors.md says what to do about each. */
+export const errorCodes = [
+  "INVALID_REQUEST",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "NOT_FOUND",
+  "METHOD_NOT_ALLOWED",
+  "TENANT_CONFLICT",
+  "TENANT_BUSY",
+  "BODY_TOO_LARGE",
+  "UNSUPPORTED_BODY",
+  "KEY_REUSED",
+  "RATE_LIMITED",
+  "OPERATION_FAILED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "QUEUE_FULL",
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** An error of this service's own, by which callers decide. Its code never changes its meaning. */
+export abstract class DomainError extends Error {
+  abstract readonly code: ErrorCode;
+}
+
+/** The tenant is not as the request needs it: its slug is taken, or it is another owner's. */
+export class TenantConflictError extends DomainError {
   override readonly name = "TenantConflictError";
+  readonly code = "TENANT_CONFLICT";
+}
+
+/** Another operation on the tenant is under way. */
+export class TenantBusyError extends DomainError {
+  override readonly name = "TenantBusyError";
+  readonly code = "TENANT_BUSY";
+}
+
+/** There is no tenant with this id. */
+export class TenantUnknownError extends DomainError {
+  override readonly name = "TenantUnknownError";
+  readonly code = "NOT_FOUND";
+
+  constructor() {
+    super("There is no such tenant");
+  }
 }
 
 /** The Idempotency-Key stands for another request. */
-export class KeyReusedError extends Error {
+export class KeyReusedError extends DomainError {
   override readonly name = "KeyReusedError";
+  readonly code = "KEY_REUSED";
 
   constructor() {
     super("The Idempotency-Key was sent with another body before");
@@ -13,7 +57,9 @@ export class KeyReusedError extends Error {
 }
 
 /** Something the service needs does not answer. Nothing is lost: the request can be sent again. */
-export abstract class UnavailableError extends Error {}
+export abstract class UnavailableError extends DomainError {
+  readonly code: ErrorCode = "UNAVAILABLE";
+}
 
 /** The database does not answer, or answers that it cannot work now. */
 export class DatabaseDownError extends UnavailableError {
@@ -36,13 +82,14 @@ export class EngineDownError extends UnavailableError {
 }
 
 /** Another instance, or a run that outlived its own, works on the same tenant. */
-export class SetUpBusyError extends UnavailableError {
-  override readonly name = "SetUpBusyError";
+export class BusyError extends UnavailableError {
+  override readonly name = "BusyError";
 }
 
 /** Another start of the operation has begun since: what this one would write is not its own any more. */
-export class TakenOverError extends Error {
+export class TakenOverError extends DomainError {
   override readonly name = "TakenOverError";
+  readonly code = "INTERNAL";
 
   constructor() {
     super("another start of the operation has begun since");
@@ -53,32 +100,34 @@ export class TakenOverError extends Error {
 export class InterruptedError extends UnavailableError {
   override readonly name = "InterruptedError";
 
+  /** @param what The operation, in words for the log. */
   constructor(
-    slug: string,
+    what: string,
     readonly faults: readonly string[],
   ) {
-    super(`the set-up of tenant ${slug} was interrupted`);
+    super(`${what} was interrupted`);
   }
 }
 
-/** The tenant is active, and the engine could not save its state: the next run brings that up to it. */
+/** The tenant is as it is wanted, and the engine could not save its state: the next run does. */
 export class StateBehindError extends UnavailableError {
   override readonly name = "StateBehindError";
 
   constructor(
-    slug: string,
+    what: string,
     readonly faults: readonly string[],
   ) {
-    super(`tenant ${slug} is active, and its state is not saved`);
+    super(`${what} is done, and its state is not saved`);
   }
 }
 
-/** As many set-ups wait as may. */
+/** As many operations wait as may. */
 export class QueueFullError extends UnavailableError {
   override readonly name = "QueueFullError";
+  override readonly code = "QUEUE_FULL";
 
   constructor() {
-    super("as many set-ups wait as QUEUE_LIMIT lets");
+    super("as many operations wait as QUEUE_LIMIT lets");
   }
 }
 
@@ -92,14 +141,15 @@ export class HashesFullError extends UnavailableError {
 }
 
 /** The engine ran and failed. Sending the request again goes on from where it stopped. */
-export class SetUpFailedError extends Error {
-  override readonly name = "SetUpFailedError";
+export class RunFailedError extends DomainError {
+  override readonly name = "RunFailedError";
+  readonly code = "OPERATION_FAILED";
 
   /** @param faults What the engine said, for the operator only. */
   constructor(
-    slug: string,
+    what: string,
     readonly faults: readonly string[],
   ) {
-    super(`the set-up of tenant ${slug} failed`);
+    super(`${what} failed`);
   }
 }

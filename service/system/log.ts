@@ -1,9 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { pino, type Logger, type SerializedError } from "pino";
-import { pinoHttp } from "pino-http";
+import { pino, type Logger } from "pino";
 import pretty from "pino-pretty";
-import { SetUpFailedError, UnavailableError } from "./errors";
-import { HttpError } from "../http/errors";
 import type { Redact } from "./redact";
 
 /**
@@ -16,54 +12,4 @@ export function createLog(level: string, redact: Redact): Logger {
     ? pretty({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true })
     : pino.destination(1);
   return pino({ level }, { write: (line: string) => void out.write(redact(line)) });
-}
-
-/**
- * Gives each request its id and its one line in the log.
- *
- * The id is the caller's `X-Request-Id` where that is well-formed; it is answered in the same
- * header. Headers and bodies are never logged.
- */
-export function logRequests(log: Logger) {
-  return pinoHttp({
-    logger: log,
-    genReqId: (request, response) => {
-      const given = request.headers["x-request-id"];
-      const id = typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
-      response.setHeader("X-Request-Id", id);
-      return id;
-    },
-    customLogLevel: (request, response, error) => {
-      if (error !== undefined || response.statusCode >= 500) return "error";
-      return request.url === "/healthz" || request.url === "/readyz" ? "debug" : "info";
-    },
-    customSuccessMessage: (_request, response) =>
-      response.writableFinished ? "answered" : "the caller hung up",
-    customErrorMessage: (_request, _response, error) => error.message,
-    customProps: (_request, response) =>
-      response.reference === undefined ? {} : { reference: response.reference },
-    serializers: {
-      req: (request: { id: string; method: string; url: string; remoteAddress: string }) => ({
-        id: request.id,
-        method: request.method,
-        url: request.url.slice(0, 300),
-        remoteAddress: request.remoteAddress,
-      }),
-      res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
-      // Where a failure that was foreseen was noticed tells nothing.
-      err: ({ raw, ...error }: SerializedError) =>
-        foreseen.some((kind) => raw instanceof kind)
-          ? { type: raw.name, message: raw.message, faults: Reflect.get(raw, "faults") as unknown }
-          : error,
-    },
-  });
-}
-
-const foreseen = [HttpError, SetUpFailedError, UnavailableError];
-
-declare module "node:http" {
-  interface ServerResponse {
-    /** What the caller of a failed request was told to ask for. */
-    reference?: string;
-  }
 }

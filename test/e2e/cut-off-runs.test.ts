@@ -3,12 +3,12 @@ import path from "node:path";
 import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { hashPassword } from "../../provider/contract/passwords";
-import type { TenantDeclaration } from "../../program/stack";
 import type { RunOutcome, RunRequest } from "../../service/pulumi/engine-runs";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { startRuns } from "../../service/pulumi/runs";
-import { fastest } from "../../service/pulumi/engine-options";
+import { fastest } from "../../service/config/engine-options";
 import { stacksOf } from "../../service/pulumi/stacks";
+import { wantedBySlug, type TenantSpec } from "../../service/tenants/wanted";
 import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -53,14 +53,17 @@ async function run(
       ways,
       timeout: 120_000,
     },
-    stacks: stacksOf(randomUUID()),
+    stacks: stacksOf(database.handle, randomUUID()),
     providers: undefined,
     log: pino({ level: "silent" }),
     env: { ...env, ...bad?.env },
     ...(bad && { program: path.resolve(__dirname, `../support/${bad.program}.js`) }),
   });
-  const tenant = { ...tenantBody({ slug }), adminPassword } as unknown as TenantDeclaration;
-  return runs.run({ tenant, mayDelete }).finally(() => runs.close("finished"));
+  const known = await wantedBySlug(database.handle.query, slug);
+  const id = known?.id ?? (await database.addWanted(slug));
+  const spec = { ...tenantBody({ slug }), adminPassword } as unknown as TenantSpec;
+  const tenants = [{ ...spec, key: id, id }];
+  return runs.run({ tenantId: id, tenants, mayDelete }).finally(() => runs.close("finished"));
 }
 
 const succeeded = { result: "succeeded" };
@@ -154,7 +157,6 @@ test("what is protected is repaired all the same", async () => {
   expect(await run("drifts")).toEqual(succeeded);
   const before = await tenants("drifts");
   const id = await idOf("drifts");
-  await database.sql(`drop schema "tenant_${id}" cascade`);
   await database.sql("delete from public.tenant_users where tenant_id = $1", [id]);
   await database.sql("update public.tenants set status = 'deleted' where id = $1", [id]);
   expect(await run("drifts")).toEqual(succeeded);

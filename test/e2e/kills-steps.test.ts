@@ -9,7 +9,7 @@ import { eventually, startedBy } from "../support/killable-service";
 const harness = useKillHarness();
 
 const commands = {
-  "program host": /runs\/host\.js/,
+  "program host": /pulumi\/host\.js/,
   "Pulumi CLI": /pulumi (up|refresh) /,
   "dynamic provider": /dynamic-provider/,
   "postgresql plugin": /pulumi-resource-postgresql|postgresql\/main\.js/,
@@ -74,6 +74,35 @@ describe("a set-up ends well by itself when a step is committed, but not told to
     await kill(victim, backend);
     goOn();
     await harness.expectWhole(slug, id);
+  });
+});
+
+describe("a change of the slug ends well by itself", () => {
+  test.each<{ boundary: string; point: HoldPoint; victim: Victim }>([
+    { boundary: "before it begins", point: "before running", victim: "service" },
+    { boundary: "before record", point: "before change of slug", victim: "Pulumi CLI" },
+    { boundary: "in record", point: "in change of slug", victim: "dynamic provider" },
+    { boundary: "in record", point: "in change of slug", victim: "PostgreSQL backend" },
+    { boundary: "in record", point: "in change of slug", victim: "service" },
+    { boundary: "before its end", point: "before succeeded", victim: "service" },
+  ])("that waits $boundary, when the $victim is killed", async ({ boundary, point, victim }) => {
+    const firstSlug = nameOf("first", boundary, victim);
+    const setUp = await harness.ask(firstSlug);
+    await harness.expectWhole(firstSlug, setUp);
+    const [tenant] = await harness.database.sql<{ id: string }>(
+      "select id from public.tenants where slug = $1",
+      [firstSlug],
+    );
+    const slug = nameOf("then", boundary, victim);
+    const held = await hold(harness.database, point);
+    const id = await harness
+      .changeSlug(tenant?.id ?? "", slug)
+      .then(async (operation) => {
+        await kill(victim, await held.reached());
+        return operation;
+      })
+      .finally(held.release);
+    await harness.expectWhole(slug, id, firstSlug);
   });
 });
 

@@ -5,11 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { hashPassword } from "../../provider/contract/passwords";
-import type { EngineRuns } from "../../service/pulumi/engine-runs";
+import type { EngineRuns, RunRequest } from "../../service/pulumi/engine-runs";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { startRuns, type RunsSettings } from "../../service/pulumi/runs";
-import { fastest } from "../../service/pulumi/engine-options";
+import { fastest } from "../../service/config/engine-options";
 import { stacksOf } from "../../service/pulumi/stacks";
+import { wantedBySlug, type TenantSpec } from "../../service/tenants/wanted";
 import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -38,18 +39,20 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
     passphrase: "a passphrase for tests",
     ways,
   });
-  const stacks = stacksOf(randomUUID());
+  const stacks = stacksOf(database.handle, randomUUID());
   const { pulumi } = engine;
   const root = temporaryFolder("hosts-");
   const settings = { pulumi, env, root, size: 1, ways, stacks, providers: undefined };
   return startRuns({ ...settings, log: pino({ level: "silent" }), ...changes });
 }
 
-const tenant = (slug: string) =>
-  ({
-    tenant: { ...tenantBody({ slug }), adminPassword: password },
-    mayDelete: "nothing",
-  }) as unknown as Parameters<EngineRuns["run"]>[0];
+/** What a run of the tenant with this slug is asked for. */
+async function wanted(slug: string): Promise<RunRequest> {
+  const known = await wantedBySlug(database.handle.query, slug);
+  const id = known?.id ?? (await database.addWanted(slug));
+  const spec = { ...tenantBody({ slug }), adminPassword: password } as unknown as TenantSpec;
+  return { tenantId: id, tenants: [{ ...spec, key: id, id }], mayDelete: "nothing" };
+}
 
 /** The hosts that this process has, by process id. */
 function hostProcesses(): number[] {
@@ -78,7 +81,7 @@ test("a host that died idle takes no run with it", async () => {
   await delay(500);
   const before = hostProcesses();
   for (const pid of before) process.kill(pid, "SIGKILL");
-  expect(await runs.run(tenant("after-a-death"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(await wanted("after-a-death"))).toEqual({ result: "succeeded" });
   expect(before.some((pid) => hostProcesses().includes(pid))).toBe(false);
   await runs.close("finished");
   expect(hostProcesses()).toEqual([]);
@@ -86,7 +89,7 @@ test("a host that died idle takes no run with it", async () => {
 
 test("a host that dies in a run fails that run, with how it died, and ends the CLI it started", async () => {
   const runs = hosts();
-  const run = runs.run(tenant("host-dies"));
+  const run = runs.run(await wanted("host-dies"));
   await begun("host-dies");
   for (const pid of hostProcesses()) process.kill(pid, "SIGKILL");
   const outcome = await run;
@@ -95,21 +98,21 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
   const stack = await database.stackOf("host-dies");
   expect(() => execFileSync("pgrep", ["-f", `pulumi up .*--stack ${stack} `])).toThrow();
 
-  expect(await runs.run(tenant("host-dies"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(await wanted("host-dies"))).toEqual({ result: "succeeded" });
   expect(await statusOf("host-dies")).toBe("active");
   await runs.close("finished");
 });
 
 test("a run that hangs is ended after its time, and the next one goes on", async () => {
   const impatient = hosts({ timeout: 400 });
-  const outcome = await impatient.run(tenant("hangs"));
+  const outcome = await impatient.run(await wanted("hangs"));
   expect(outcome).toMatchObject({ result: "failed" });
   await delay(200);
   const stack = await database.stackOf("hangs");
   expect(() => execFileSync("pgrep", ["-f", `pulumi .*${stack}`])).toThrow();
   await impatient.close("finished");
   const patient = hosts();
-  expect(await patient.run(tenant("hangs"))).toEqual({ result: "succeeded" });
+  expect(await patient.run(await wanted("hangs"))).toEqual({ result: "succeeded" });
   await patient.close("finished");
 });
 
@@ -119,8 +122,8 @@ test("hosts are replaced after their runs, and their folders go with them", asyn
   const first = hostProcesses();
   const folders = first.map((pid) => readlinkSync(`/proc/${pid}/cwd`));
   expect(folders).toHaveLength(1);
-  expect(await runs.run(tenant("first"))).toEqual({ result: "succeeded" });
-  expect(await runs.run(tenant("second"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(await wanted("first"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(await wanted("second"))).toEqual({ result: "succeeded" });
   expect(hostProcesses()).not.toContain(first[0]);
   await runs.close("finished");
   expect(folders.filter(existsSync)).toEqual([]);
@@ -130,9 +133,9 @@ test("a host whose run failed takes no other: what that left behind would meet t
   const runs = hosts();
   await delay(300);
   const first = hostProcesses();
-  const broken = tenant("leaves-something");
-  const nowhere = { ...broken, tenant: { ...broken.tenant, migrationsDir: "/nowhere" } };
-  expect(await runs.run(nowhere)).toMatchObject({ result: "failed" });
+  const broken = await wanted("leaves-something");
+  const tenants = broken.tenants.map((tenant) => ({ ...tenant, migrationsDir: "/nowhere" }));
+  expect(await runs.run({ ...broken, tenants })).toMatchObject({ result: "failed" });
   expect(await runs.run(broken)).toEqual({ result: "succeeded" });
   expect(hostProcesses()).not.toContain(first[0]);
   await runs.close("finished");
@@ -141,17 +144,17 @@ test("a host whose run failed takes no other: what that left behind would meet t
 test("closing now ends a run at whatever it is, and lets none begin", async () => {
   const runs = hosts();
   // Its host is still loading.
-  const early = runs.run(tenant("closed-early"));
+  const early = runs.run(await wanted("closed-early"));
   await runs.close("now");
   expect(await early).toMatchObject({ result: "interrupted" });
   expect(await statusOf("closed-early")).toBeUndefined();
-  expect(await runs.run(tenant("closed-early"))).toEqual({
+  expect(await runs.run(await wanted("closed-early"))).toEqual({
     result: "interrupted",
     faults: ["the service ended"],
   });
 
   const others = hosts();
-  const late = others.run(tenant("closed-late"));
+  const late = others.run(await wanted("closed-late"));
   await begun("closed-late");
   await others.close("now");
   expect(await late).toMatchObject({ result: "interrupted" });
@@ -161,7 +164,7 @@ test("closing now ends a run at whatever it is, and lets none begin", async () =
 test("runs beside each other do not meet", async () => {
   const runs = hosts({ size: 2 });
   const slugs = ["side-1", "side-2"];
-  const outcomes = await Promise.all(slugs.map((slug) => runs.run(tenant(slug))));
+  const outcomes = await Promise.all(slugs.map(async (slug) => runs.run(await wanted(slug))));
   expect(outcomes).toEqual(slugs.map(() => ({ result: "succeeded" })));
   await runs.close("finished");
 });
@@ -191,7 +194,7 @@ test("a backend that was away is one warning, and a set-up waits for none of its
   // After the third, 4 s are left alone.
   while ((await failed()).length < 3) await delay(50);
   renameSync(`${state}-away`, state);
-  expect(await runs.run(tenant("after-it-was-away"))).toEqual({ result: "succeeded" });
+  expect(await runs.run(await wanted("after-it-was-away"))).toEqual({ result: "succeeded" });
   while (lines.length < 2) await delay(50);
   await runs.close("now");
   expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
@@ -203,7 +206,7 @@ test("a backend that was away is one warning, and a set-up waits for none of its
 test("a run without a CLI fails by saying so", async () => {
   const env = { PATH: "/nowhere", DATABASE_URL: database.url() };
   const runs = hosts({ env });
-  const outcome = await runs.run(tenant("no-cli"));
+  const outcome = await runs.run(await wanted("no-cli"));
   expect(outcome).toMatchObject({ result: "no engine" });
   expect(JSON.stringify(outcome)).toContain("ENOENT");
   await runs.close("finished");

@@ -119,7 +119,7 @@ describe("a set-up", () => {
     );
     expect(tenant).toMatchObject({
       status: "active",
-      owner: `organization/tenant-service/${await database.stackOf("acme")}::acme`,
+      owner: `organization/tenant-service/${await database.stackOf("acme")}::${id}`,
     });
     const [user] = await database.sql<{ id: string; password_hash: string }>(
       "select id, email, first_name, last_name, password_hash from public.users",

@@ -3,7 +3,7 @@ import path from "node:path";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { PROJECT } from "../../service/pulumi/owner";
-import { fastest } from "../../service/pulumi/engine-options";
+import { fastest } from "../../service/config/engine-options";
 import { makeWorkDir } from "../../service/pulumi/work-dir";
 import { stackCli, type StackCli } from "../../service/pulumi/stack-cli";
 import { fileState, locksIn, postgresState, stacksIn } from "../support/pulumi-state";

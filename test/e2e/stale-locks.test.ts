@@ -34,9 +34,9 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
   test("and where the service did not come to keep the stack's settings, the stack is the same", async () => {
     const { id } = await leaveLock("unsettled");
     const stack = await harness.database.stackOf("unsettled");
-    await harness.database.sql(
-      "update public.service_stacks set settings = null where slug = 'unsettled'",
-    );
+    await harness.database.sql("update public.service_stacks set settings = null where name = $1", [
+      stack,
+    ]);
     await harness.restart();
     await harness.expectWhole("unsettled", id);
     expect(await harness.database.stackOf("unsettled")).toBe(stack);
@@ -44,9 +44,13 @@ describe.each(["file", "postgres"] as const)("with a %s:// backend", (backend) =
 
   test("so is that of a stack that a killed service never came to make", async () => {
     const { database, state } = harness;
+    const tenant = await database.addWanted("unmade", "ana@unmade.example");
     await database.sql(
-      "insert into public.service_stacks (name, status, slug) values ('unmade', 'taken', 'unmade')",
+      "insert into public.service_stacks (name, status) values ('unmade', 'taken')",
     );
+    await database.sql("update public.service_tenants set stack = 'unmade' where id = $1", [
+      tenant,
+    ]);
     const lock = { pid: 1, username: "me", hostname: "h", timestamp: "2026-01-01T00:00:00Z" };
     const key = `.pulumi/locks/organization/${PROJECT}/unmade/0b2f7c1e.json`;
     await state().write(key, JSON.stringify(lock));

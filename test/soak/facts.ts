@@ -81,8 +81,8 @@ export async function readFacts({ postgres, state, migrations }: World): Promise
       ),
       tenants: await rows(
         `select id, t.slug, t.name, t.status, admin_user_id as "adminId",
-          coalesce(s.name, t.slug) as stack
-        from public.tenants t left join public.service_stacks s on s.slug = t.slug`,
+          coalesce(w.stack, t.slug) as stack
+        from public.tenants t left join public.service_tenants w using (id)`,
       ),
       users: await rows("select id, email from public.users"),
       memberships: await rows(
@@ -91,7 +91,10 @@ export async function readFacts({ postgres, state, migrations }: World): Promise
       keys: await rows(`select key, operation_id as "operationId" from public.idempotency_keys`),
       schemas: await readSchemas(rows),
       spareStacks: (
-        await rows<{ name: string }>("select name from public.service_stacks where slug is null")
+        await rows<{ name: string }>(
+          `select name from public.service_stacks s
+          where not exists (select from public.service_tenants where stack = s.name)`,
+        )
       ).map(({ name }) => name),
       jobs: (await rows("select from graphile_worker.jobs")).length,
       states: readStates(state),

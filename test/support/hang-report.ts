@@ -1,6 +1,6 @@
 import { Client } from "pg";
-import { lockOf } from "../../service/cluster/dead-workers";
-import { slugLock } from "../../service/database/database";
+import { lockOf } from "../../service/cluster/liveness";
+import { tenantLock } from "../../service/database/database";
 
 /** How many of the last lines of a log are told. */
 const LINES = 15;
@@ -53,12 +53,12 @@ const seconds = (moment: string) => `round(extract(epoch from now() - ${moment})
 const names = `
   select 'instance ' || id as name, ${lockOf("id::text")} as key from public.service_instances
   union select 'worker ' || locked_by, ${lockOf("locked_by")} from graphile_worker.jobs
-  union select 'slug ' || slug, hashtextextended('${slugLock("")}' || slug, 0)
+  union select 'tenant ' || tenant_id, hashtextextended('${tenantLock("")}' || tenant_id, 0)
     from public.operations where finished_at is null`;
 
 const looks = {
   "operations that are not over": `
-    select id, slug, status, attempts, retries, ${seconds("created_at")} as "ageS",
+    select id, kind, tenant_id as "tenantId", slug, status, attempts, retries, ${seconds("created_at")} as "ageS",
       ${seconds("updated_at")} as "unchangedS",
       (select string_agg(s ->> 'name', ',') from jsonb_array_elements(steps) s
         where s ->> 'status' = 'running') as step

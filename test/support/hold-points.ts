@@ -10,6 +10,7 @@ export type HoldPoint =
   | "before running"
   | "before succeeded"
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
+  | `${"before" | "in"} change of slug`
   | "before create table"
   | "in create table routes";
 
@@ -61,6 +62,11 @@ const points = [
     `create trigger hold_in after insert on public.${table}
       for each row execute function public.hold_row()`,
   ]),
+  ...["before", "after"].map(
+    (when) =>
+      `create trigger hold_change_${when} ${when} update on public.tenants for each row
+        when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
+  ),
   ...["running", "succeeded"].map(
     (status) =>
       `create trigger hold_${status} before update on public.operations for each row

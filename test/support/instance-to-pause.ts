@@ -1,3 +1,4 @@
+import { openDatabase } from "../../service/database/database";
 import { FakeEngineRuns, startService } from "./service-app";
 
 /**
@@ -11,7 +12,7 @@ async function main(): Promise<void> {
     await told;
     return { result: "failed", faults: ["made nothing"] };
   });
-  const service = await startService(runs);
+  const service = await startService(openDatabase(process.env.DATABASE_URL ?? ""), runs);
   process.once("SIGTERM", () => void service.close().then(() => process.exit(0)));
   process.once("disconnect", () => process.exit(1));
   process.send?.("started");

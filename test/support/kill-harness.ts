@@ -21,10 +21,12 @@ export interface KillHarness {
   readonly service: () => KillableService;
   /** Asks for a tenant and does not wait for it. @returns the operation's id. */
   readonly ask: (slug: string) => Promise<string>;
+  /** Asks for another slug of a tenant and does not wait for it. @returns the operation's id. */
+  readonly changeSlug: (tenantId: string, slug: string) => Promise<string>;
   /** Starts the service again. */
   readonly restart: () => Promise<void>;
   /** That the operation succeeds, and that its tenant is as one that nothing disturbed. */
-  readonly expectWhole: (slug: string, id: string) => Promise<void>;
+  readonly expectWhole: (slug: string, id: string, firstSlug?: string) => Promise<void>;
   /** The processes of the service with such a command. */
   readonly processes: (command: RegExp) => Started[];
   /**
@@ -58,7 +60,10 @@ export function useKillHarness(
     startedBy(service.child.pid).filter((started) => command.test(started.command));
 
   beforeAll(async () => {
-    token = await signed({ expiresIn: 3_600 });
+    token = await signed({
+      expiresIn: 3_600,
+      claims: { permissions: ["CREATE_TENANT", "UPDATE_TENANT"] },
+    });
     await addHoldPoints(database);
     const folder = path.join(temporaryFolder("kills-"), "state");
     mkdirSync(folder);
@@ -85,7 +90,15 @@ export function useKillHarness(
       expect({ status, body }).toMatchObject({ status: 202 });
       return body.id ?? "";
     },
-    expectWhole: (slug, id) => expectWhole({ database, state, service, slug, id }),
+    async changeSlug(tenantId, slug) {
+      const { status, body } = await request(`${service.url}/api/tenant/${tenantId}`, {
+        ...{ method: "PATCH", token, body: { slug }, headers: { Prefer: "respond-async" } },
+      });
+      expect({ status, body }).toMatchObject({ status: 202 });
+      return body.id ?? "";
+    },
+    expectWhole: (slug, id, firstSlug) =>
+      expectWhole({ database, state, service, slug, id, firstSlug }),
     processes,
     async stopEngine(slug) {
       const stack = await database.stackOf(slug);

@@ -1,4 +1,4 @@
-/** A program host whose runs do what their tenant's slug says, in the place of the real one. */
+/** A program host whose runs do what their tenant's id says, in the place of the real one. */
 import { setTimeout as delay } from "node:timers/promises";
 import { worker, workerEmit } from "workerpool";
 import type { RunOutcome, RunRequest } from "../../service/pulumi/engine-runs";
@@ -30,9 +30,9 @@ const behaviours: Record<string, () => Promise<void>> = {
 
 worker({
   begin: () => process.pid,
-  async finish({ tenant: { slug } }: RunRequest): Promise<RunOutcome> {
+  async finish({ tenantId }: RunRequest): Promise<RunOutcome> {
     workerEmit({ reached: process.pid });
-    await behaviours[slug]?.();
+    await behaviours[tenantId]?.();
     return { result: "succeeded" };
   },
 });

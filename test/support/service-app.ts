@@ -5,9 +5,10 @@ import { createPermit } from "../../service/http/permit";
 import type { StreamLimits } from "../../service/http/stream-places";
 import { startInstance, type Instance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
-import type { Queue } from "../../service/cluster/queue";
 import { redactor } from "../../service/system/redact";
-import type { EngineRuns, RunOutcome, StepEvent } from "../../service/pulumi/engine-runs";
+import { openDatabase, type Database } from "../../service/database/database";
+import type { EngineRuns, RunOutcome } from "../../service/pulumi/engine-runs";
+import type { StepEvent } from "../../service/pulumi/steps";
 import { addressOf, listen } from "../../service/http/server";
 import { secretVerification, type TokenSettings } from "../../service/auth/token-settings";
 import { testSecret } from "./service-tokens";
@@ -22,25 +23,31 @@ export interface ServiceApp {
   close(): Promise<void>;
 }
 
+/** A tenant as a run is asked for it. */
+export type AskedTenant = TenantDeclaration & { readonly id: string };
+
+/** Hears how far a run is with a step of its tenant. */
+export type OnStep = (event: Omit<StepEvent, "tenantId">) => void;
+
 /** Stands in for the engine. It makes no tenant: a test says what a run does. */
 export class FakeEngineRuns implements EngineRuns {
   /** The tenants that a run was asked for. */
-  readonly asked: TenantDeclaration[] = [];
+  readonly asked: AskedTenant[] = [];
   /** What the engine's trial tells. */
   trouble: string | undefined;
   /** How often the engine was tried. */
   trials = 0;
 
   constructor(
-    private readonly does: (
-      tenant: TenantDeclaration,
-      onStep: (event: StepEvent) => void,
-    ) => Promise<RunOutcome>,
+    private readonly does: (tenant: AskedTenant, onStep: OnStep) => Promise<RunOutcome>,
   ) {}
 
-  readonly run: EngineRuns["run"] = ({ tenant }, onStep) => {
+  readonly run: EngineRuns["run"] = ({ tenantId, tenants }, onStep) => {
+    const declared = tenants.find(({ id }) => id === tenantId);
+    if (declared === undefined) throw new Error("the stack does not declare its tenant");
+    const tenant = { ...declared, id: tenantId };
     this.asked.push(tenant);
-    return this.does(tenant, onStep ?? (() => undefined));
+    return this.does(tenant, (event) => onStep?.({ tenantId, ...event }));
   };
 
   readonly tryEngine = (): Promise<string | undefined> => {
@@ -58,6 +65,9 @@ export function noEngine(): FakeEngineRuns {
   return new FakeEngineRuns(() => Promise.reject(new Error("the engine must not be asked")));
 }
 
+/** A database that nobody may ask: nothing answers there. */
+export const noDatabase: Database = openDatabase("postgres://app@127.0.0.1:1/app");
+
 /** How a test's service differs from the usual one. */
 export interface ServiceAppOptions {
   readonly tokens?: Partial<TokenSettings>;
@@ -65,28 +75,30 @@ export interface ServiceAppOptions {
   readonly limit?: number;
   readonly ratePerMinute?: number;
   readonly streams?: StreamLimits;
-  /** How long a caller waits, in ms. */
-  readonly wait?: number;
+  /** How long a caller waits. */
+  readonly waitMs?: number;
 }
 
-/** Starts the whole service on a free port, without an engine. Its database is that of DATABASE_URL. */
+/** Starts the whole service on a free port, without an engine. */
 export async function startService(
+  database: Database,
   runs: FakeEngineRuns,
   options: ServiceAppOptions = {},
 ): Promise<ServiceApp> {
-  return startServiceApp(runs, options, async (operations, log) => {
-    const parts = { runs, operations, log, migrationsDir: undefined, concurrency: 4 };
-    return startInstance({ ...parts, retryDelay: 20 });
+  return startServiceApp(database, runs, options, async (operations, log) => {
+    const parts = { database, runs, operations, log, migrationsDir: undefined, concurrency: 4 };
+    return startInstance({ ...parts, retryDelayMs: 20, retentionDays: 90 });
   });
 }
 
 /** Starts the app on a free port. Nothing works on what it accepts, unless `work` starts that. */
 export async function startServiceApp(
+  database: Database,
   runs: FakeEngineRuns,
   {
     tokens = {},
     limit = 100,
-    wait = 30_000,
+    waitMs = 30_000,
     ratePerMinute = 1_000,
     streams = { perSubject: 100, total: 1_000 },
   }: ServiceAppOptions = {},
@@ -96,7 +108,7 @@ export async function startServiceApp(
   const redact = redactor([testSecret]);
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(redact(line)) });
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
-  const operations = serveOperations({ limit, wait });
+  const operations = serveOperations({ database, limit, waitMs });
   const instance = await work?.(operations, logger);
   const app = createApp({
     log: logger,
@@ -106,6 +118,7 @@ export async function startServiceApp(
       audience: undefined,
       ...tokens,
     }),
+    database,
     operations,
     ratePerMinute,
     streams,

@@ -1,9 +1,14 @@
 import { Client, Pool, type QueryResultRow } from "pg";
+import { openDatabase, type Database } from "../../service/database/database";
 import { createTestDatabase, type TestDatabase } from "./database";
 
-/** A database with the control tables, which DATABASE_URL names for a test file. */
+/** A database with the control tables, for a test file; DATABASE_URL names it too, for the resources. */
 export interface ServiceDatabase {
   url(): string;
+  /** The database as a service of this process has it. */
+  readonly handle: Database;
+  /** Sends the handle to another address, where nothing answers, say; without one back to the database. */
+  moveHandle(url?: string): void;
   /** Runs a statement as the tables' owner. */
   sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
   /** Runs a statement as the server's superuser. */
@@ -13,13 +18,15 @@ export interface ServiceDatabase {
   /** Makes a row in `public.tenants`, active unless told otherwise, and gives its id. */
   addTenant(
     slug: string,
-    changes?: { status?: string; owner?: string; email?: string },
+    changes?: { id?: string; status?: string; owner?: string; email?: string },
   ): Promise<string>;
+  /** Has the service want a tenant, and gives its id. */
+  addWanted(slug: string, adminEmail?: string): Promise<string>;
 }
 
 /** What `public.tenants.owner` is for a tenant that the service set up. */
-export function ownedByService(slug: string): string {
-  return `organization/tenant-service/tenant-0123456789abcdef::${slug}`;
+export function ownedByService(id: string): string {
+  return `organization/tenant-service/tenant-0123456789abcdef::${id}`;
 }
 
 /** Makes the database before a file's tests, and drops it after them. */
@@ -39,8 +46,20 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
   });
   const sql = async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
     (await pool.query<T>(statement, values)).rows;
+  let moved: string | undefined;
+  const opened = () => openDatabase(moved ?? database.url);
+  const handle: Database = {
+    get settings() {
+      return opened().settings;
+    },
+    query: (statement, values) => opened().query(statement, values),
+    transaction: (work) => opened().transaction(work),
+    withTenantLock: (id, work) => opened().withTenantLock(id, work),
+  };
   return {
     url: () => database.url,
+    handle,
+    moveHandle: (url) => void (moved = url),
     sql,
     async asSuperuser(statement) {
       const superuser = new Client(database.superuserUrl);
@@ -49,14 +68,14 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
     },
     async stackOf(slug) {
       const [row] = await sql<{ name: string }>(
-        "select name from public.service_stacks where slug = $1",
+        "select stack as name from public.service_tenants where slug = $1",
         [slug],
       );
       return row?.name ?? "";
     },
     async addTenant(
       slug,
-      { status = "active", owner = "somebody/else/s::x", email = "ana@acme.example" } = {},
+      { id, status = "active", owner = "somebody/else/s::x", email = "ana@acme.example" } = {},
     ) {
       const [row] = await sql<{ id: string }>(
         `with admin as (
@@ -65,9 +84,20 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
           on conflict (lower(email)) do update set first_name = u.first_name
           returning id
         )
-        insert into public.tenants (name, slug, status, owner, admin_user_id)
-        select 'Acme Corp', $1, $2, $3, id from admin returning id`,
-        [slug, status, owner, email],
+        insert into public.tenants (id, name, slug, status, owner, admin_user_id)
+        select coalesce($5, gen_random_uuid()), 'Acme Corp', $1, $2, $3, id from admin returning id`,
+        [slug, status, owner, email, id],
+      );
+      return row?.id ?? "";
+    },
+    async addWanted(slug, adminEmail = "ana@acme.example") {
+      const spec = {
+        ...{ name: "Acme Corp", slug, adminEmail, adminPassword: "$argon2id$v=19$x" },
+        ...{ adminFirstName: "Ana", adminLastName: "Diaz" },
+      };
+      const [row] = await sql<{ id: string }>(
+        "insert into public.service_tenants (id, spec) values (gen_random_uuid(), $1) returning id",
+        [JSON.stringify(spec)],
       );
       return row?.id ?? "";
     },

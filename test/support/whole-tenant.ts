@@ -5,7 +5,8 @@ import path from "node:path";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
-import { fastest } from "../../service/pulumi/engine-options";
+import { fastest } from "../../service/config/engine-options";
+import { declarationOf, wantedBySlug } from "../../service/tenants/wanted";
 import { eventually, startedBy, type KillableService } from "./killable-service";
 import type { Previewed } from "./preview-stack";
 import { contentOf, locksIn, stacksIn, type StateBackend } from "./pulumi-state";
@@ -20,6 +21,8 @@ export interface SetUp {
   readonly slug: string;
   /** Of its operation. */
   readonly id: string;
+  /** The slug that it was set up with; its admin is called by it. Default: the one it has. */
+  readonly firstSlug?: string | undefined;
 }
 
 /** That the operation succeeds, and that its tenant is as one that nothing disturbed. */
@@ -44,7 +47,7 @@ async function expectSucceeded({ database, service, id }: SetUp): Promise<void> 
 }
 
 /** One row, one schema, all migrations once, one user, one membership, and it is active. */
-async function expectTenant({ database, slug }: SetUp): Promise<void> {
+async function expectTenant({ database, slug, firstSlug = slug }: SetUp): Promise<void> {
   const tenants = await database.sql<{ id: string; status: string }>(
     "select id, status from public.tenants where slug = $1",
     [slug],
@@ -60,7 +63,7 @@ async function expectTenant({ database, slug }: SetUp): Promise<void> {
       (select count(*)::int from public.tenant_users m join public.users u on u.id = m.user_id
         where m.tenant_id = $3 and u.email = $2) as memberships,
       (select count(*)::int from public.operations where slug = $4) as operations`,
-    [`tenant_${id}`, `ana@${slug}.example`, id, slug],
+    [`tenant_${id}`, `ana@${firstSlug}.example`, id, slug],
   );
   const migrations = readdirSync(tenantMigrationsDir)
     .map((file) => file.split("_")[0])
@@ -78,12 +81,10 @@ async function expectState({ database, state, slug }: SetUp): Promise<void> {
 }
 
 /** What the real CLI would do next, by a refresh and an `up`. */
-async function preview({ database, state, slug, id }: SetUp): Promise<Previewed> {
-  const [row] = await database.sql<{ request: object; hash: string }>(
-    "select request, password_hash as hash from public.operations where id = $1",
-    [id],
-  );
-  const tenant = JSON.stringify({ ...row?.request, adminPassword: row?.hash });
+async function preview({ database, state, slug }: SetUp): Promise<Previewed> {
+  const wanted = await wantedBySlug(database.handle.query, slug);
+  if (wanted === undefined) throw new Error(`the service wants no tenant ${slug}`);
+  const tenant = JSON.stringify(declarationOf(wanted, undefined));
   const { env: engine } = await obtainEngine(() => undefined);
   const [backendUrl, passphrase] = [state.url, "a passphrase for tests"];
   const child = fork(

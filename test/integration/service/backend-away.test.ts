@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { dropWorkerLock, tryWorkerLock } from "../../../service/cluster/dead-workers";
+import { dropLock, tryLock } from "../../../service/cluster/liveness";
 import type { StackCli } from "../../../service/pulumi/stack-cli";
 import { stacksOf } from "../../../service/pulumi/stacks";
 import { StackUpkeep } from "../../../service/pulumi/stack-upkeep";
@@ -41,7 +41,7 @@ function setting() {
   };
   const lines: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[0]) });
-  const stacks = stacksOf(me);
+  const stacks = stacksOf(database.handle, me);
   const upkeep = new StackUpkeep({ count: 2, stacks, cli: cli as StackCli, log });
   /** So many steps, each as late as the longest pause. */
   const steps = async (count: number) => {
@@ -69,7 +69,7 @@ test("a backend that is away leaves a few rows and one warning, however long it 
 
 test("it is asked again within a minute, and then all is as if it had never been away", async () => {
   const { backend, upkeep, steps, messages } = setting();
-  await database.sql(tryWorkerLock, [other]);
+  await database.sql(tryLock, [other]);
   await database.sql(
     "insert into public.service_stacks (name, status, instance) values ('of-another', 'making', $1)",
     [other],
@@ -87,7 +87,7 @@ test("it is asked again within a minute, and then all is as if it had never been
   expect(messages()).toHaveLength(2);
   const others = await database.sql("select 1 from public.service_stacks where status = 'making'");
   expect(others).toHaveLength(1);
-  await database.sql(dropWorkerLock, [other]);
+  await database.sql(dropLock, [other]);
 });
 
 test("stacks that a killed CLI made, and of which nobody knows, are removed", async () => {

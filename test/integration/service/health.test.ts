@@ -2,14 +2,14 @@ import { FakeEngineRuns, startServiceApp, type ServiceApp } from "../../support/
 import { send } from "../../support/service-client";
 import { useServiceDatabase } from "../../support/service-database";
 
-useServiceDatabase();
+const database = useServiceDatabase();
 const services: ServiceApp[] = [];
 afterAll(() => Promise.all(services.map((service) => service.close())));
 
 async function serviceWith(trouble?: string) {
   const runs = new FakeEngineRuns(() => Promise.reject(new Error("not asked")));
   runs.trouble = trouble;
-  const service = await startServiceApp(runs);
+  const service = await startServiceApp(database.handle, runs);
   services.push(service);
   return { service, runs };
 }
@@ -29,6 +29,7 @@ test("an engine that does not work is named, and why is in the log only", async 
     statusCode: 503,
     message: "Not ready",
     error: "Service Unavailable",
+    code: "UNAVAILABLE",
     details: [{ path: "engine", message: "does not work" }],
   });
   expect(service.log.join("")).toContain("unable to open bucket file:///gone");
@@ -36,11 +37,10 @@ test("an engine that does not work is named, and why is in the log only", async 
 
 test("a database that does not work is named, and the process still answers", async () => {
   const { service } = await serviceWith();
-  const url = process.env.DATABASE_URL;
-  process.env.DATABASE_URL = "postgres://app:s3cr3tpw@127.0.0.1:1/app";
+  database.moveHandle("postgres://app:s3cr3tpw@127.0.0.1:1/app");
   const ready = await send(`${service.url}/readyz`);
   const healthy = await send(`${service.url}/healthz`);
-  process.env.DATABASE_URL = url;
+  database.moveHandle();
   expect(ready.status).toBe(503);
   expect(ready.body.details).toEqual([{ path: "database", message: "does not work" }]);
   expect(service.log.join("")).not.toContain("s3cr3tpw");

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { TenantDeclaration } from "../../../program/stack";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { HostProcess } from "../../../service/pulumi/host-process";
 
@@ -31,15 +30,15 @@ const begin = (host: HostProcess | undefined) =>
 
 async function finish(
   host: HostProcess | undefined,
-  slug: string,
+  does: string,
 ): Promise<RunOutcome | undefined> {
-  const tenant = { slug } as Partial<TenantDeclaration> as TenantDeclaration;
-  return (await host?.finish({ tenant, mayDelete: "nothing" }))?.outcome;
+  const request = { tenantId: does, tenants: [], mayDelete: "nothing" } as const;
+  return (await host?.finish(request))?.outcome;
 }
 
-async function run(host: HostProcess | undefined, slug: string): Promise<RunOutcome | undefined> {
+async function run(host: HostProcess | undefined, does: string): Promise<RunOutcome | undefined> {
   await begin(host);
-  return finish(host, slug);
+  return finish(host, does);
 }
 
 describe("a run that misbehaves fails alone, one that", () => {
@@ -49,9 +48,9 @@ describe("a run that misbehaves fails alone, one that", () => {
     ["hangs", "failed", "longer than 4 s"],
     ["eats", "failed", "more memory than"],
     ["dies", "interrupted", "the program host ended"],
-  ])("%s", async (slug, result, fault) => {
-    const slugs = [slug, "behaves", "behaves"];
-    const [bad, ...good] = await Promise.all(slugs.map((does, i) => run(hosts[i], does)));
+  ])("%s", async (does, result, fault) => {
+    const all = [does, "behaves", "behaves"];
+    const [bad, ...good] = await Promise.all(all.map((what, i) => run(hosts[i], what)));
     expect(bad).toMatchObject({ result, faults: [expect.stringContaining(fault)] });
     expect(good).toEqual([{ result: "succeeded" }, { result: "succeeded" }]);
     // And each host takes the next run.

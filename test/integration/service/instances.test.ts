@@ -5,9 +5,8 @@ import {
   newInstance,
   pruneInstances,
   register,
+  tryLock,
 } from "../../../service/cluster/liveness";
-import { transaction } from "../../../service/operations/store";
-import { tryWorkerLock } from "../../../service/cluster/dead-workers";
 import { eventually } from "../../support/killable-service";
 import { noEngine, startService } from "../../support/service-app";
 import { useServiceDatabase } from "../../support/service-database";
@@ -29,7 +28,7 @@ async function begin(id: string): Promise<Client> {
   const session = new Client(database.url());
   await session.connect();
   sessions.push(session);
-  await session.query(tryWorkerLock, [id]);
+  await session.query(tryLock, [id]);
   await register(session, newInstance(id));
   return session;
 }
@@ -41,7 +40,7 @@ async function kill(session: Client): Promise<void> {
   await eventually(async () => ((await dead()).length > 0 ? true : undefined));
 }
 
-const dead = () => transaction(deadInstances);
+const dead = () => database.handle.transaction(deadInstances);
 const rows = () =>
   database.sql<{ id: string; machine: string }>(
     "select id, machine from public.service_instances order by id",
@@ -58,7 +57,7 @@ test("an instance is alive as long as its session, and its row outlives a kill",
 
 test("an instance that lost its session and has another is alive again", async () => {
   await kill(await begin(ids.dead));
-  await transaction(pruneInstances);
+  await database.handle.transaction(pruneInstances);
   await begin(ids.dead);
   expect(await dead()).toEqual([]);
   expect(await database.sql("select dead_since from public.service_instances")).toEqual([
@@ -69,18 +68,18 @@ test("an instance that lost its session and has another is alive again", async (
 test("the row of a dead instance goes a week after it was found dead", async () => {
   await begin(ids.alive);
   await kill(await begin(ids.dead));
-  await transaction(pruneInstances);
-  await transaction(pruneInstances);
+  await database.handle.transaction(pruneInstances);
+  await database.handle.transaction(pruneInstances);
   expect(await rows()).toHaveLength(2);
   await database.sql(
     "update public.service_instances set dead_since = dead_since - interval '8 days'",
   );
-  await transaction(pruneInstances);
+  await database.handle.transaction(pruneInstances);
   expect(await rows()).toEqual([{ id: ids.alive, machine: hostname() }]);
 });
 
 test("a service that runs has a row; one that ended as asked has none", async () => {
-  const service = await startService(noEngine());
+  const service = await startService(database.handle, noEngine());
   await eventually(async () => ((await rows()).length === 1 ? true : undefined));
   expect(await dead()).toEqual([]);
   await service.close();

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { pino } from "pino";
-import { slugLock } from "../../../service/database/database";
-import { enqueue, transaction } from "../../../service/operations/store";
+import { tenantLock } from "../../../service/database/database";
+import { enqueue } from "../../../service/cluster/jobs";
 import { mendJobs, queueLost } from "../../../service/cluster/lost-operations";
 import { eventually } from "../../support/killable-service";
 import {
@@ -23,9 +23,9 @@ let token: string;
 beforeAll(async () => {
   token = await signed({ expiresIn: 600 });
   // Makes the queue's tables.
-  await (await startService(noEngine())).close();
+  await (await startService(database.handle, noEngine())).close();
   // Nobody works on what it accepts.
-  idle = await startServiceApp(noEngine());
+  idle = await startServiceApp(database.handle, noEngine());
 });
 afterAll(() => idle.close());
 beforeEach(async () => {
@@ -52,7 +52,7 @@ const jobs = () =>
   database.sql<{ id: string; key: string }>("select id, key from graphile_worker.jobs order by id");
 
 const look = (suspects: readonly string[]) =>
-  transaction((run) => queueLost(run, new Set(suspects), log));
+  database.handle.transaction((run) => queueLost(run, new Set(suspects), log));
 
 describe("operations without a job", () => {
   test("are queued again when two looks find them, and nobody else is", async () => {
@@ -70,7 +70,11 @@ describe("operations without a job", () => {
     const waiting = await ask("waiting");
     const worker = new Client(database.url());
     await worker.connect();
-    const key = [slugLock("at-work")];
+    const [row] = await database.sql<{ tenant: string }>(
+      "select tenant_id as tenant from public.operations where id = $1",
+      [atWork],
+    );
+    const key = [tenantLock(row?.tenant ?? "")];
     await worker.query("select pg_advisory_lock(hashtextextended($1, 0))", key);
     const before = await jobs();
     expect(before).toMatchObject([{ key: waiting }]);
@@ -101,11 +105,11 @@ describe("operations without a job", () => {
     const ids = [await ask("lost-one"), await ask("lost-other")];
     await setRunning(ids[0] ?? "");
     for (const id of ids) await loseJob(id);
-    const runs = new FakeEngineRuns(async ({ slug }) => {
-      await database.addTenant(slug, { owner: ownedByService(slug) });
+    const runs = new FakeEngineRuns(async ({ id, slug }) => {
+      await database.addTenant(slug, { id, owner: ownedByService(id) });
       return { result: "succeeded" };
     });
-    const service = await startService(runs);
+    const service = await startService(database.handle, runs);
     const alive = "select from public.operations where status <> 'succeeded'";
     await eventually(async () => ((await database.sql(alive)).length === 0 ? true : undefined));
     await service.close();
@@ -131,8 +135,8 @@ describe("what the library leaves of jobs", () => {
       set attempts = 12, last_error = 'x', run_at = now() + interval '6 hours' where key = $1`,
       [failed],
     );
-    await transaction((run) => enqueue(run, told, 300_000));
-    await transaction(mendJobs);
+    await database.handle.transaction((run) => enqueue(run, told, 300_000));
+    await database.handle.transaction(mendJobs);
     expect(await dueIn(failed)).toBeLessThanOrEqual(10);
     expect(await dueIn(told)).toBeGreaterThan(250);
   });
@@ -142,14 +146,14 @@ describe("what the library leaves of jobs", () => {
     await database.sql(
       "update graphile_worker._private_jobs set locked_by = 'w', locked_at = now(), attempts = 1",
     );
-    await transaction((run) => enqueue(run, left));
-    await transaction((run) => enqueue(run, held));
+    await database.handle.transaction((run) => enqueue(run, left));
+    await database.handle.transaction((run) => enqueue(run, held));
     const [old] = await jobs();
     await database.sql(
       "update graphile_worker._private_jobs set locked_by = null, locked_at = null where id = $1",
       [old?.id],
     );
-    await transaction(mendJobs);
+    await database.handle.transaction(mendJobs);
     expect((await jobs()).map(({ key }) => key)).toEqual([null, left, held]);
   });
 });

@@ -1,13 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { RunOutcome, StepEvent } from "../../../service/pulumi/engine-runs";
+import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import {
   FakeEngineRuns,
   noEngine,
   startService,
   startServiceApp,
+  type AskedTenant,
+  type OnStep,
   type ServiceApp,
+  type ServiceAppOptions,
 } from "../../support/service-app";
 import { send, tenantBody, type Answer } from "../../support/service-client";
 import { ownedByService, useServiceDatabase } from "../../support/service-database";
@@ -26,28 +29,28 @@ beforeAll(async () => {
   viewer = await tokenOf("viewer", "VIEW_TENANTS");
   other = await tokenOf("other", "CREATE_TENANT");
   // Makes the queue's tables.
-  await (await startService(noEngine())).close();
+  await (await startService(database.handle, noEngine())).close();
 });
 afterEach(() => Promise.all(services.splice(0).map((service) => service.close())));
 
-type Does = (slug: string, onStep: (event: StepEvent) => void) => Promise<RunOutcome>;
+type Does = (tenant: AskedTenant, onStep: OnStep) => Promise<RunOutcome>;
 
-async function start(does: Does = succeed, options: Parameters<typeof startService>[1] = {}) {
-  const runs = new FakeEngineRuns(({ slug }, onStep) => does(slug, onStep));
-  const service = await startService(runs, options);
+async function start(does: Does = succeed, options: ServiceAppOptions = {}) {
+  const runs = new FakeEngineRuns(does);
+  const service = await startService(database.handle, runs, options);
   services.push(service);
   return { service, runs };
 }
 
 /** The service without anybody who works on the queue. */
-async function startIdle(options: Parameters<typeof startServiceApp>[1] = {}) {
-  const service = await startServiceApp(noEngine(), options);
+async function startIdle(options: ServiceAppOptions = {}) {
+  const service = await startServiceApp(database.handle, noEngine(), options);
   services.push(service);
   return service;
 }
 
-async function succeed(slug: string): Promise<RunOutcome> {
-  await database.addTenant(slug, { owner: ownedByService(slug) });
+async function succeed({ id, slug }: AskedTenant): Promise<RunOutcome> {
+  await database.addTenant(slug, { id, owner: ownedByService(id) });
   return { result: "succeeded" };
 }
 
@@ -100,11 +103,11 @@ describe("a caller who would rather not wait", () => {
 
   test("and one who has waited long enough too", async () => {
     const { service } = await start(
-      async (slug) => {
+      async (tenant) => {
         await delay(1_000);
-        return succeed(slug);
+        return succeed(tenant);
       },
-      { wait: 200 },
+      { waitMs: 200 },
     );
     const { status, body } = await post(service, { slug: "long-wait" });
     expect(status).toBe(202);
@@ -114,7 +117,7 @@ describe("a caller who would rather not wait", () => {
   });
 
   test("however often memory is collected meanwhile", async () => {
-    const service = await startIdle({ wait: 600 });
+    const service = await startIdle({ waitMs: 600 });
     const collecting = setInterval(collectGarbage, 100);
     const { status } = await post(service, { slug: "collected" });
     clearInterval(collecting);
@@ -143,14 +146,14 @@ describe("an operation", () => {
   });
 
   test("streams its steps, each with an id that grows, up to its end", async () => {
-    const { service } = await start(async (slug, onStep) => {
+    const { service } = await start(async (tenant, onStep) => {
       for (const step of ["record", "admin", "schema", "migrations", "membership"] as const) {
         onStep({ step, status: "running" });
         await delay(60);
         onStep({ step, status: "succeeded" });
         await delay(60);
       }
-      return succeed(slug);
+      return succeed(tenant);
     });
     const { body } = await post(service, { slug: "streamed" }, respondAsync);
     const events = await eventsOf(service, body.id);
@@ -203,7 +206,7 @@ describe("an operation", () => {
   });
 
   test("that failed tells a reference, and which step it was", async () => {
-    const { service } = await start((_slug, onStep) => {
+    const { service } = await start((_tenant, onStep) => {
       onStep({ step: "record", status: "running" });
       return Promise.resolve({ result: "failed", faults: ["pq: secret detail"] });
     });
@@ -216,8 +219,10 @@ describe("an operation", () => {
 
   test("that was interrupted is tried again by itself", async () => {
     let tries = 0;
-    const { service, runs } = await start((slug) =>
-      ++tries < 3 ? Promise.resolve({ result: "interrupted", faults: ["killed"] }) : succeed(slug),
+    const { service, runs } = await start((tenant) =>
+      ++tries < 3
+        ? Promise.resolve({ result: "interrupted", faults: ["killed"] })
+        : succeed(tenant),
     );
     expect((await post(service, { slug: "interrupted" })).status).toBe(201);
     expect(runs.asked).toHaveLength(3);
@@ -269,9 +274,9 @@ describe("Idempotency-Key", () => {
   });
 
   test("sent ten times at once it makes one operation, for which all wait", async () => {
-    const { service, runs } = await start(async (slug) => {
+    const { service, runs } = await start(async (tenant) => {
       await delay(300);
-      return succeed(slug);
+      return succeed(tenant);
     });
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => post(service, { slug: "ten-times" }, key("ten"))),

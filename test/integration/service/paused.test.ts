@@ -20,7 +20,7 @@ test("an instance that was paused leaves the job to the one that has taken it ov
   const exited = once(paused, "exit");
   const tells = () => Promise.race([once(paused, "message"), exited]);
   expect(await tells()).toEqual(["started", undefined]);
-  const idle = await startServiceApp(noEngine());
+  const idle = await startServiceApp(database.handle, noEngine());
   const { body } = await send(`${idle.url}/api/tenant/setup`, {
     ...{ method: "POST", token: await signed(), headers: { Prefer: "respond-async" } },
     body: tenantBody({ slug: "taken-over" }),
@@ -37,13 +37,13 @@ test("an instance that was paused leaves the job to the one that has taken it ov
   let end: () => void = () => undefined;
   const atWork = new Promise<void>((resolve) => (began = resolve));
   const ended = new Promise<void>((resolve) => (end = resolve));
-  const runs = new FakeEngineRuns(async ({ slug }) => {
+  const runs = new FakeEngineRuns(async ({ id, slug }) => {
     began();
     await ended;
-    await database.addTenant(slug, { owner: ownedByService(slug) });
+    await database.addTenant(slug, { id, owner: ownedByService(id) });
     return { result: "succeeded" };
   });
-  const other = await startService(runs);
+  const other = await startService(database.handle, runs);
   await atWork;
   const [taken] = await job();
   expect(taken).toMatchObject({ id: before?.id, key: body.id });

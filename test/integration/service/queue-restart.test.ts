@@ -13,12 +13,12 @@ let token: string;
 
 beforeAll(async () => {
   token = await signed({ expiresIn: 600 });
-  runs = new FakeEngineRuns(async ({ slug }) => {
+  runs = new FakeEngineRuns(async ({ id, slug }) => {
     if (slug.startsWith("held-")) await new Promise<void>((resolve) => gates.set(slug, resolve));
-    await database.addTenant(slug, { owner: ownedByService(slug) });
+    await database.addTenant(slug, { id, owner: ownedByService(id) });
     return { result: "succeeded" };
   });
-  service = await startService(runs, { wait: 20_000 });
+  service = await startService(database.handle, runs, { waitMs: 20_000 });
 });
 afterAll(() => service.close());
 

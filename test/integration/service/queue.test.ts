@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { pino } from "pino";
-import { enqueue, transaction } from "../../../service/operations/store";
+import { enqueue } from "../../../service/cluster/jobs";
 import { startQueue } from "../../../service/cluster/queue";
 import { useServiceDatabase } from "../../support/service-database";
 
@@ -14,6 +14,7 @@ test("a queue that cannot write down that its last job has ended stops all the s
   let done: () => void = () => undefined;
   const atWork = new Promise<void>((resolve) => (done = resolve));
   const queue = await startQueue({
+    database: database.handle,
     concurrency: 1,
     async work(id) {
       worked.push(id);
@@ -26,7 +27,7 @@ test("a queue that cannot write down that its last job has ended stops all the s
     log: pino({ level: "silent" }),
   });
   const id = randomUUID();
-  await transaction((run) => enqueue(run, id));
+  await enqueue(database.handle.query, id);
   await atWork;
   const began = performance.now();
   await queue.stop();

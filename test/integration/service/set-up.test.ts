@@ -1,7 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isPasswordHash } from "../../../provider/contract/passwords";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
-import { FakeEngineRuns, startService, type ServiceApp } from "../../support/service-app";
+import {
+  FakeEngineRuns,
+  startService,
+  type AskedTenant,
+  type ServiceApp,
+} from "../../support/service-app";
 import { postSetUp, tenantBody, type Answer } from "../../support/service-client";
 import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
@@ -17,9 +22,9 @@ beforeAll(async () => {
 afterEach(() => Promise.all(services.splice(0).map((service) => service.close())));
 
 /** The service with a fake engine; by default one that leaves the tenant active. */
-async function serviceWith(run: (slug: string) => Promise<RunOutcome> = succeed) {
-  const runs = new FakeEngineRuns(({ slug }) => run(slug));
-  const service = await startService(runs);
+async function serviceWith(run: (tenant: AskedTenant) => Promise<RunOutcome> = succeed) {
+  const runs = new FakeEngineRuns((tenant) => run(tenant));
+  const service = await startService(database.handle, runs);
   services.push(service);
   const post = (changes: Record<string, unknown>): Promise<Answer> =>
     postSetUp(service.url, token, tenantBody(changes));
@@ -29,9 +34,9 @@ async function serviceWith(run: (slug: string) => Promise<RunOutcome> = succeed)
   return { service, runs, post, failures };
 }
 
-async function succeed(slug: string): Promise<RunOutcome> {
+async function succeed({ id, slug }: AskedTenant): Promise<RunOutcome> {
   await delay(50);
-  await database.addTenant(slug, { owner: ownedByService(slug) });
+  await database.addTenant(slug, { id, owner: ownedByService(id) });
   return { result: "succeeded" };
 }
 
@@ -42,6 +47,7 @@ const taken = (slug: string) => ({
   statusCode: 409,
   message: `The slug ${slug} is taken`,
   error: "Conflict",
+  code: "TENANT_CONFLICT",
 });
 
 test("a tenant that is set up is answered with its id and its address", async () => {
@@ -77,7 +83,8 @@ describe("a slug is taken", () => {
     ["by another owner's tenant that was deleted", "deleted", "organization/other/dev::x"],
   ])("%s", async (_, status, owner) => {
     const slug = `taken-${status}-${String(owner?.length)}`;
-    await database.addTenant(slug, { status, owner: owner ?? ownedByService(slug) });
+    const own = owner === undefined ? { id: await database.addWanted(slug) } : {};
+    await database.addTenant(slug, { ...own, status, owner: owner ?? ownedByService(slug) });
     const { post, runs } = await serviceWith();
     const answer = await post({ slug });
     expect(answer.status).toBe(409);
@@ -86,7 +93,7 @@ describe("a slug is taken", () => {
   });
 
   test("by whoever takes it while the engine runs", async () => {
-    const { post } = await serviceWith(async (slug) => {
+    const { post } = await serviceWith(async ({ slug }) => {
       await database.addTenant(slug);
       return fail("step record: the slug is taken");
     });
@@ -96,8 +103,9 @@ describe("a slug is taken", () => {
 
 describe("an unfinished tenant of this service", () => {
   test("is gone on with under its id", async () => {
-    const owner = ownedByService("unfinished");
-    const id = await database.addTenant("unfinished", { status: "provisioning", owner });
+    const id = await database.addWanted("unfinished");
+    const owner = ownedByService(id);
+    await database.addTenant("unfinished", { id, status: "provisioning", owner });
     const { post } = await serviceWith(async () => {
       await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
       return { result: "succeeded" };
@@ -108,8 +116,9 @@ describe("an unfinished tenant of this service", () => {
   });
 
   test("is not gone on with for another admin", async () => {
-    const owner = ownedByService("half-made");
-    await database.addTenant("half-made", { status: "provisioning", owner });
+    const id = await database.addWanted("half-made");
+    const owner = ownedByService(id);
+    await database.addTenant("half-made", { id, status: "provisioning", owner });
     const { post, runs } = await serviceWith();
     const { status, body } = await post({ slug: "half-made", adminEmail: "bob@acme.example" });
     expect(status).toBe(409);
@@ -191,7 +200,9 @@ describe("at once", () => {
 
   test("a request that failed lets the next one for its slug try", async () => {
     let tries = 0;
-    const { post } = await serviceWith((slug) => (++tries === 1 ? fail("broken") : succeed(slug)));
+    const { post } = await serviceWith((tenant) =>
+      ++tries === 1 ? fail("broken") : succeed(tenant),
+    );
     expect((await post({ slug: "again" })).status).toBe(500);
     expect((await post({ slug: "again" })).status).toBe(201);
   });
@@ -199,10 +210,10 @@ describe("at once", () => {
   test("four slugs run beside each other, and no more", async () => {
     let running = 0;
     let most = 0;
-    const { post } = await serviceWith(async (slug) => {
+    const { post } = await serviceWith(async (tenant) => {
       most = Math.max(most, ++running);
       for (let waited = 0; most < 4 && waited < 2_000; waited += 20) await delay(20);
-      const outcome = await succeed(slug);
+      const outcome = await succeed(tenant);
       running -= 1;
       return outcome;
     });
@@ -221,7 +232,7 @@ describe("a run that fails", () => {
     const { status, body } = await post({ slug: "broken" });
     const [, reference] = /by reference ([0-9a-f-]{36})/.exec(body.message ?? "") ?? [];
     expect(status).toBe(500);
-    expect(Object.keys(body)).toEqual(["statusCode", "message", "error"]);
+    expect(Object.keys(body)).toEqual(["statusCode", "message", "error", "code"]);
     expect(JSON.stringify(body)).not.toMatch(/migrations|sql|pq/);
     expect(failures()).toHaveLength(1);
     expect(JSON.parse(failures()[0] ?? "")).toMatchObject({
@@ -248,14 +259,16 @@ describe("a run that fails", () => {
 
   test("although the tenant is active is done again, until the state is saved", async () => {
     let runs = 0;
-    const { post, service } = await serviceWith(async (slug) => {
+    const { post, service } = await serviceWith(async (tenant) => {
       runs += 1;
-      if (runs === 1) await succeed(slug);
+      if (runs === 1) await succeed(tenant);
       return runs < 3 ? fail("the state could not be saved") : { result: "succeeded" };
     });
     expect((await post({ slug: "unsaved" })).status).toBe(201);
     expect(runs).toBe(3);
-    expect(service.log.join("")).toContain("tenant unsaved is active, and its state is not saved");
+    expect(service.log.join("")).toContain(
+      "the set-up of tenant unsaved is done, and its state is not saved",
+    );
   });
 
   test("because the database is another one, or data is gone, is not done again", async () => {
@@ -306,9 +319,9 @@ describe("a run that fails", () => {
 });
 
 test("a set-up goes on when its caller hangs up", async () => {
-  const { service } = await serviceWith(async (slug) => {
+  const { service } = await serviceWith(async (tenant) => {
     await delay(200);
-    return succeed(slug);
+    return succeed(tenant);
   });
   const request = fetch(`${service.url}/api/tenant/setup`, {
     method: "POST",
@@ -320,7 +333,7 @@ test("a set-up goes on when its caller hangs up", async () => {
   const ended = async () =>
     (
       await database.sql(
-        "select from public.operations where slug = 'goes-on' and tenant_id is not null",
+        "select from public.operations where slug = 'goes-on' and applied_at is not null",
       )
     ).length > 0;
   for (let waited = 0; !(await ended()) && waited < 10_000; waited += 50) await delay(50);
@@ -333,6 +346,7 @@ describe("503, and one line that says which", () => {
     statusCode: 503,
     message: "Not possible just now; send the request again",
     error: "Service Unavailable",
+    code: "UNAVAILABLE",
   };
 
   test("the engine is down", async () => {
@@ -360,10 +374,9 @@ describe("503, and one line that says which", () => {
 
   test("the database is down", async () => {
     const { post, runs, service, failures } = await serviceWith();
-    const url = process.env.DATABASE_URL;
-    process.env.DATABASE_URL = "postgres://app:s3cr3tpw@127.0.0.1:1/app";
+    database.moveHandle("postgres://app:s3cr3tpw@127.0.0.1:1/app");
     const { status, body } = await post({ slug: "no-database" });
-    process.env.DATABASE_URL = url;
+    database.moveHandle();
     expect(status).toBe(503);
     expect(body).toEqual(unavailable);
     expect(runs.asked).toEqual([]);
@@ -388,12 +401,11 @@ describe("503, and one line that says which", () => {
 });
 
 test("a set-up whose database goes down while the engine runs is finished when it is back", async () => {
-  const url = process.env.DATABASE_URL;
   let runs = 0;
-  const { post } = await serviceWith(async (slug) => {
-    if (++runs > 1) return succeed(slug);
-    process.env.DATABASE_URL = "postgres://app@127.0.0.1:1/app";
-    setTimeout(() => (process.env.DATABASE_URL = url), 500);
+  const { post } = await serviceWith(async (tenant) => {
+    if (++runs > 1) return succeed(tenant);
+    database.moveHandle("postgres://app@127.0.0.1:1/app");
+    setTimeout(() => database.moveHandle(), 500);
     return fail("step record: connect ECONNREFUSED 127.0.0.1:1");
   });
   expect((await post({ slug: "goes-down" })).status).toBe(201);

@@ -34,35 +34,35 @@ async function dead(startedAt: Date): Promise<void> {
 }
 
 test("the lock of a machine that no instance ever ran on is left alone", async () => {
-  expect(await lockIsStale(locked(noon))).toBe(false);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(false);
 });
 
 test("the lock of a machine whose instances are dead is stale", async () => {
   await dead(seconds(-10));
   await dead(seconds(-5));
-  expect(await lockIsStale(locked(noon))).toBe(true);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(true);
 });
 
 test("the lock of a machine with an instance of that time is left alone", async () => {
   await dead(seconds(-10));
   await alive(seconds(-5));
-  expect(await lockIsStale(locked(noon))).toBe(false);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(false);
 });
 
 test("a lock that is older than every instance that lives there is stale", async () => {
   await dead(seconds(-10));
   await alive(seconds(5));
-  expect(await lockIsStale(locked(noon))).toBe(true);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(true);
 });
 
 test("a lock is dated to the second: one of the second of a start may be that instance's", async () => {
   await alive(new Date(noon.getTime() + 900));
-  expect(await lockIsStale(locked(noon))).toBe(false);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(false);
 });
 
 test("an instance that is back within the time of two looks is not dead", async () => {
   await dead(seconds(-10));
-  const judged = lockIsStale(locked(noon));
+  const judged = lockIsStale(database.handle.query, locked(noon));
   const [row] = await database.sql<{ id: string }>("select id from public.service_instances");
   const session = new Client(database.url());
   await session.connect();

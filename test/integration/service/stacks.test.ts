@@ -5,7 +5,7 @@ const database = useServiceDatabase();
 const me = "00000000-0000-4000-8000-000000000001";
 const other = "00000000-0000-4000-8000-000000000002";
 const dead = "00000000-0000-4000-8000-000000000003";
-const stacks = stacksOf(me);
+const stacks = stacksOf(database.handle, me);
 
 afterEach(() => database.sql("delete from public.service_stacks"));
 

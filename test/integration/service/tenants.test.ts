@@ -9,7 +9,7 @@ let token: string;
 let ids: string[];
 
 beforeAll(async () => {
-  service = await startServiceApp(noEngine());
+  service = await startServiceApp(database.handle, noEngine());
   token = await signed({ claims: { permissions: ["VIEW_TENANTS"] } });
   ids = [];
   for (let n = 1; n <= 25; n++) ids.push(await database.addTenant(`tenant-${n}`));
@@ -46,6 +46,7 @@ test("an id that no tenant has is 404, one that is none is 400", async () => {
     statusCode: 404,
     message: "There is no such tenant",
     error: "Not Found",
+    code: "NOT_FOUND",
   });
   const { status, body } = await get("/1%20or%201=1");
   expect(status).toBe(400);

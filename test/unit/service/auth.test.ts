@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { jwtPublicKey, type TokenSettings } from "../../../service/auth/token-settings";
-import { noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
+import { noDatabase, noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
 import { send, type Answer } from "../../support/service-client";
 import { forged, signed, testSecret } from "../../support/service-tokens";
 
@@ -8,7 +8,7 @@ const services: ServiceApp[] = [];
 afterAll(() => Promise.all(services.map((service) => service.close())));
 
 async function serviceWith(tokens: Partial<TokenSettings> = {}): Promise<ServiceApp> {
-  const service = await startServiceApp(noEngine(), { tokens });
+  const service = await startServiceApp(noDatabase, noEngine(), { tokens });
   services.push(service);
   return service;
 }
@@ -49,6 +49,7 @@ describe("a token", () => {
       statusCode: 401,
       message: "A bearer token is needed",
       error: "Unauthorized",
+      code: "UNAUTHENTICATED",
     });
   });
 
@@ -106,6 +107,7 @@ describe("a token", () => {
       statusCode: 401,
       message: "The token is not valid",
       error: "Unauthorized",
+      code: "UNAUTHENTICATED",
     });
   });
 
@@ -126,6 +128,7 @@ describe("a token", () => {
       statusCode: 403,
       message: "The token does not permit CREATE_TENANT",
       error: "Forbidden",
+      code: "PERMISSION_DENIED",
     });
   });
 

@@ -1,13 +1,12 @@
 import { DatabaseDownError } from "../../../service/system/errors";
 import { Changes } from "../../../service/operations/changes";
-import type { Operation } from "../../../service/operations/operation";
 
 /** Operations whose state a test changes, and a database that counts how often each is read. */
 function setting() {
   const version = { a: 1, b: 1 };
   const reads = { a: 0, b: 0 };
   const database = { isDown: false, answers: Promise.resolve() };
-  const changes = new Changes(async (id) => {
+  const changes = new Changes(async (_statement, [id] = []) => {
     const name = id as keyof typeof reads;
     reads[name] += 1;
     const read = {
@@ -17,7 +16,7 @@ function setting() {
     };
     await database.answers;
     if (database.isDown) throw new DatabaseDownError("down");
-    return read as Partial<Operation> as Operation;
+    return [read] as unknown as never[];
   });
   const follow = (id: string) =>
     changes.follow(id, new AbortController().signal)[Symbol.asyncIterator]();
@@ -45,12 +44,12 @@ test("all who follow an operation share one read of each change; others' are rea
   const others = next(bystander);
   await turn();
   version.a = 2;
-  changes.tell("a");
+  changes.notify("a");
   expect(new Set(await Promise.all(second))).toEqual(new Set([2]));
   expect(reads).toEqual({ a: 2, b: 1 });
 
   version.b = 2;
-  changes.tell();
+  changes.notify();
   expect(await others).toBe(2);
 });
 
@@ -61,7 +60,7 @@ test("one who comes after a change does not get what was being read before it", 
   const early = next(follow("a"));
   await turn();
   version.a = 2;
-  changes.tell("a");
+  changes.notify("a");
   const late = next(follow("a"));
   await turn();
   answer();
@@ -75,7 +74,7 @@ test("one who is slow gets the newest state, and none of those between", async (
   expect(await next(slow)).toBe(1);
   for (const newer of [2, 3, 4]) {
     version.a = newer;
-    changes.tell("a");
+    changes.notify("a");
   }
   expect([await next(slow), await next(slow)]).toEqual([4, undefined]);
 });
@@ -87,7 +86,7 @@ test("while the database is down all go on waiting, and a read that failed is no
   await turn();
   expect(reads.a).toBe(1);
   database.isDown = false;
-  changes.tell();
+  changes.notify();
   expect(new Set(await Promise.all(waiting))).toEqual(new Set([1]));
   expect(reads.a).toBe(2);
 });

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
-import { readConfig } from "../../../service/config/config";
+import { readServiceConfig } from "../../../service/config/config";
 import { EnvironmentError } from "../../../service/config/variables";
 
 const dataDir = mkdtempSync(path.join(tmpdir(), "config-test-"));
@@ -19,7 +19,7 @@ const complete = {
 /** The lines that stop the start. */
 function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
   try {
-    readConfig(env);
+    readServiceConfig(env);
   } catch (error) {
     if (error instanceof EnvironmentError) return error.lines;
     throw error;
@@ -29,7 +29,7 @@ function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
 
 describe("without DATABASE_URL", () => {
   test("everything has a value, on loopback", () => {
-    expect(readConfig(embedded)).toMatchObject({
+    expect(readServiceConfig(embedded)).toMatchObject({
       databaseUrl: undefined,
       host: "127.0.0.1",
       port: 3000,
@@ -40,15 +40,15 @@ describe("without DATABASE_URL", () => {
   });
 
   test("the secrets are random, stay from start to start, and are their owner's only", () => {
-    const first = readConfig(embedded);
-    const second = readConfig(embedded);
+    const first = readServiceConfig(embedded);
+    const second = readServiceConfig(embedded);
     expect(first.developmentSecret).toMatch(/^[\w-]{64}$/);
     expect(first.passphrase).toMatch(/^[\w-]{32}$/);
     expect(second).toEqual(first);
     expect(statSync(path.join(dataDir, "secrets.json")).mode & 0o777).toBe(0o600);
 
     const elsewhere = mkdtempSync(path.join(tmpdir(), "config-test-"));
-    const other = readConfig({ DATA_DIR: elsewhere });
+    const other = readServiceConfig({ DATA_DIR: elsewhere });
     rmSync(elsewhere, { recursive: true });
     expect(other.developmentSecret).not.toBe(first.developmentSecret);
     expect(other.passphrase).not.toBe(first.passphrase);
@@ -64,19 +64,21 @@ describe("without DATABASE_URL", () => {
   );
 
   test.each(["localhost", "::1", "127.0.0.2"])("the host %s is loopback", (HOST) => {
-    expect(readConfig({ ...embedded, HOST }).host).toBe(HOST);
+    expect(readServiceConfig({ ...embedded, HOST }).host).toBe(HOST);
   });
 
   test("a public key means that there is no development token", () => {
     const { publicKey } = generateKeyPairSync("ed25519");
     const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-    expect(readConfig({ ...embedded, JWT_PUBLIC_KEY: pem }).developmentSecret).toBeUndefined();
+    expect(
+      readServiceConfig({ ...embedded, JWT_PUBLIC_KEY: pem }).developmentSecret,
+    ).toBeUndefined();
   });
 });
 
 describe("with DATABASE_URL", () => {
   test("the environment is what it says", () => {
-    const config = readConfig({
+    const config = readServiceConfig({
       ...complete,
       HOST: "0.0.0.0",
       PORT: "8080",
@@ -108,7 +110,7 @@ describe("with DATABASE_URL", () => {
 
   test("nothing is made up", () => {
     const elsewhere = path.join(dataDir, "untouched");
-    readConfig({ ...complete, DATA_DIR: elsewhere });
+    readServiceConfig({ ...complete, DATA_DIR: elsewhere });
     expect(() => statSync(elsewhere)).toThrow("ENOENT");
   });
 
@@ -172,7 +174,7 @@ describe("PULUMI_BACKEND_URL", () => {
     ["s3://bucket?region=eu-west-1", "s3://bucket?region=eu-west-1"],
     ["postgres://u:p@db/states", "postgres://u:p@db/states"],
   ])("%s is %s for every run", (given, used) => {
-    expect(readConfig({ ...complete, PULUMI_BACKEND_URL: given }).backendUrl).toBe(used);
+    expect(readServiceConfig({ ...complete, PULUMI_BACKEND_URL: given }).backendUrl).toBe(used);
   });
 
   test("that names no folder is refused", () => {
@@ -194,9 +196,9 @@ describe("JWT_PUBLIC_KEY", () => {
     ["Ed25519", generateKeyPairSync("ed25519").publicKey, ["EdDSA", "Ed25519"]],
   ])("of type %s allows its own algorithm and no other", (_, key, algorithms) => {
     const pem = pemOf(key);
-    const config = readConfig({ ...others, JWT_PUBLIC_KEY: pem });
+    const config = readServiceConfig({ ...others, JWT_PUBLIC_KEY: pem });
     expect(config.tokens.algorithms).toEqual(algorithms);
-    const oneLine = readConfig({ ...others, JWT_PUBLIC_KEY: pem.replaceAll("\n", "\\n") });
+    const oneLine = readServiceConfig({ ...others, JWT_PUBLIC_KEY: pem.replaceAll("\n", "\\n") });
     expect(oneLine.tokens.algorithms).toEqual(algorithms);
   });
 

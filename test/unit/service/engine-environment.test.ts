@@ -1,5 +1,5 @@
 import { engineEnvironment } from "../../../service/pulumi/engine-environment";
-import { fastest } from "../../../service/pulumi/engine-options";
+import { fastest } from "../../../service/config/engine-options";
 
 const settings = {
   engine: { PATH: "/engine/bin:/usr/bin", PULUMI_SKIP_UPDATE_CHECK: "true" },

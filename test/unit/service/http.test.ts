@@ -1,13 +1,13 @@
 import { connect } from "node:net";
 import { send, tenantBody, type Answer } from "../../support/service-client";
-import { noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
+import { noDatabase, noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
 import { signed } from "../../support/service-tokens";
 
 let service: ServiceApp;
 let token: string;
 
 beforeAll(async () => {
-  service = await startServiceApp(noEngine());
+  service = await startServiceApp(noDatabase, noEngine());
   token = await signed();
 });
 afterAll(() => service.close());
@@ -38,6 +38,7 @@ describe("the body", () => {
       statusCode: 400,
       message: "The request is not valid",
       error: "Bad Request",
+      code: "INVALID_REQUEST",
       details: [{ path: "", message: "must be JSON in UTF-8" }],
     });
   });
@@ -66,7 +67,7 @@ describe("the body", () => {
       isAdmin: true,
     });
     expect(status).toBe(400);
-    expect(body).toMatchObject({ statusCode: 400, error: "Bad Request" });
+    expect(body).toMatchObject({ statusCode: 400, code: "INVALID_REQUEST", error: "Bad Request" });
     expect(body.details).toEqual([
       { path: "name", message: "must not be empty" },
       { path: "slug", message: "must be of a-z and 0-9, with single hyphens inside" },
@@ -103,6 +104,7 @@ describe("a body's size", () => {
       statusCode: 413,
       message: "The body is larger than 16 KiB",
       error: "Payload Too Large",
+      code: "BODY_TOO_LARGE",
     });
   });
 
@@ -127,7 +129,11 @@ describe("a body's type", () => {
   ])("%s is refused", async (type) => {
     const { status, body } = await post(tenantBody(), { "Content-Type": type });
     expect(status).toBe(415);
-    expect(body).toMatchObject({ statusCode: 415, error: "Unsupported Media Type" });
+    expect(body).toMatchObject({
+      statusCode: 415,
+      code: "UNSUPPORTED_BODY",
+      error: "Unsupported Media Type",
+    });
   });
 
   test.each([
@@ -178,6 +184,7 @@ describe("addresses", () => {
         statusCode: 404,
         message: "There is nothing here",
         error: "Not Found",
+        code: "NOT_FOUND",
       });
     },
   );
@@ -187,14 +194,18 @@ describe("addresses", () => {
     ["PUT", "/api/tenant/setup", "POST"],
     ["DELETE", "/api/tenant/setup", "POST"],
     ["POST", "/api/tenant", "GET, HEAD"],
-    ["DELETE", "/api/tenant/660e8400-e29b-41d4-a716-446655440000", "GET, HEAD"],
+    ["DELETE", "/api/tenant/660e8400-e29b-41d4-a716-446655440000", "GET, PATCH, HEAD"],
     ["POST", "/healthz", "GET, HEAD"],
     ["POST", "/readyz", "GET, HEAD"],
   ])("%s %s is another method's", async (method, path, allow) => {
     const { status, headers, body } = await send(service.url + path, { method });
     expect(status).toBe(405);
     expect(headers.get("allow")).toBe(allow);
-    expect(body).toMatchObject({ statusCode: 405, error: "Method Not Allowed" });
+    expect(body).toMatchObject({
+      statusCode: 405,
+      code: "METHOD_NOT_ALLOWED",
+      error: "Method Not Allowed",
+    });
   });
 
   test("that cannot be decoded are the caller's fault", async () => {

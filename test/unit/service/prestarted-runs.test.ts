@@ -1,10 +1,9 @@
 import type { ProviderLease } from "../../../engine/providers/kept-providers";
-import type { RunRequest } from "../../../service/pulumi/engine-runs";
 import type { HostEnd, HostProcess } from "../../../service/pulumi/host-process";
 import { ParkedRuns, type ParkedRunsSettings } from "../../../service/pulumi/prestarted-runs";
 import type { Stacks } from "../../../service/pulumi/stacks";
 
-const request = { tenant: { slug: "acme" }, mayDelete: "nothing" } as unknown as RunRequest;
+const request = { tenantId: "acme", tenants: [], mayDelete: "nothing" } as const;
 
 /** What the parked runs of a test work with, and what they did with it. */
 function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
@@ -21,7 +20,7 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
     const host: Pick<HostProcess, "begin" | "finish"> = {
       begin: () => Promise.resolve(),
       async finish(given): Promise<HostEnd> {
-        finished.push(given?.tenant.slug);
+        finished.push(given?.tenantId);
         if (given === undefined) await mayEnd;
         return { outcome: { result: "succeeded" }, reached: true, late: false };
       },

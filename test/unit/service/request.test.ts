@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { InvalidRequestError } from "../../../service/http/errors";
 import { parseBody } from "../../../service/http/body";
-import { tenantRequest } from "../../../service/operations/kinds/setup-request";
+import { setupRequest } from "../../../service/operations/kinds/setup";
 import { tenantBody } from "../../support/service-client";
 
-const parse = (body: unknown) => parseBody(tenantRequest, Buffer.from(JSON.stringify(body)));
+const parse = (body: unknown) => parseBody(setupRequest, Buffer.from(JSON.stringify(body)));
 
 /** The paths that are at fault; empty when it is taken. */
 function faultyPaths(body: unknown): string[] {
@@ -105,7 +105,7 @@ describe("any input", () => {
   test("of bytes is JSON, or told to be none", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        expect(() => parseBody(tenantRequest, Buffer.from(bytes))).toThrow(InvalidRequestError);
+        expect(() => parseBody(setupRequest, Buffer.from(bytes))).toThrow(InvalidRequestError);
       }),
     );
   });

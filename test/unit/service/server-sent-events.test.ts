@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import express from "express";
 import { sendEvents } from "../../../service/http/server-sent-events";
-import type { Operation } from "../../../service/operations/operation";
+import type { Operation } from "../../../service/operations/store/operation";
 
 let server: Server;
 let client: Socket;
@@ -20,7 +20,7 @@ async function stream(stalledMs: number) {
     while (!signal.aborted) {
       sent.states += 1;
       const state = { slug: "x".repeat(100_000), version: sent.states, status: "running" };
-      yield { ...state, failure: null, tenantId: null } as Partial<Operation> as Operation;
+      yield { ...state, failure: null } as Partial<Operation> as Operation;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

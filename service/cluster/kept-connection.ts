@@ -1,11 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import {
-  connectionSettings,
-  DEFAULT_URL_VARIABLE,
-  pgConfig,
-} from "../../provider/database/settings";
-import { dropWorkerLock, tryWorkerLock } from "../cluster/dead-workers";
+import { pgConfig, type ConnectionSettings } from "../../provider/database/settings";
+import { dropLock, tryLock } from "./liveness";
 
 /** How long after a loss, or a failed try, the next connection, or a lock, is tried, in ms. */
 const PAUSE = 250;
@@ -46,13 +42,16 @@ interface Session {
  * {@link PAUSE}, far less than the time between the two looks on which it must be free to be a dead
  * one's.
  */
-export function keepConnection(on: {
-  /** What a new session has to do first: to listen. */
-  readonly connected: (client: Client) => Promise<void>;
-  /** Told of each lock that a session has got. It is given back, and tried again, when this rejects. */
-  readonly locked: (client: Client, name: string) => Promise<void>;
-  readonly notified: (channel: string, payload: string) => void;
-}): KeptConnection {
+export function keepConnection(
+  settings: ConnectionSettings,
+  on: {
+    /** What a new session has to do first: to listen. */
+    readonly connected: (client: Client) => Promise<void>;
+    /** Told of each lock that a session has got. It is given back, and tried again, when this rejects. */
+    readonly locked: (client: Client, name: string) => Promise<void>;
+    readonly notified: (channel: string, payload: string) => void;
+  },
+): KeptConnection {
   /** The locks, and whom to tell of each that is had. */
   const wanted = new Map<string, () => void>();
   let closing = false;
@@ -77,7 +76,7 @@ export function keepConnection(on: {
 
   /** Lives through one session, to its end. */
   async function session(): Promise<void> {
-    const config = pgConfig(connectionSettings(DEFAULT_URL_VARIABLE));
+    const config = pgConfig(settings);
     const client = new Client(config);
     client.on("error", () => undefined);
     client.on("notification", ({ channel, payload }) => on.notified(channel, payload ?? ""));
@@ -114,17 +113,17 @@ export function keepConnection(on: {
 
   async function takeAndGive({ client, held }: Session): Promise<boolean> {
     for (const name of [...held].filter((lock) => !wanted.has(lock))) {
-      await client.query(dropWorkerLock, [name]);
+      await client.query(dropLock, [name]);
       held.delete(name);
     }
     for (const [name, tell] of wanted) {
       if (held.has(name)) continue;
-      const { rows } = await client.query<{ had: boolean }>(tryWorkerLock, [name]);
+      const { rows } = await client.query<{ had: boolean }>(tryLock, [name]);
       if (rows[0]?.had !== true) return false;
       try {
         await on.locked(client, name);
       } catch (error) {
-        await client.query(dropWorkerLock, [name]);
+        await client.query(dropLock, [name]);
         throw error;
       }
       held.add(name);

@@ -1,14 +1,18 @@
 -- migrate:up
--- One row for each set-up that the service accepted, before any other work on it. 'request' is what
--- was asked without the password, of which there is the argon2id hash only.
--- 'attempts' counts starts, and fences: only the newest start may write. 'version' counts changes.
+-- One row for each thing that the service was asked to do with a tenant, made before any other work on
+-- it: its history, which may be deleted once it has ended. 'request' is what was asked, without
+-- passwords; 'previous' is what was wanted of the tenant before, where that can be taken back.
+-- 'attempts' counts starts, and fences: only the newest start may write. 'applied_at' is when the
+-- tenant was as it is wanted, which may be before the engine has saved its state. 'version' counts
+-- changes.
 create table public.operations (
   id uuid primary key,
+  kind text not null,
+  tenant_id uuid not null,
   slug text not null,
   request jsonb not null
     constraint operations_request_has_no_password check (not request ? 'adminPassword'),
-  password_hash text not null
-    constraint operations_password_is_argon2id check (password_hash like '$argon2id$v=19$%'),
+  previous jsonb,
   subject text,
   status text not null default 'queued'
     constraint operations_status_is_known
@@ -17,22 +21,24 @@ create table public.operations (
   attempts integer not null default 0,
   retries integer not null default 0,
   failure jsonb,
-  tenant_id uuid,
   version bigint not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   started_at timestamptz,
+  applied_at timestamptz,
   finished_at timestamptz,
   constraint operations_end_is_complete check (
     (finished_at is not null) = (status in ('succeeded', 'failed'))
     and (failure is not null) = (status = 'failed')
-    and (tenant_id is not null or status <> 'succeeded')
+    and (applied_at is not null or status <> 'succeeded')
   )
 );
 
--- Of all that want one slug at once, one is accepted.
-create unique index operations_one_alive_for_a_slug on public.operations (slug)
+-- Of all that is asked of one tenant at once, one is accepted.
+create unique index operations_one_alive_for_a_tenant on public.operations (tenant_id)
   where status in ('queued', 'running');
+
+create index operations_ended on public.operations (finished_at) where finished_at is not null;
 
 -- Whoever waits for an operation, in any instance, listens.
 create function public.tell_operation_change() returns trigger language plpgsql as $$
@@ -49,13 +55,16 @@ create trigger operations_tell_change before insert or update on public.operatio
   for each row execute function public.tell_operation_change();
 
 -- Which operation a caller's key stands for, or why none was accepted. 'fingerprint' is the SHA-256
--- of the request without the password.
+-- of the request without the password, of which 'password_hash' is the argon2id hash: an operation
+-- keeps none.
 create table public.idempotency_keys (
   subject text not null,
   key text not null
     constraint idempotency_keys_are_short check (char_length(key) between 1 and 255),
   fingerprint text not null,
-  operation_id uuid references public.operations (id),
+  password_hash text
+    constraint idempotency_keys_password_is_argon2id check (password_hash like '$argon2id$v=19$%'),
+  operation_id uuid references public.operations (id) on delete cascade,
   conflict text,
   created_at timestamptz not null default now(),
   primary key (subject, key),
@@ -63,6 +72,7 @@ create table public.idempotency_keys (
 );
 
 create index idempotency_keys_oldest_first on public.idempotency_keys (created_at);
+create index idempotency_keys_operation on public.idempotency_keys (operation_id);
 
 -- migrate:down
 drop table public.idempotency_keys;

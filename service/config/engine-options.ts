@@ -33,13 +33,3 @@ export const fastest: Ways = {
   spareStacks: 20,
   skipCheckpoints: true,
 };
-
-/** What the CLI has to be told of them, by its environment. */
-export function waysEnvironment({ skipCheckpoints }: Ways): Record<string, string> {
-  return {
-    // A CLI that lives for a second and uses some 100 MB needs no garbage collection.
-    GOGC: "off",
-    // Skipping is behind this door: https://github.com/pulumi/pulumi/pull/10668
-    ...(skipCheckpoints ? { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" } : {}),
-  };
-}

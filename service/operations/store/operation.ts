@@ -1,9 +1,4 @@
-import type { TenantRequest } from "./kinds/setup-request";
-
-/** The five steps of a set-up, in their order. */
-export const stepNames = ["record", "admin", "schema", "migrations", "membership"] as const;
-
-export type StepName = (typeof stepNames)[number];
+import type { StepName } from "../../pulumi/steps";
 
 /** How far one step is. Times are ISO 8601. */
 export interface Step {
@@ -23,12 +18,21 @@ export interface Failure {
   readonly reference?: string;
 }
 
-/** A set-up that was accepted. */
+/** The verbs, by the names that operations carry. */
+export type KindName = "setup" | "change";
+
+/** Something that the service was asked to do with a tenant, and accepted. */
 export interface Operation {
   readonly id: string;
+  readonly kind: KindName;
+  /** Known from the beginning, also where the tenant is still to be made. */
+  readonly tenantId: string;
+  /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
-  readonly request: Omit<TenantRequest, "adminPassword">;
-  readonly passwordHash: string;
+  /** What was asked, without passwords. */
+  readonly request: Readonly<Record<string, unknown>>;
+  /** What was wanted of the tenant before, where that can be taken back; else null. */
+  readonly previous: Readonly<Record<string, unknown>> | null;
   /** The `sub` of the token that asked; null for a token without one. */
   readonly subject: string | null;
   readonly status: "queued" | "running" | "succeeded" | "failed";
@@ -38,12 +42,12 @@ export interface Operation {
   /** How often it failed for a reason that may heal, and was tried again. */
   readonly retries: number;
   readonly failure: Failure | null;
-  /** Known as soon as the tenant is active, which may be before the engine has saved its state. */
-  readonly tenantId: string | null;
   /** Grows with each change. */
   readonly version: number;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
+  /** When the tenant was as it is wanted, which may be before the engine has saved its state. */
+  readonly appliedAt: Date | null;
   readonly finishedAt: Date | null;
 }
 
@@ -52,7 +56,18 @@ export function isSettled({ status }: Operation): boolean {
   return status === "succeeded" || status === "failed";
 }
 
-/** Whether its caller can be told how it ends. A tenant that is active has all five steps behind it. */
+/** Whether its caller can be told how it ends. */
 export function isAnswerable(operation: Operation): boolean {
-  return operation.tenantId !== null || isSettled(operation);
+  return operation.appliedAt !== null || isSettled(operation);
+}
+
+/** What an operation is accepted with. */
+export interface Accepted {
+  readonly tenantId: string;
+  /** The slug that the tenant is to have at the end. */
+  readonly slug: string;
+  /** What was asked, without passwords. */
+  readonly request: Readonly<Record<string, unknown>>;
+  /** What was wanted before, where the kind can take its change back. */
+  readonly previous?: Readonly<Record<string, unknown>>;
 }

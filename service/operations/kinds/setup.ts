@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { hashPassword } from "../../../provider/contract/passwords";
+import { rules } from "../../../provider/contract/rules";
+import type { Query } from "../../database/database";
+import { stepNames } from "../../pulumi/steps";
+import { TenantConflictError } from "../../system/errors";
+import { isLost, tenantById, tenantBySlug } from "../../tenants/tenants";
+import {
+  forgetUnmade,
+  insertWanted,
+  updateWanted,
+  wantedBySlug,
+  type WantedTenant,
+} from "../../tenants/wanted";
+import { aliveOperation } from "../store/store";
+import type { Kind } from "./kind";
+
+/** The body of `POST /api/tenant/setup`. */
+export const setupRequest = z.strictObject({
+  name: rules.name,
+  slug: rules.slug,
+  adminEmail: rules.email,
+  // A hash that somebody sends is a long password like any other.
+  adminPassword: rules.plainPassword,
+  adminFirstName: rules.personName,
+  adminLastName: rules.personName,
+});
+
+/** A tenant that a caller asks for; its password is still plain. */
+export type SetupRequest = z.infer<typeof setupRequest>;
+
+/** Makes a tenant; or goes on with one whose set-up failed, under the same id. */
+export const setup: Kind<SetupRequest> = {
+  name: "setup",
+  title: "the set-up",
+  permission: "CREATE_TENANT",
+  body: setupRequest,
+  steps: stepNames,
+  mayDelete: "nothing",
+  success: 201,
+
+  async refuse(query, { request }) {
+    await refuseTaken(query, request, await wantedBySlug(query, request.slug));
+  },
+
+  hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
+
+  async want(query, { request }, passwordHash = "") {
+    const spec = { ...request, adminPassword: passwordHash };
+    const made = await insertWanted(query, randomUUID(), spec);
+    const wanted = made ?? (await wantedBySlug(query, request.slug));
+    // The one that had the slug a moment ago was forgotten meanwhile.
+    if (wanted === undefined) throw isBeingSetUp(request.slug);
+    await refuseTaken(query, request, wanted);
+    if (made === undefined) await updateWanted(query, wanted.id, spec);
+    // As JSON it has no such field.
+    const kept = { ...request, adminPassword: undefined };
+    return { tenantId: wanted.id, slug: request.slug, request: kept };
+  },
+
+  takeBack: (query, { tenantId }) => forgetUnmade(query, tenantId),
+};
+
+/**
+ * Lets only a free slug pass, or a tenant of this very service for the same admin that is unfinished, and
+ * is gone on with, or that was lost, and is restored.
+ *
+ * @param wanted The service's own tenant with the slug, if there is one.
+ */
+async function refuseTaken(
+  query: Query,
+  { slug, adminEmail }: SetupRequest,
+  wanted: WantedTenant | undefined,
+): Promise<void> {
+  const holder = await tenantBySlug(query, slug);
+  if (holder !== undefined && holder.id !== wanted?.id) throw isTaken(slug);
+  if (wanted === undefined) return;
+  const alive = await aliveOperation(query, wanted.id);
+  if (alive?.kind === "setup") throw isBeingSetUp(slug);
+  const tenant = await tenantById(query, wanted.id);
+  const isMade = tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant);
+  if (alive !== undefined || isMade) throw isTaken(slug);
+  if (tenant?.adminEmail && tenant.adminEmail.toLowerCase() !== adminEmail.toLowerCase()) {
+    throw new TenantConflictError(
+      `An unfinished set-up of ${slug} has another adminEmail; send it with that one`,
+    );
+  }
+}
+
+const isTaken = (slug: string) => new TenantConflictError(`The slug ${slug} is taken`);
+
+const isBeingSetUp = (slug: string) =>
+  new TenantConflictError(`The slug ${slug} is being set up already`);
