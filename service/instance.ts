@@ -4,8 +4,8 @@ import { reach } from "./database/database";
 import { deregister, newInstance, pruneInstances, register } from "./cluster/liveness";
 import type { ServedOperations } from "./operations/operations";
 import { watchForDeadWorkers } from "./cluster/dead-workers";
-import { keepConnection } from "./cluster/kept-connection";
-import { startQueue } from "./cluster/queue";
+import { keepConnection, type KeptConnection } from "./cluster/kept-connection";
+import { startQueue, type Queue, type QueueParts } from "./cluster/queue";
 import { endOrphans } from "./system/processes";
 import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
@@ -40,7 +40,7 @@ export interface Instance {
  * @throws DatabaseDownError
  */
 export async function startInstance(parts: InstanceParts): Promise<Instance> {
-  const { database, operations, concurrency, log } = parts;
+  const { database, operations, log } = parts;
   const instance = newInstance(parts.id ?? randomUUID());
   const session = keepConnection(database.settings, {
     connected: async (client) => {
@@ -57,25 +57,21 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   });
   // Stacks that it holds are its own only while its lock shows it alive.
   const alive = session.hold(instance.id);
-  endOrphans();
-  await database.transaction(pruneInstances);
   const stopping = new AbortController();
-  const watching = watchForDeadWorkers(database, log, stopping.signal);
-  const queue = await reach(
-    startQueue({
-      database,
-      concurrency,
-      log,
-      work: (id) => runOperation(id, parts),
-      // At a minute when little else begins.
-      scheduled: {
-        delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) },
-      },
-      onWorker: (worker) => void session.hold(worker),
-      // One that went down may still bring a job to its end beside the one that followed it.
-      onWorkerGone: (worker) => session.letGo(worker),
-    }),
-  );
+  let watching = Promise.resolve();
+  let queue: Queue;
+  try {
+    endOrphans();
+    await database.transaction(pruneInstances);
+    watching = watchForDeadWorkers(database, log, stopping.signal);
+    queue = await reach(startQueue(queueParts(parts, session)));
+  } catch (error) {
+    // A start that fails leaves no session behind: the others would take the instance for alive.
+    stopping.abort();
+    await watching;
+    await session.close();
+    throw error;
+  }
   void alive.then(parts.runs.startAhead);
   const stopAll = async () => {
     await queue.stop();
@@ -91,6 +87,20 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     stop: () => (stopped ??= stopAll()),
     sessionTrouble: session.trouble,
     queueTrouble: queue.trouble,
+  };
+}
+
+/** What the queue works on, and who is told of its workers: the session shows them alive. */
+function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
+  const { database, concurrency, log } = parts;
+  return {
+    ...{ database, concurrency, log },
+    work: (id) => runOperation(id, parts),
+    // At a minute when little else begins.
+    scheduled: { delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) } },
+    onWorker: (worker) => void session.hold(worker),
+    // One that went down may still bring a job to its end beside the one that followed it.
+    onWorkerGone: (worker) => session.letGo(worker),
   };
 }
 

@@ -9,7 +9,7 @@ const COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
 /**
- * Builds the CLI from its Go module, `engine/cli/go.mod`, into `.engine/bin`: some minutes the
+ * Builds the CLI from its Go module, `engine/obtain/cli/go.mod`, into `.engine/bin`: some minutes the
  * first time, seconds when Go has its packages already.
  *
  * @throws {SetUpError} when there is no Go, or with Go's last word
@@ -23,7 +23,7 @@ export async function buildCli(places: Places, report: (line: string) => void): 
     );
   }
   const what = `Pulumi CLI: building v${wanted.cli} from its Go module`;
-  const module = join(checkout, "engine", "cli");
+  const module = join(checkout, "engine", "obtain", "cli");
   const run = (args: readonly string[], onLine: (line: string) => void) =>
     runTool(go, args, { cwd: module, environment: places.environment, onLine });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -80,6 +80,8 @@ export async function withNode<T>(
   const integrity = Object.entries(INTEGRITIES[version]).find(([known]) => known === name)?.[1];
   if (integrity === undefined) throw new Error(`These tests know no ${name}@${version}`);
   const directory = await mkdtemp(join(tmpdir(), `node-${version}-`));
+  // A test runs this Node as another user.
+  await chmod(directory, 0o755);
   try {
     const options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund"];
     const { ok, output } = await runTool(

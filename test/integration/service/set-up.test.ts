@@ -136,21 +136,21 @@ describe("a tenant of this service that is deleted, which no request asks for,",
   };
 
   test("is told in the log, and restored when its request is sent again", async () => {
-    const owner = ownedByService("lost");
-    const id = await database.addTenant("lost", { status: "deleted", owner });
+    const id = await database.addWanted("lost");
+    await database.addTenant("lost", { id, status: "deleted", owner: ownedByService(id) });
     const { post, service } = await serviceWith(() => restored(id));
     const { status, body } = await post({ slug: "lost" });
     expect(status).toBe(201);
     expect(body.id).toBe(id);
-    const told = service.log.filter((line) => line.includes("is marked deleted"));
+    const told = service.log.filter((line) => line.includes("was marked deleted"));
     expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
       expect.objectContaining({ level: 40, tenant: id }),
     ]);
   });
 
   test("is not restored for another admin", async () => {
-    const owner = ownedByService("not-theirs");
-    await database.addTenant("not-theirs", { status: "deleted", owner });
+    const id = await database.addWanted("not-theirs");
+    await database.addTenant("not-theirs", { id, status: "deleted", owner: ownedByService(id) });
     const { post, runs } = await serviceWith();
     expect((await post({ slug: "not-theirs", adminEmail: "bob@acme.example" })).status).toBe(409);
     expect(runs.asked).toEqual([]);
@@ -162,19 +162,19 @@ describe("a tenant of this service that is deleted, which no request asks for,",
     { result: "interrupted", faults: ["the run deleted 6 resources, which nobody asked for"] },
   ])("by its own run, is restored by the next one: $result", async (outcome) => {
     const slug = `lost-${outcome.result}`;
-    const owner = ownedByService(slug);
     let id: string | undefined;
-    const { post, service, runs } = await serviceWith(async () => {
+    const { post, service, runs } = await serviceWith(async (tenant) => {
       if (id !== undefined) return restored(id);
-      id = await database.addTenant(slug, { status: "deleted", owner });
+      ({ id } = tenant);
+      await database.addTenant(slug, { id, status: "deleted", owner: ownedByService(id) });
       return outcome;
     });
     const { status, body } = await post({ slug });
     expect(status).toBe(201);
     expect(body.id).toBe(id);
     expect(runs.asked).toHaveLength(2);
-    expect(service.log.join("")).toContain(
-      `"tenant":"${id ?? ""}","msg":"tenant ${slug} is marked`,
+    expect(service.log.join("")).toMatch(
+      new RegExp(`"tenant":"${id ?? ""}".*"msg":"the set-up of tenant ${slug}: the tenant was marked`),
     );
   });
 });

@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { newInstance, register } from "../../../service/cluster/liveness";
+import { newInstance, register, tryLock } from "../../../service/cluster/liveness";
 import { lockIsStale } from "../../../service/pulumi/stack-lock";
 import { useServiceDatabase } from "../../support/service-database";
 import { lockedError } from "../../support/stack-locks";
@@ -23,7 +23,9 @@ async function alive(startedAt: Date): Promise<void> {
   const session = new Client(database.url());
   await session.connect();
   sessions.push(session);
-  await register(session, { ...newInstance(newId()), machine, startedAt });
+  const instance = { ...newInstance(newId()), machine, startedAt };
+  await session.query(tryLock, [instance.id]);
+  await register(session, instance);
 }
 
 async function dead(startedAt: Date): Promise<void> {
@@ -67,6 +69,7 @@ test("an instance that is back within the time of two looks is not dead", async 
   const session = new Client(database.url());
   await session.connect();
   sessions.push(session);
+  await session.query(tryLock, [row?.id]);
   await register(session, { id: row?.id ?? "", machine, startedAt: seconds(-10) });
   expect(await judged).toBe(false);
 });

@@ -66,7 +66,7 @@ test("in embedded mode it is signed with the secret that the first start made", 
 });
 
 test.each([
-  ["no permissions", [], /^--permissions takes CREATE_TENANT and VIEW_TENANTS/],
+  ["no permissions", [], /^--permissions takes CREATE_TENANT, VIEW_TENANTS, UPDATE_TENANT/],
   ["an unknown permission", ["--permissions", "ROOT"], /^--permissions takes/],
   [
     "an end that is none",

@@ -16,7 +16,7 @@ describe("the versions that fit", () => {
   );
 
   it("are those that the Go module of the CLI builds", () => {
-    const module = readFileSync(join(checkout, "engine", "cli", "go.mod"), "utf8");
+    const module = readFileSync(join(checkout, "engine", "obtain", "cli", "go.mod"), "utf8");
     expect(module).toContain(`github.com/pulumi/pulumi/pkg/v3 v${wanted.cli}`);
     expect(module).toContain(`github.com/pulumi/pulumi/sdk/v3 v${wanted.cli}`);
   });
