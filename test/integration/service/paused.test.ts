@@ -45,9 +45,7 @@ test("an instance that was paused leaves the job to the one that has taken it ov
     return { result: "succeeded" };
   });
   // What it finds in its pool at first may be one that was ended.
-  const other = await eventually(() =>
-    startService(database.handle, runs).catch(() => undefined),
-  );
+  const other = await eventually(() => startService(database.handle, runs).catch(() => undefined));
   await atWork;
   const [taken] = await job();
   expect(taken).toMatchObject({ id: before?.id, key: body.id });

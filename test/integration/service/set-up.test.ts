@@ -174,7 +174,9 @@ describe("a tenant of this service that is deleted, which no request asks for,",
     expect(body.id).toBe(id);
     expect(runs.asked).toHaveLength(2);
     expect(service.log.join("")).toMatch(
-      new RegExp(`"tenant":"${id ?? ""}".*"msg":"the set-up of tenant ${slug}: the tenant was marked`),
+      new RegExp(
+        `"tenant":"${id ?? ""}".*"msg":"the set-up of tenant ${slug}: the tenant was marked`,
+      ),
     );
   });
 });
