@@ -2,29 +2,30 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Database, Query } from "../database/database";
 import { endOrphans } from "../system/processes";
-import { BETWEEN_LOOKS_MS, lockOf } from "./liveness";
+import { lockOf } from "./liveness";
 import { mendJobs, queueLost } from "./lost-operations";
+import { BETWEEN_LOOKS_MS, Suspects } from "./two-looks";
 
 /**
  * Looks for jobs whose worker is dead, and gives them back to the queue at once, after what the dead
  * one left running on this machine has been ended. The queue by itself would wait four hours. Looks for
  * operations without a job too.
  *
- * A worker lives as long as the session that holds its lock. A session that is lost is made again
- * within less than {@link BETWEEN_LOOKS_MS}, so one free lock alone proves nothing.
+ * A worker lives as long as the session that holds its lock; one free lock alone proves nothing, since a
+ * session that is lost is made again. See two-looks.ts.
  */
 export async function watchForDeadWorkers(
   database: Database,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  let suspects = new Set<string>();
+  const suspects = new Suspects();
   while (!signal.aborted) {
     try {
       const free = await database.transaction((query) => findDead(query, suspects, log));
       const lost = await database.transaction((query) => queueLost(query, suspects, log));
       await database.transaction(mendJobs);
-      suspects = new Set([...free, ...lost]);
+      suspects.note([...free, ...lost]);
     } catch (error) {
       log.debug({ err: error }, "dead workers and lost operations could not be looked for");
     }
@@ -33,7 +34,7 @@ export async function watchForDeadWorkers(
 }
 
 /** @returns the workers whose locks are free. Those who were suspects already are dealt with. */
-async function findDead(query: Query, suspects: Set<string>, log: Logger): Promise<string[]> {
+async function findDead(query: Query, suspects: Suspects, log: Logger): Promise<string[]> {
   const rows = await query<{ worker: string }>(
     `select worker from (
       select distinct locked_by as worker from graphile_worker.jobs where locked_by is not null
@@ -41,7 +42,7 @@ async function findDead(query: Query, suspects: Set<string>, log: Logger): Promi
     where pg_try_advisory_xact_lock(${lockOf("worker")})`,
   );
   const free = rows.map(({ worker }) => worker);
-  const dead = free.filter((worker) => suspects.has(worker));
+  const dead = suspects.confirmed(free);
   if (dead.length > 0) {
     const orphans = endOrphans();
     await query("select graphile_worker.force_unlock_workers($1)", [dead]);

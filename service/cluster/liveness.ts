@@ -1,10 +1,7 @@
 import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import type { Query } from "../database/database";
-
-/** How long after the first look the second is: who is found dead on both is dead. */
-export const BETWEEN_LOOKS_MS = 1_500;
+import { isSoTwice } from "./two-looks";
 
 /** The SQL of the key of the lock that shows a worker, or an instance, alive. */
 export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
@@ -61,15 +58,13 @@ export async function deadInstances(run: Query): Promise<string[]> {
 
 /**
  * Whether what ran on a machine at a moment is over, as far as it was an instance's: there was one,
- * and those that live there now began later. Looks twice, which takes {@link BETWEEN_LOOKS_MS}.
+ * and those that live there now began later. Looks twice, which takes a moment.
  *
  * @param moment By the clock of that machine, to the second.
  * @throws DatabaseDownError
  */
 export async function isOver(query: Query, machine: string, moment: Date): Promise<boolean> {
-  if (!(await looksOver(query, machine, moment))) return false;
-  await delay(BETWEEN_LOOKS_MS);
-  return looksOver(query, machine, moment);
+  return isSoTwice(() => looksOver(query, machine, moment));
 }
 
 async function looksOver(query: Query, machine: string, moment: Date): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { tenantLock, type Query } from "../database/database";
 import { enqueue, RUN_OPERATION } from "./jobs";
+import type { Suspects } from "./two-looks";
 
 /** How long a job waits at most whose end could not be written. */
 const LONGEST_WAIT = "interval '10 seconds'";
@@ -18,18 +19,14 @@ const lost = `select id, tenant_id as "tenantId" from public.operations
  * @param suspects What the last look has given. Only what was lost then too is queued.
  * @returns the ids of those that are lost.
  */
-export async function queueLost(
-  query: Query,
-  suspects: ReadonlySet<string>,
-  log: Logger,
-): Promise<string[]> {
+export async function queueLost(query: Query, suspects: Suspects, log: Logger): Promise<string[]> {
   const ids: string[] = [];
   for (const { id, tenantId } of await query<{ id: string; tenantId: string }>(lost)) {
     // Whoever still works on it without a job is not disturbed. Held until the transaction ends, so of
     // all instances that look, one queues it.
     if (!(await locked(query, tenantId))) continue;
     ids.push(id);
-    if (!suspects.has(id)) continue;
+    if (suspects.confirmed([id]).length === 0) continue;
     // Another instance may have queued it since it was read.
     const [still] = await query(`${lost} and id = $1`, [id]);
     if (still === undefined) continue;

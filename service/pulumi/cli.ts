@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
 
 let known: Promise<PulumiCommand> | undefined;
@@ -9,4 +11,29 @@ export function pulumiCommand(): Promise<PulumiCommand> {
     throw error;
   });
   return known;
+}
+
+/**
+ * Starts the CLI on the state backend.
+ *
+ * @returns what is wrong, in one line; undefined when it works.
+ */
+export async function tryCli(
+  pulumi: string,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<string | undefined> {
+  try {
+    // It opens the backend before it answers.
+    await promisify(execFile)(pulumi, ["whoami", "--non-interactive"], {
+      env,
+      cwd,
+      timeout: 15_000,
+    });
+    return undefined;
+  } catch (error) {
+    const { stderr = "", message } = error as Error & { stderr?: string };
+    const said = stderr.split("\n").find((line) => line.startsWith("error:"));
+    return said?.replace("error: ", "") ?? message.split("\n")[0] ?? "it does not start";
+  }
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pool, type Pool } from "workerpool";
 import type { RunOutcome, RunRequest } from "./engine-runs";
-import { outcomeOfEnd } from "./host-end";
+import { outcomeOfEnd } from "./outcomes";
 import { endFollowers, killGroup } from "../system/processes";
 import type { StepEvent } from "./steps";
 import type { UpStart } from "./up";

@@ -1,8 +1,9 @@
-import type { KeptProviders, ProviderLease } from "../../engine/providers/kept-providers";
+import type { KeptProviders } from "../../engine/providers/kept-providers";
 import type { StackRow, Stacks } from "./stacks";
 import type { StepEvent } from "./steps";
-import type { RunRequest } from "./engine-runs";
+import type { RunOutcome, RunRequest } from "./engine-runs";
 import type { HostEnd, HostProcess } from "./host-process";
+import { LeasedRun } from "./leased-run";
 
 /** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
 const LASTS = 15 * 60_000;
@@ -25,9 +26,9 @@ export interface ParkedRunsSettings {
 }
 
 interface ParkedRun {
-  readonly host: HostProcess;
+  readonly run: LeasedRun;
   readonly stack: StackRow;
-  readonly lease: ProviderLease | undefined;
+  /** By the clock that never jumps. */
   readonly since: number;
 }
 
@@ -50,16 +51,14 @@ export class ParkedRuns {
    */
   async use(request: RunRequest, onStep: (event: StepEvent) => void): Promise<HostEnd | undefined> {
     for (;;) {
-      const run = this.waiting.shift();
-      if (run === undefined) return undefined;
-      if (!isFresh(run) || !(await this.take(run, request))) {
-        await this.endUnused(run);
+      const parked = this.waiting.shift();
+      if (parked === undefined) return undefined;
+      if (!isFresh(parked) || !(await this.take(parked, request))) {
+        await this.endUnused(parked);
         continue;
       }
-      this.held.delete(run.stack.name);
-      const end = await run.host.finish(request, onStep);
-      run.lease?.release(end.late);
-      this.settings.giveHost(run.host);
+      this.held.delete(parked.stack.name);
+      const end = await parked.run.finish(request, onStep);
       return end.reached || end.late ? end : undefined;
     }
   }
@@ -73,17 +72,17 @@ export class ParkedRuns {
   /** Ends all of them: well, or at once. */
   async close(when: "finished" | "now"): Promise<void> {
     this.closed = true;
-    if (when === "now") for (const { host } of this.waiting) host.kill();
+    if (when === "now") for (const { run } of this.waiting) run.kill();
     await this.beginning?.catch(() => undefined);
     await Promise.all(this.waiting.splice(0).map((run) => this.endUnused(run)));
   }
 
   /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
-  private async take(run: ParkedRun, { tenantId }: RunRequest): Promise<boolean> {
+  private async take(parked: ParkedRun, { tenantId }: RunRequest): Promise<boolean> {
     try {
-      return await this.settings.stacks.takeParked(run.stack.name, tenantId);
+      return await this.settings.stacks.takeParked(parked.stack.name, tenantId);
     } catch (error) {
-      await this.endUnused(run);
+      await this.endUnused(parked);
       throw error;
     }
   }
@@ -107,17 +106,11 @@ export class ParkedRuns {
         break;
       }
       this.held.add(stack.name);
-      const lease = await providers?.lease();
-      const start = {
-        stack: stack.name,
-        settings: stack.settings,
-        refresh: false,
-        attach: lease?.attach ?? "",
-      };
-      const run = { host, stack, lease, since: performance.now() };
-      await host.begin(start).then(
-        () => this.waiting.push(run),
-        () => this.endUnused(run),
+      const since = performance.now();
+      const start = { stack: stack.name, settings: stack.settings, refresh: false };
+      await LeasedRun.begin({ host, giveHost, providers }, start).then(
+        (run) => this.waiting.push({ run, stack, since }),
+        () => this.settle(stack, "failed"),
       );
     }
     if (this.waiting.length > count) await this.relieve();
@@ -125,7 +118,7 @@ export class ParkedRuns {
 
   private oneToRelieve(): ParkedRun | undefined {
     if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
-    return this.waiting.find(({ lease }) => lease?.isRelieved());
+    return this.waiting.find(({ run }) => run.isRelieved());
   }
 
   /** Ends one whose providers have been relieved, so that they can end. */
@@ -138,17 +131,19 @@ export class ParkedRuns {
   }
 
   /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */
-  private async endUnused({ host, stack, lease }: ParkedRun): Promise<void> {
-    const { stacks, giveHost } = this.settings;
-    const { outcome } = await host.finish(undefined);
-    lease?.release();
-    giveHost(host);
-    const settle = outcome.result === "succeeded" ? stacks.unpark : stacks.giveUp;
+  private async endUnused({ run, stack }: ParkedRun): Promise<void> {
+    const { outcome } = await run.finish(undefined);
+    await this.settle(stack, outcome.result);
+  }
+
+  private async settle(stack: StackRow, result: RunOutcome["result"]): Promise<void> {
+    const { stacks } = this.settings;
+    const settle = result === "succeeded" ? stacks.unpark : stacks.giveUp;
     await settle(stack.name).catch(() => undefined);
     this.held.delete(stack.name);
   }
 }
 
-function isFresh({ lease, since }: ParkedRun): boolean {
-  return performance.now() - since < LASTS && lease?.isFresh() !== false;
+function isFresh({ run, since }: ParkedRun): boolean {
+  return performance.now() - since < LASTS && run.isFresh();
 }

@@ -7,8 +7,9 @@ import { StackUpkeep } from "./stack-upkeep";
 import type { EngineRuns, RunOutcome, RunRequest } from "./engine-runs";
 import { lastWords } from "./events";
 import { HostProcess, type HostSettings } from "./host-process";
+import { LeasedRun } from "./leased-run";
 import { ParkedRuns } from "./prestarted-runs";
-import { tryCli } from "./trial";
+import { tryCli } from "./cli";
 import type { StepEvent } from "./steps";
 import type { Ways } from "../config/engine-options";
 import { makeWorkDir } from "./work-dir";
@@ -116,17 +117,9 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   ): Promise<RunOutcome> {
     const host = idle.shift();
     if (host === undefined || signal.aborted) return ended;
-    const lease = await providers?.lease();
-    try {
-      await host.begin({ ...start, attach: lease?.attach ?? "" });
-    } catch (error) {
-      giveHost(host);
-      lease?.release();
-      return noEngine(`no program host starts: ${lastWords(error)}`);
-    }
-    const { outcome, reached, late } = await host.finish(request, onStep);
-    giveHost(host);
-    lease?.release(late);
+    const begun = await LeasedRun.begin({ host, giveHost, providers }, start).catch(lastWords);
+    if (typeof begun === "string") return noEngine(`no program host starts: ${begun}`);
+    const { outcome, reached, late } = await begun.finish(request, onStep);
     return outcome.result === "failed" && !reached && !late
       ? { ...outcome, result: "no engine" }
       : outcome;

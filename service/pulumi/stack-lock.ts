@@ -6,7 +6,7 @@ import { stateFolder } from "../config/backend-url";
 import { codeOf } from "../system/error-code";
 import type { Query } from "../database/database";
 import { isOver } from "../cluster/liveness";
-import { PROJECT } from "./owner";
+import { PROJECT } from "./work-dir";
 
 /**
  * Whether every lock that the CLI met is proven to be a dead process's, on whatever backend: one of

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { BETWEEN_LOOKS_MS } from "../cluster/liveness";
+import { BETWEEN_LOOKS_MS, Suspects } from "../cluster/two-looks";
 import { lastWords } from "./events";
 import { endOrphans } from "../system/processes";
 import { Backoff } from "./backoff";
@@ -23,7 +23,7 @@ const NAMES_TRIED = 3;
 
 /** Keeps spare stacks, and removes those that dead instances left in the making, or parked. */
 export class StackUpkeep {
-  private suspects = new Set<string>();
+  private readonly suspects = new Suspects();
   private looked = -Infinity;
   private lost: string[] = [];
   private readonly makes = new Backoff();
@@ -98,8 +98,8 @@ export class StackUpkeep {
     if (performance.now() - this.looked < BETWEEN_LOOKS_MS || !this.removals.isDue) return;
     const { stacks } = this.settings;
     const free = await stacks.suspects();
-    const dead = free.filter((instance) => this.suspects.has(instance));
-    this.suspects = new Set(free);
+    const dead = this.suspects.confirmed(free);
+    this.suspects.note(free);
     this.looked = performance.now();
     // A CLI that is still making a stack would make it after it was removed.
     if (dead.length > 0) endOrphans();

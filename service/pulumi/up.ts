@@ -10,9 +10,9 @@ import {
 } from "@pulumi/pulumi/automation";
 import { declareDatabase, declareTenants } from "../../program/stack";
 import { isRefusal } from "../../provider/contract/errors";
-import { unasked } from "./account";
+import { unasked } from "./outcomes";
 import { pulumiCommand } from "./cli";
-import { wasCutOff } from "./cut-off";
+import { wasCutOff } from "./outcomes";
 import type { Query } from "../database/database";
 import type { RunOutcome, RunRequest } from "./engine-runs";
 import { faultsOf, lastWords, stepsOf } from "./events";

@@ -2,6 +2,7 @@ import { Client } from "pg";
 import { pino } from "pino";
 import { tenantLock } from "../../../service/database/database";
 import { enqueue } from "../../../service/cluster/jobs";
+import { Suspects } from "../../../service/cluster/two-looks";
 import { mendJobs, queueLost } from "../../../service/cluster/lost-operations";
 import { eventually } from "../../support/killable-service";
 import {
@@ -51,8 +52,11 @@ const setRunning = (id: string) =>
 const jobs = () =>
   database.sql<{ id: string; key: string }>("select id, key from graphile_worker.jobs order by id");
 
-const look = (suspects: readonly string[]) =>
-  database.handle.transaction((run) => queueLost(run, new Set(suspects), log));
+function look(seen: readonly string[]): Promise<string[]> {
+  const suspects = new Suspects();
+  suspects.note(seen);
+  return database.handle.transaction((run) => queueLost(run, suspects, log));
+}
 
 describe("operations without a job", () => {
   test("are queued again when two looks find them, and nobody else is", async () => {

@@ -1,4 +1,4 @@
-import { unasked } from "../../../service/pulumi/account";
+import { unasked } from "../../../service/pulumi/outcomes";
 
 test("a run that saw all that was declared, and deleted nothing, did as it was asked to", () => {
   const changes = { create: 3, update: 2, same: 5 };

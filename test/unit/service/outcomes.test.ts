@@ -1,4 +1,4 @@
-import { wasCutOff } from "../../../service/pulumi/cut-off";
+import { wasCutOff } from "../../../service/pulumi/outcomes";
 
 test.each([
   "Command was killed with SIGKILL",
