@@ -1,9 +1,9 @@
 /** `npm run bench`: measures what a set-up costs, each row against another way in the same run. */
-import { layGround, type Ground } from "./ground/ground";
-import { currentLoad, describeMachine } from "./ground/machine";
+import { layGround, type Ground } from "./context/context";
+import { currentLoad, describeMachine } from "./context/machine";
 import { help, readOptions, UsageError, type Options } from "./options";
 import { asJson, asMarkdown, verdict, type Report } from "./report/report";
-import type { Gap, Group, Measured } from "./ground/row";
+import type { Gap, Group, Measured } from "./context/row";
 import { atOnce } from "./rows/at-once";
 import { backToBack } from "./rows/back-to-back";
 import { burst } from "./rows/burst";

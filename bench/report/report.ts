@@ -1,6 +1,6 @@
-import type { Bar } from "../measure/bars";
-import type { Machine } from "../ground/machine";
-import { holds, missed, type Figure, type Gap, type Side } from "../ground/row";
+import type { Bar } from "../measure/phases";
+import type { Machine } from "../context/machine";
+import { holds, missed, type Figure, type Gap, type Side } from "../context/row";
 
 /** What one run of the bench found. */
 export interface Report {

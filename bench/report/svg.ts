@@ -1,4 +1,4 @@
-import type { Bar } from "../measure/bars";
+import type { Bar } from "../measure/phases";
 
 const WIDTH = 820;
 const LEFT = 120;

@@ -1,5 +1,5 @@
-import { timed, together } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { timed, together } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 
 const row: Row = {
   name: "four-at-once",

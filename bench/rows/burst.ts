@@ -1,5 +1,5 @@
-import { inARow, timed, together } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { inARow, timed, together } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 
 const row: Row = {
   name: "burst-of-20",

@@ -1,8 +1,8 @@
-import type { Ground } from "../ground/ground";
+import type { Ground } from "../context/context";
 import { copyTenant } from "../many-tenants/database";
 import { copyFileStates, copyPostgresStates } from "../many-tenants/states";
-import { onceASecond, together } from "../measure/measure";
-import { ratio, side, type Figure, type Group, type Row } from "../ground/row";
+import { onceASecond, together } from "../measure/samples";
+import { ratio, side, type Figure, type Group, type Row } from "../context/row";
 import { latencyOf, type Service } from "../sides/service";
 import { sql } from "../measure/sql";
 

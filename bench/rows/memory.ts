@@ -1,6 +1,6 @@
-import { WARM_UP } from "../ground/ground";
-import { together } from "../measure/measure";
-import { side, type Figure, type Group, type Row } from "../ground/row";
+import { WARM_UP } from "../context/context";
+import { together } from "../measure/samples";
+import { side, type Figure, type Group, type Row } from "../context/row";
 import { memoryOf, type Service } from "../sides/service";
 
 const own: Row = {

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Ground } from "../ground/ground";
-import { onceASecond } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import type { Ground } from "../context/context";
+import { onceASecond } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf, type Service } from "../sides/service";
 
 const row: Row = {

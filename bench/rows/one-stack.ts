@@ -1,6 +1,6 @@
-import { lengthOf } from "../measure/bars";
-import { inARow, timed } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { lengthOf } from "../measure/phases";
+import { inARow, timed } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { stackOf } from "../sides/cli";
 
 const TENANTS = 100;

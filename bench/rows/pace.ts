@@ -1,8 +1,8 @@
-import { barOf, lengthOf, type Marks } from "../measure/bars";
-import { onceASecond, percentile } from "../measure/measure";
-import { timeParts } from "../ground/parts";
-import { serviceBars } from "../ground/phases";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { barOf, lengthOf, type Marks } from "../measure/phases";
+import { onceASecond, percentile } from "../measure/samples";
+import { timeParts } from "../sides/timed-alone";
+import { serviceBars } from "../sides/service-phases";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf, type SetUp } from "../sides/service";
 import { noteMemory } from "./memory";
 

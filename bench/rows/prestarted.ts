@@ -1,5 +1,5 @@
 import { privateMemory, treeOf, type Process } from "../measure/processes";
-import { side, type Group, type Row } from "../ground/row";
+import { side, type Group, type Row } from "../context/row";
 
 const row: Row = {
   name: "parked-memory",

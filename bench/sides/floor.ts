@@ -1,7 +1,7 @@
 import { withConnection } from "../../provider/database/pool";
 import { hashPassword } from "../../provider/contract/passwords";
 import { adminMembership, adminUser, migrations, tenantRecord } from "../../provider/resources";
-import type { Marks } from "../measure/bars";
+import type { Marks } from "../measure/phases";
 import { newTenant } from "../measure/tenants";
 
 /**

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
-import { lengthOf, type Marks } from "../measure/bars";
+import { lengthOf, type Marks } from "../measure/phases";
 import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** The Automation API as its documentation shows it, in a process of its own that stays warm. */

@@ -8,8 +8,8 @@ import { startTemporaryPostgres } from "../postgres/temporary";
 import { type Finding, finding } from "./finding";
 
 /**
- * Asks the database for its version: the one of DATABASE_URL, else the embedded one if it runs, else
- * another embedded one, started for the occasion.
+ * Asks the database for its version: that of DATABASE_URL, else the embedded one. When the embedded one
+ * does not run, a temporary one is started for this and removed again.
  */
 export function tryDatabase(environment: NodeJS.ProcessEnv): Promise<Finding> {
   const { DATABASE_URL: url, DATA_DIR: data = join(checkout, ".data") } = environment;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { cliVersion } from "./find";
 import { isExecutable, made, onPath, type Places, pluginDirectory } from "./places";
 import { reasonOf, runTool, type ToolRun, withProgress } from "../../scripts/tool.cjs";
-import { fits, wanted } from "./wanted";
+import { fits, requiredVersions } from "./piece";
 
 type Report = (line: string) => void;
 
@@ -28,15 +28,15 @@ export async function downloadCli(
   script: string,
   report: Report,
 ): Promise<boolean> {
-  const what = `Pulumi CLI: downloading v${wanted.cli}`;
+  const what = `Pulumi CLI: downloading v${requiredVersions.cli}`;
   const root = join(made.unfinished(places), "download");
   const file = join(made.unfinished(places), "install.sh");
   await mkdir(made.unfinished(places), { recursive: true });
   await writeFile(file, script);
-  const args = [file, "--no-edit-path", "--install-root", root, "--version", wanted.cli];
+  const args = [file, "--no-edit-path", "--install-root", root, "--version", requiredVersions.cli];
   const run = await download(places, what, report, "/bin/sh", args, {});
   const version = await cliVersion(join(root, "bin", "pulumi"), places);
-  if (!run.ok || !version || !fits(version, wanted.cli)) {
+  if (!run.ok || !version || !fits(version, requiredVersions.cli)) {
     report(`${what} did not work: ${reasonOf(run.output, places.engine)}`);
     return false;
   }
@@ -62,9 +62,9 @@ export async function downloadPostgresqlPlugin(
   cli: string,
   report: Report,
 ): Promise<boolean> {
-  const what = `postgresql plugin: downloading v${wanted.postgresqlPlugin}`;
+  const what = `postgresql plugin: downloading v${requiredVersions.postgresqlPlugin}`;
   const home = join(made.unfinished(places), "pulumi-home");
-  const args = ["plugin", "install", "resource", "postgresql", wanted.postgresqlPlugin];
+  const args = ["plugin", "install", "resource", "postgresql", requiredVersions.postgresqlPlugin];
   const run = await download(places, what, report, cli, [...args, "--non-interactive"], {
     PULUMI_HOME: home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -81,7 +81,7 @@ export async function downloadPostgresqlPlugin(
 /** Whether one of the two sites that Pulumi takes the plugin from answers within five seconds. */
 export async function canDownloadPlugin(places: Places): Promise<boolean> {
   const sites = [
-    `https://api.github.com/repos/pulumi/pulumi-postgresql/releases/tags/v${wanted.postgresqlPlugin}`,
+    `https://api.github.com/repos/pulumi/pulumi-postgresql/releases/tags/v${requiredVersions.postgresqlPlugin}`,
     `https://get.pulumi.com/releases/plugins/${archiveName()}`,
   ];
   const runs = await Promise.all(sites.map((site) => get(places, site, true)));
@@ -90,7 +90,7 @@ export async function canDownloadPlugin(places: Places): Promise<boolean> {
 
 function archiveName(): string {
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  return `pulumi-resource-postgresql-v${wanted.postgresqlPlugin}-${process.platform}-${architecture}.tar.gz`;
+  return `pulumi-resource-postgresql-v${requiredVersions.postgresqlPlugin}-${process.platform}-${architecture}.tar.gz`;
 }
 
 /** Gets a page, or only its head, with the tools that the installation script uses too. */

@@ -5,8 +5,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { serveOwnUser, tellsUsers } from "../system/own-user";
-import { whenParentDies } from "../system/when-parent-dies";
+import { canTellUsers } from "../system/connection-owner";
+import { serveOwnUser, whenParentDies } from "../system/plugin-server";
 
 /** A Pulumi plugin: one gRPC service, and what must be put away when its process ends. */
 export interface Plugin {
@@ -19,7 +19,7 @@ export interface Plugin {
 const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
 
 /** How long `stop` may take, in ms: more than a program gets to end. An engine waits 5 s itself. */
-const STOP_TIMEOUT = 6_000;
+const CLOSE_TIMEOUT_MS = 6_000;
 
 /**
  * Serves a plugin on a free loopback port, as the engine expects of every plugin: the port is the
@@ -40,12 +40,12 @@ export async function servePlugin(plugin: Plugin): Promise<void> {
     if (ending) return;
     ending = true;
     server.forceShutdown();
-    void Promise.race([plugin.stop(), delay(STOP_TIMEOUT)]).finally(() => process.exit(0));
+    void Promise.race([plugin.stop(), delay(CLOSE_TIMEOUT_MS)]).finally(() => process.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
   whenParentDies(end);
 
-  const port = await (tellsUsers() ? serveOwnUser(server) : bind(server));
+  const port = await (canTellUsers() ? serveOwnUser(server) : bind(server));
   process.stdout.write(`${port}\n`);
 }
 

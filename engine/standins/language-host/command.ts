@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { ProgramInfo, RunRequest } from "@pulumi/pulumi/proto/language_pb";
-import { runtimeOptions } from "./options";
+import { runtimeOptions } from "./runtime-options";
 
 /** A child process to be. */
 export interface Command {
@@ -47,7 +47,7 @@ export function programCommand(request: RunRequest, engine: EngineLink): Command
   return {
     args: [
       "--require",
-      require.resolve("./endless-stacks"),
+      require.resolve("./inspect-workaround"),
       ...nodeargs,
       findRunModule(info),
       ...Object.entries(flags).flatMap(([key, value]) => (value ? [`--${key}`, value] : [])),

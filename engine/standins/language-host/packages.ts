@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { PackageDependency, PackageParameterization } from "@pulumi/pulumi/proto/plugin_pb";
 
 /** An npm package as its package.json describes it. */
 export interface InstalledPackage {
@@ -42,6 +43,40 @@ export function directDependencies(directory: string): InstalledPackage[] {
       home === undefined ? undefined : readManifest(join(home, "node_modules", name));
     return installed === undefined ? [] : [described(installed)];
   });
+}
+
+/**
+ * The plugins that the packages need, for the engine to install before the program runs. A package
+ * says so in its package.json: `"pulumi": { "resource": true, "name", "version", "server" }`.
+ */
+export function requiredPlugins(packages: readonly InstalledPackage[]): PackageDependency[] {
+  return packages.flatMap(({ name, version, pulumi }) => {
+    const plugin = textOf(pulumi.name) || officialName(name);
+    const release = textOf(pulumi.version) || version;
+    if (pulumi.resource !== true || plugin === "" || release === "") return [];
+    const dependency = new PackageDependency();
+    dependency.setName(plugin);
+    dependency.setKind("resource");
+    dependency.setVersion(release.startsWith("v") ? release : `v${release}`);
+    dependency.setServer(textOf(pulumi.server));
+    dependency.setParameterization(parameterization(pulumi.parameterization));
+    return [dependency];
+  });
+}
+
+/** Only Pulumi's own packages may leave their plugin's name to be guessed. */
+function officialName(name: string): string {
+  return name.startsWith("@pulumi/") ? name.slice("@pulumi/".length) : "";
+}
+
+function parameterization(declared: unknown): PackageParameterization | undefined {
+  const { name, version, value } = recordOf(declared);
+  if (textOf(name) === "") return undefined;
+  const made = new PackageParameterization();
+  made.setName(textOf(name));
+  made.setVersion(textOf(version));
+  made.setValue(textOf(value));
+  return made;
 }
 
 /** The folders in node_modules, and those in its scopes. */
@@ -90,12 +125,12 @@ function described(manifest: Record<string, unknown>): InstalledPackage {
 }
 
 /** The value when it is an object, or an empty one. */
-export function recordOf(value: unknown): Record<string, unknown> {
+function recordOf(value: unknown): Record<string, unknown> {
   const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
   return isRecord ? (value as Record<string, unknown>) : {};
 }
 
 /** The value when it is a string, or an empty one. */
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

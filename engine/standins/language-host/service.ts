@@ -20,11 +20,11 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { messageOf, refusingTheRest, unary } from "../rpc";
 import type { Plugin } from "../serve";
-import { Children } from "./children";
+import { RunningPrograms } from "./running-programs";
 import { programCommand, type EngineLink } from "./command";
 import { installDependencies } from "./install";
 import { directDependencies, installedPackages } from "./packages";
-import { requiredPlugins } from "./required";
+import { requiredPlugins } from "./packages";
 
 /**
  * A stand-in for `pulumi-language-nodejs`, for networks where that cannot be downloaded. It runs
@@ -34,7 +34,7 @@ import { requiredPlugins } from "./required";
  * @param version of the npm package @pulumi/pulumi.
  */
 export function nodeLanguageHost(link: EngineLink, version: string): Plugin {
-  const children = new Children();
+  const children = new RunningPrograms();
   let engine = link;
   const implementation = {
     handshake: unary((request: LanguageHandshakeRequest) => {

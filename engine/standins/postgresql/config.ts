@@ -1,4 +1,4 @@
-import { decoded } from "./encoded";
+import { decoded } from "./config-value";
 import { secret, UNKNOWN, type Failure, type Properties, type Value } from "./properties";
 
 /** Where the database is, and how to reach it. */

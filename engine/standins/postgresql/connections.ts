@@ -5,7 +5,7 @@ import { messageOf } from "../rpc";
 import type { ConnectionConfig, SslMode } from "./config";
 
 /** How long an unused connection stays open, in ms: from one `pulumi up` to a next one close by. */
-const IDLE_TIMEOUT = 5_000;
+const IDLE_TIMEOUT_MS = 5_000;
 
 /** Connections to the databases of one server, opened when first needed. */
 export class Connections {
@@ -77,7 +77,7 @@ export class Connections {
     const pool = new Pool({
       ...config,
       max: maxConnections > 0 ? maxConnections : Infinity,
-      idleTimeoutMillis: IDLE_TIMEOUT,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
       onConnect: (client) => watchConnection(client, config),
     });
     // An idle connection that breaks is replaced when next needed; unheard, it would end the process.

@@ -14,11 +14,10 @@ import { messageOf, refusingTheRest, unary } from "../rpc";
 import type { Plugin } from "../serve";
 import { checkConfig, connectionConfig } from "./config";
 import type { Connections } from "./connections";
-import { checked, differing } from "./messages";
+import { checked, differing, nameOf, typeOf } from "./messages";
 import { fromStruct } from "./properties";
 import { check, create, destroy, diff, read, update } from "./schema-resource";
-import { Sessions } from "./sessions";
-import { nameOf, typeOf } from "./urn";
+import { ConnectionsByEngine } from "./connections-by-engine";
 
 const STAND_IN = "The stand-in for the postgresql plugin";
 const SCHEMA_TYPE = "postgresql:index/schema:Schema";
@@ -31,19 +30,22 @@ const SCHEMA_TYPE = "postgresql:index/schema:Schema";
  * @param version of the npm package @pulumi/postgresql.
  */
 export function postgresqlPlugin(version: string): Plugin {
-  const sessions = new Sessions();
+  const connectionsByEngine = new ConnectionsByEngine();
 
   function live<Request extends WithUrn, Answer>(
     answer: (request: Request, connections: Connections) => Promise<Answer>,
   ) {
     return unary((request: Request, call): Promise<Answer> => {
       refuseOtherTypes(request);
-      return answer(request, sessions.connectionsFor(call.getPeer()));
+      return answer(request, connectionsByEngine.connectionsFor(call.getPeer()));
     });
   }
 
   function configure(request: ConfigureRequest, peer: string): ConfigureResponse {
-    sessions.configure(peer, connectionConfig(fromStruct(request.getArgs()), process.env));
+    connectionsByEngine.configure(
+      peer,
+      connectionConfig(fromStruct(request.getArgs()), process.env),
+    );
     const answer = new ConfigureResponse();
     answer.setSupportspreview(true);
     answer.setSupportsAutonamingConfiguration(true);
@@ -68,7 +70,7 @@ export function postgresqlPlugin(version: string): Plugin {
   return {
     service: ResourceProviderService,
     implementation: refusingTheRest(ResourceProviderService, implementation, STAND_IN),
-    stop: () => sessions.close(),
+    stop: () => connectionsByEngine.close(),
   };
 }
 

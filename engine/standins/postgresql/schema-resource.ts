@@ -15,7 +15,7 @@ import {
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { messageOf } from "../rpc";
 import type { Connections } from "./connections";
-import { checked, differing } from "./messages";
+import { checked, differing, nameOf } from "./messages";
 import { fromStruct, toStruct } from "./properties";
 import { createSchema, dropSchema, readSchema, updateSchema } from "./schema-database";
 import { diffSchema, REPLACING } from "./schema-diff";
@@ -29,7 +29,6 @@ import {
   refreshedInputs,
   stateOf,
 } from "./schema-state";
-import { nameOf } from "./urn";
 
 /** Check: the inputs with defaults filled in, and every fault in them. */
 export function check(request: CheckRequest): CheckResponse {

@@ -1,6 +1,6 @@
-import { barOf } from "../../../bench/measure/bars";
+import { barOf } from "../../../bench/measure/phases";
 import { asJson, asMarkdown, verdict, type Report } from "../../../bench/report/report";
-import { holds, missed, ratio, side, type Row } from "../../../bench/ground/row";
+import { holds, missed, ratio, side, type Row } from "../../../bench/context/row";
 import { pictureOf } from "../../../bench/report/svg";
 
 const row: Row = {

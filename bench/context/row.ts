@@ -1,6 +1,6 @@
-import type { Bar } from "../measure/bars";
-import type { Ground } from "./ground";
-import { summarise, type Summary } from "../measure/measure";
+import type { Bar } from "../measure/phases";
+import type { Ground } from "./context";
+import { summarise, type Summary } from "../measure/samples";
 
 /** One line of the bench: what is measured, and what it must be. */
 export interface Row {

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import dbmatePackage from "dbmate/package.json";
-import type { Ground } from "./ground";
+import type { Ground } from "./context";
 import { optionsSet } from "../sides/service";
 import { sql } from "../measure/sql";
 

@@ -10,7 +10,7 @@ const PATIENCE = 5_000;
 const ALREADY_REPORTED = 32;
 
 /** The programs that run. */
-export class Children {
+export class RunningPrograms {
   private readonly running = new Set<ChildProcess>();
 
   /**

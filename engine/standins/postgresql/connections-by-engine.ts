@@ -1,8 +1,8 @@
 import type { ConnectionConfig } from "./config";
 import { Connections } from "./connections";
 
-/** More engines than ever talk to one process at once; see `Sessions`. */
-const MOST_SESSIONS = 1_000;
+/** More engines than ever talk to one process at once; see `ConnectionsByEngine`. */
+const MAX_ENGINES = 1_000;
 
 /**
  * The databases that engines have configured this process for. A plugin that is attached to by
@@ -10,7 +10,7 @@ const MOST_SESSIONS = 1_000;
  * configures it once for every provider resource: each over a connection of its own. So a call
  * belongs to whoever configured its connection, or it could reach another stack's database.
  */
-export class Sessions {
+export class ConnectionsByEngine {
   private readonly byPeer = new Map<string, Connections>();
   private readonly byConfig = new Map<string, Connections>();
 
@@ -23,7 +23,7 @@ export class Sessions {
     this.byPeer.set(peer, connections);
     // gRPC does not tell when a connection ends: forget the oldest rather than keep all for ever.
     const [oldest] = this.byPeer.keys();
-    if (this.byPeer.size > MOST_SESSIONS && oldest !== undefined) this.byPeer.delete(oldest);
+    if (this.byPeer.size > MAX_ENGINES && oldest !== undefined) this.byPeer.delete(oldest);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { summarise, type Summary } from "./measure";
+import { summarise, type Summary } from "./samples";
 
 /** Where the time of one side went: its phases, in the order in which they come. */
 export interface Bar {

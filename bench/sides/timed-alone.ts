@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { checkout } from "../../engine/obtain/places";
 import { runTool } from "../../scripts/tool.cjs";
-import type { Marks } from "../measure/bars";
-import type { Ground } from "./ground";
-import { timed } from "../measure/measure";
+import type { Marks } from "../measure/phases";
+import type { Ground } from "../context/context";
+import { timed } from "../measure/samples";
 
 const TURNS = 5;
 

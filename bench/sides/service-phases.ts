@@ -1,6 +1,6 @@
 import type { Step } from "../../service/operations/operation";
-import { barOf, type Bar, type Marks } from "../measure/bars";
-import type { Service, SetUp } from "../sides/service";
+import { barOf, type Bar, type Marks } from "../measure/phases";
+import type { Service, SetUp } from "./service";
 import { sql } from "../measure/sql";
 
 interface Row {
