@@ -7,45 +7,45 @@ import { floor } from "../sides/floor";
 import { startNaive, type Naive } from "../sides/naive";
 import { startService, type Service, type ServiceSettings } from "../sides/service";
 
-/** What all rows are measured on: one PostgreSQL, one engine, and the sides. */
-export interface Ground {
+/** What all rows are measured with: one PostgreSQL server, one engine, and the sides that they compare. */
+export interface BenchContext {
   readonly engine: Engine;
   readonly databases: Databases;
   /** Whether fewer samples will do. */
   readonly quick: boolean;
-  /** Tells how far it is. */
-  readonly say: (line: string) => void;
-  /** One set-up without the engine, in this process. */
+  /** Prints a line on standard error: how far the bench is. */
+  readonly progress: (line: string) => void;
+  /** Does one set-up without the engine, in this process. */
   readonly floor: () => ReturnType<typeof floor>;
-  /** The service that most rows ask, started at the first call, and warm. */
+  /** The service that most rows measure. It is started, and warmed up, at the first call. */
   readonly service: () => Promise<Service>;
-  /** The Automation API as its documentation shows it, started at the first call, and warm. */
+  /** The Automation API as its documentation shows it. It is started, and warmed up, at the first call. */
   readonly naive: () => Promise<Naive>;
-  /** Starts a service of a row's own, which stops with the bench if not before. */
+  /** Starts a service for one row alone. The bench stops it at its end, unless the row does. */
   readonly startService: (settings: Omit<ServiceSettings, "engine">) => Promise<Service>;
-  /** What a CLI of a side's own is started with: its state in a new folder of this name. */
+  /** The environment of a CLI that a side runs by itself, with its state in a new folder of this name. */
   readonly cliEnvironment: (state: string, databaseUrl: string) => NodeJS.ProcessEnv;
-  /** Makes an empty folder. */
+  /** Makes an empty folder of this name; it is removed at the end. */
   readonly folder: (name: string) => string;
 }
 
 const FLOOR_URL = "BENCH_FLOOR_URL";
 
-/** How many set-ups a side does before it is measured; a naive one, which takes seconds, does one. */
+/** How many set-ups a side does before it is measured. The naive side, which takes seconds for each, does one. */
 export const WARM_UP = 5;
 
 /**
  * Starts what every row needs.
  *
- * @param atEnd Takes what has to be done at the end, in the opposite order.
+ * @param onClose Gets what has to be done at the end. Whoever calls this does it, the last first.
  */
-export async function layGround(
+export async function createContext(
   quick: boolean,
-  say: (line: string) => void,
-  atEnd: (work: () => unknown) => void,
-): Promise<Ground> {
+  progress: (line: string) => void,
+  onClose: (work: () => unknown) => void,
+): Promise<BenchContext> {
   const root = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-bench-"));
-  atEnd(() => {
+  onClose(() => {
     rmSync(root, { recursive: true, force: true });
   });
   const folder = (name: string) => {
@@ -54,21 +54,21 @@ export async function layGround(
     return made;
   };
 
-  const engine = await obtainEngine(say);
-  say("starting a temporary PostgreSQL");
+  const engine = await obtainEngine(progress);
+  progress("starting a temporary PostgreSQL");
   const databases = await startDatabases();
-  atEnd(databases.stop);
+  onClose(databases.stop);
   process.env[FLOOR_URL] = await databases.migrated("floor");
   for (let run = 0; run < WARM_UP; run++) await floor(FLOOR_URL);
 
-  const ground: Ground = {
-    ...{ engine, databases, quick, say, folder },
+  const context: BenchContext = {
+    ...{ engine, databases, quick, progress, folder },
     floor: () => floor(FLOOR_URL),
-    service: once(() => usualService(ground)),
-    naive: once(() => usualNaive(ground, atEnd)),
+    service: once(() => usualService(context)),
+    naive: once(() => usualNaive(context, onClose)),
     startService: async (settings) => {
       const service = await startService({ ...settings, engine: engine.env });
-      atEnd(service.stop);
+      onClose(service.stop);
       return service;
     },
     cliEnvironment: (state, databaseUrl) => ({
@@ -80,28 +80,31 @@ export async function layGround(
       DATABASE_URL: databaseUrl,
     }),
   };
-  return ground;
+  return context;
 }
 
-async function usualService(ground: Ground): Promise<Service> {
-  ground.say("starting the service and warming it up");
-  const service = await ground.startService({
-    databaseUrl: await ground.databases.migrated("service"),
-    backendUrl: `file://${ground.folder("service-state")}`,
+async function usualService(context: BenchContext): Promise<Service> {
+  context.progress("starting the service and warming it up");
+  const service = await context.startService({
+    databaseUrl: await context.databases.migrated("service"),
+    backendUrl: `file://${context.folder("service-state")}`,
   });
   for (let run = 0; run < WARM_UP; run++) await service.setUp();
   return service;
 }
 
-async function usualNaive(ground: Ground, atEnd: (work: () => unknown) => void): Promise<Naive> {
-  ground.say("starting the Automation API and warming it up");
-  const databaseUrl = await ground.databases.migrated("naive");
+async function usualNaive(
+  context: BenchContext,
+  onClose: (work: () => unknown) => void,
+): Promise<Naive> {
+  context.progress("starting the Automation API and warming it up");
+  const databaseUrl = await context.databases.migrated("naive");
   const naive = startNaive({
-    ...ground.cliEnvironment("naive-state", databaseUrl),
-    // It makes a folder there for each workspace.
-    TMPDIR: ground.folder("naive-workspaces"),
+    ...context.cliEnvironment("naive-state", databaseUrl),
+    // The Automation API makes a folder there for each workspace.
+    TMPDIR: context.folder("naive-workspaces"),
   });
-  atEnd(naive.stop);
+  onClose(naive.stop);
   await naive.setUp();
   return naive;
 }
@@ -111,7 +114,7 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   return () => (result ??= work());
 }
 
-/** The CLI keeps there what is selected; its plugins are the user's. */
+/** A PULUMI_HOME in which the CLI keeps which stack is selected. Its plugins are the user's own. */
 function pulumiHome(folder: string): string {
   const { PULUMI_HOME = path.join(homedir(), ".pulumi") } = process.env;
   symlinkSync(path.join(PULUMI_HOME, "plugins"), path.join(folder, "plugins"));

@@ -11,9 +11,9 @@ import { newTenant } from "../measure/tenants";
 export interface Service {
   readonly pid: number;
   readonly databaseUrl: string;
-  /** Sends a request for a new tenant and waits for 201. */
+  /** Sends a request for a new tenant and waits for the 201. @throws Error at any other answer. */
   readonly setUp: () => Promise<SetUp>;
-  /** Waits until it has nothing to do, so that its preparations for the next request are over. */
+  /** Waits until it uses no CPU: then it has prepared what it can for the next request. */
   readonly idle: () => Promise<void>;
   /** How many tenants it has set up. */
   readonly count: () => number;
@@ -40,14 +40,19 @@ export interface ServiceSettings {
 
 const main = path.resolve(__dirname, "../../service/main.js");
 
-/** @throws when it ends before it listens, with the last thing it said. */
+/**
+ * Starts the service and waits until it listens.
+ *
+ * @throws Error when it ends before; the message holds the end of its log.
+ */
 export async function startService(settings: ServiceSettings): Promise<Service> {
   const secret = randomBytes(32).toString("base64");
   const child = spawn(process.execPath, [main], {
     env: environment(settings, secret),
-    // Its end of the channel tells it when this process is gone.
+    // When this process ends, the IPC channel closes, and the service stops.
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    // A group of its own: a Ctrl-C must not end it before what waits for it.
+    // In a process group of its own, a Ctrl-C in the terminal does not reach it: the bench stops it, after
+    // the requests that wait for its answer.
     detached: true,
   });
   const url = await addressOf(child);
@@ -97,12 +102,12 @@ export function memoryOf({ pid }: Service): { own: number; all: number } {
 /** The service's options that the environment sets, which are passed on: `NAME=value` each. */
 export function optionsSet(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(serviceEnvironment.shape)
-    .filter((name) => env[name] !== undefined && !(name in own))
+    .filter((name) => env[name] !== undefined && !(name in setByBench))
     .map((name) => `${name}=${env[name] ?? ""}`);
 }
 
-/** Where it works, and for whom, is the bench's. */
-const own = {
+/** The variables that the bench sets itself. */
+const setByBench = {
   DATABASE_URL: undefined,
   PULUMI_BACKEND_URL: undefined,
   PULUMI_CONFIG_PASSPHRASE: undefined,
@@ -115,9 +120,9 @@ const own = {
   HOST: "127.0.0.1",
   PORT: "0",
   LOG_LEVEL: "info",
-  // More than a person would ask for in a minute.
+  // So high that no request of the bench is refused.
   RATE_LIMIT: "100000",
-  // Slow is measured, not answered with 202.
+  // In seconds. A slow set-up is waited for and measured, not answered with 202.
   SETUP_WAIT: "300",
 };
 
@@ -125,7 +130,7 @@ function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessE
   return {
     ...process.env,
     ...settings.engine,
-    ...own,
+    ...setByBench,
     DATABASE_URL: settings.databaseUrl,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
@@ -135,7 +140,7 @@ function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessE
   };
 }
 
-/** Where it listens. Its log is read to the end, or it would stop at a full pipe. */
+/** The URL that the service listens on, from its log. The log is read to its end: a full pipe would stop the service. */
 async function addressOf(child: ChildProcess): Promise<string> {
   let said = "";
   const address = new Promise<string>((resolve) => {
@@ -150,7 +155,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
   const ended = once(child, "exit").then(() => {
     throw new Error(`the service ended: ${said}`);
   });
-  // Once it listens, its end is another's business.
+  // After the address is known nobody awaits this promise, and its rejection must not end the bench.
   ended.catch(() => undefined);
   return Promise.race([address, ended]);
 }

@@ -1,18 +1,19 @@
 import util from "node:util";
 
 /**
- * Loaded into a program before its SDK. Node 20.20 fills its memory for half a minute when it
- * colours an error whose stack names a file right below a scope of node_modules. The SDK's source
- * maps name such files ("node_modules/@pulumi/resource.ts"), and the SDK colours whatever a program
- * throws. https://github.com/nodejs/node/issues/64011
+ * A workaround for a bug of Node 20.20, loaded into each program before its SDK. When `util.inspect` colours
+ * an error whose stack names a file directly in a scope of node_modules, node takes half a minute and
+ * gigabytes. The SDK's source maps name such files ("node_modules/@pulumi/resource.ts"), and the SDK
+ * colours whatever a program throws. So such errors are inspected without the options, and so without colours.
+ * https://github.com/nodejs/node/issues/64011
  */
 const inspect = new Proxy(util.inspect, {
   apply(original, self, [value, ...options]: unknown[]): unknown {
-    const isEndless = value instanceof Error && ENDLESS.test(value.stack ?? "");
-    return Reflect.apply(original, self, isEndless ? [value] : [value, ...options]);
+    const hangsInspect = value instanceof Error && DIRECTLY_IN_SCOPE.test(value.stack ?? "");
+    return Reflect.apply(original, self, hangsInspect ? [value] : [value, ...options]);
   },
 });
 
-const ENDLESS = /node_modules[\\/](@[^\\/\n]*[\\/])?[^\\/\n]*$/m;
+const DIRECTLY_IN_SCOPE = /node_modules[\\/](@[^\\/\n]*[\\/])?[^\\/\n]*$/m;
 
 Object.assign(util, { inspect });

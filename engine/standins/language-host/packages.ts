@@ -16,7 +16,7 @@ export function installedPackages(directory: string): InstalledPackage[] {
   const seen = new Set<string>();
   const visit = (nodeModules: string) => {
     for (const path of packagePaths(nodeModules)) {
-      // "file:" dependencies link to folders that may hold the link itself.
+      // A "file:" dependency is a link, which may lead to a folder that holds this very link.
       const real = realpath(path);
       if (real === undefined || seen.has(real)) continue;
       seen.add(real);
@@ -29,7 +29,7 @@ export function installedPackages(directory: string): InstalledPackage[] {
   return found;
 }
 
-/** The packages that the program of the directory names itself, as they are installed. */
+/** The packages that the program's own package.json names, in the versions that are installed. */
 export function directDependencies(directory: string): InstalledPackage[] {
   const root = nearest(directory, "package.json");
   const manifest = root === undefined ? undefined : readManifest(root);
@@ -46,8 +46,8 @@ export function directDependencies(directory: string): InstalledPackage[] {
 }
 
 /**
- * The plugins that the packages need, for the engine to install before the program runs. A package
- * says so in its package.json: `"pulumi": { "resource": true, "name", "version", "server" }`.
+ * The plugins that the packages need, which the engine installs before the program runs. A package
+ * declares its plugin in its package.json: `"pulumi": { "resource": true, "name", "version", "server" }`.
  */
 export function requiredPlugins(packages: readonly InstalledPackage[]): PackageDependency[] {
   return packages.flatMap(({ name, version, pulumi }) => {
@@ -64,7 +64,7 @@ export function requiredPlugins(packages: readonly InstalledPackage[]): PackageD
   });
 }
 
-/** Only Pulumi's own packages may leave their plugin's name to be guessed. */
+/** The plugin's name where the package gives none, which only Pulumi's own packages may do. */
 function officialName(name: string): string {
   return name.startsWith("@pulumi/") ? name.slice("@pulumi/".length) : "";
 }

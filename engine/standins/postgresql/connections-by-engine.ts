@@ -1,34 +1,40 @@
 import type { ConnectionConfig } from "./config";
 import { Connections } from "./connections";
 
-/** More engines than ever talk to one process at once; see `ConnectionsByEngine`. */
+/** How many engines are remembered at most: far more than ever use one process at once. */
 const MAX_ENGINES = 1_000;
 
 /**
- * The databases that engines have configured this process for. A plugin that is attached to by
- * `PULUMI_DEBUG_PROVIDERS` serves many engines, at once and one after the other, and an engine
- * configures it once for every provider resource: each over a connection of its own. So a call
- * belongs to whoever configured its connection, or it could reach another stack's database.
+ * The database connections of each engine that uses this process. A plugin that engines attach to by
+ * `PULUMI_DEBUG_PROVIDERS` serves many of them, and each configures it for its own database. An engine has
+ * a gRPC connection of its own for each of its provider resources. So a call must use the database that
+ * was configured over the same gRPC connection; any other could be another stack's.
  */
 export class ConnectionsByEngine {
   private readonly byPeer = new Map<string, Connections>();
   private readonly byConfig = new Map<string, Connections>();
 
-  /** @param peer the engine's end of the gRPC connection. */
+  /**
+   * Notes which database the calls over this gRPC connection are for.
+   *
+   * @param peer the engine's end of the gRPC connection, as `getPeer` gives it.
+   */
   configure(peer: string, config: ConnectionConfig): void {
     const key = JSON.stringify(config);
     const connections = this.byConfig.get(key) ?? new Connections(config);
     this.byConfig.set(key, connections);
     this.byPeer.delete(peer);
     this.byPeer.set(peer, connections);
-    // gRPC does not tell when a connection ends: forget the oldest rather than keep all for ever.
+    // gRPC does not report the end of a connection, so the oldest is forgotten when there are too many.
     const [oldest] = this.byPeer.keys();
     if (this.byPeer.size > MAX_ENGINES && oldest !== undefined) this.byPeer.delete(oldest);
   }
 
   /**
-   * @throws Error when it is not certain which database is meant: before `configure`, or after gRPC
-   * replaced an idle connection while more than one database is configured.
+   * The database connections for calls over this gRPC connection.
+   *
+   * @throws Error when it is not certain which database is meant: before `configure`, or when gRPC has
+   * replaced an idle connection by a new one while more than one database is configured.
    */
   connectionsFor(peer: string): Connections {
     const [only, another] = this.byConfig.values();

@@ -55,7 +55,7 @@ export function postgresqlPlugin(version: string): Plugin {
   const implementation = {
     getPluginInfo: unary(() => pluginInfo(version)),
     attach: unary(() => new Empty()),
-    // The engine sends this at the end of every run, and what it still waits for may finish.
+    // The engine sends this at the end of every run. Calls that are under way go on to their end.
     cancel: unary(() => new Empty()),
     checkConfig: unary(checkProvider),
     diffConfig: unary(diffProvider),
@@ -70,7 +70,7 @@ export function postgresqlPlugin(version: string): Plugin {
   return {
     service: ResourceProviderService,
     implementation: refusingTheRest(ResourceProviderService, implementation, STAND_IN),
-    stop: () => connectionsByEngine.close(),
+    close: () => connectionsByEngine.close(),
   };
 }
 
@@ -112,7 +112,7 @@ function checkProvider(request: CheckRequest): CheckResponse {
   }
 }
 
-/** Every change of a provider's configuration is an update: it is the same database, or another. */
+/** Every change of a provider's configuration is an update; none replaces the provider. */
 function diffProvider(request: DiffRequest): DiffResponse {
   const before = fromStruct(request.getOldInputs() ?? request.getOlds());
   const after = fromStruct(request.getNews());

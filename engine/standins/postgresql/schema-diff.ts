@@ -5,7 +5,7 @@ import { withDefaults } from "./schema-inputs";
 export interface SchemaDiff {
   /** The properties that differ, in alphabetical order. */
   readonly changed: readonly string[];
-  /** Those of them that only another schema can have. */
+  /** Those of them that cannot be changed in place: the schema is replaced by another one. */
   readonly replacing: readonly string[];
   /** Whether the old schema must go first, because the new one has its name. */
   readonly deleteFirst: boolean;

@@ -19,8 +19,8 @@ export interface Schema {
 }
 
 /**
- * Checks the inputs of the `postgresql.Schema` of that name and fills in what the official plugin
- * fills in. A value that is not known yet passes.
+ * Checks the inputs of the `postgresql.Schema` of that name, and fills in the defaults that the official
+ * plugin fills in. A value that is not known yet, in a preview, passes.
  */
 export function checkSchema(
   name: string,
@@ -55,7 +55,7 @@ export function checkSchema(
   return { inputs: { ifNotExists: true, ...inputs, [DEFAULTS]: defaults }, failures };
 }
 
-/** The properties with what PostgreSQL is not asked for filled in, as a state holds them. */
+/** The properties with the defaults of what PostgreSQL does not store of a schema. */
 export function withDefaults(properties: Properties): Properties {
   return { ifNotExists: true, dropCascade: false, ...without(DEFAULTS, properties) };
 }

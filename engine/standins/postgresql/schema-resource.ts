@@ -30,13 +30,13 @@ import {
   stateOf,
 } from "./schema-state";
 
-/** Check: the inputs with defaults filled in, and every fault in them. */
+/** Check: the inputs with defaults filled in, and every problem with them. */
 export function check(request: CheckRequest): CheckResponse {
   const { inputs, failures } = checkSchema(nameOf(request.getUrn()), fromStruct(request.getNews()));
   return checked(inputs, failures);
 }
 
-/** Diff: every change is an update, but one of the database. */
+/** Diff: every change is an update in place, except that of the database, which replaces the schema. */
 export function diff(request: DiffRequest): DiffResponse {
   const state = fromStruct(request.getOlds());
   const news = fromStruct(request.getNews());
@@ -115,14 +115,14 @@ export async function update(
   return answer;
 }
 
-/** Delete: drops the schema. What is in it keeps it, unless the state says `dropCascade`. */
+/** Delete: drops the schema. It fails when the schema is not empty, unless the state says `dropCascade`. */
 export async function destroy(request: DeleteRequest, connections: Connections): Promise<Empty> {
   const state = schemaOf(fromStruct(request.getProperties()));
   await failing(`deleting ${request.getUrn()}`, () => dropSchema(connections, state));
   return new Empty();
 }
 
-/** The work, its error in the form of the official plugin's Terraform core. */
+/** Does the work; an error gets the form that the official plugin's Terraform core gives it. */
 async function failing<T>(doing: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
