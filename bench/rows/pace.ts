@@ -1,6 +1,6 @@
 import { barOf, durationOf, type Marks } from "../measure/phases";
 import { onceASecond, percentile } from "../measure/samples";
-import { timeParts } from "../sides/timed-alone";
+import { timeParts } from "../context/timed-alone";
 import { serviceBars } from "../sides/service-phases";
 import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf, type SetUp } from "../sides/service";

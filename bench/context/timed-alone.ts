@@ -3,7 +3,7 @@ import path from "node:path";
 import { checkout } from "../../engine/obtain/places";
 import { runTool } from "../../scripts/tool.cjs";
 import type { Marks } from "../measure/phases";
-import type { BenchContext } from "../context/context";
+import type { BenchContext } from "./context";
 import { timed } from "../measure/samples";
 
 const TURNS = 5;
