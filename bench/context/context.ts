@@ -5,7 +5,8 @@ import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { startDatabases, type Databases } from "./databases";
 import { floor } from "../sides/floor";
 import { startNaive, type Naive } from "../sides/naive";
-import { startService, type Service, type ServiceSettings } from "../sides/service";
+import { startService, type Service } from "../sides/service";
+import type { ServiceSettings } from "../sides/service-environment";
 
 /** What all rows are measured with: one PostgreSQL server, one engine, and the sides that they compare. */
 export interface BenchContext {

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import dbmatePackage from "dbmate/package.json";
 import type { BenchContext } from "./context";
-import { optionsSet } from "../sides/service";
+import { optionsSet } from "../sides/service-environment";
 import { sql } from "../measure/sql";
 
 /** The machine that the bench ran on: the lines of its table, by their names. */

@@ -5,7 +5,7 @@ import { sql } from "../measure/sql";
 
 interface OperationRow {
   readonly slug: string;
-  /** In ms since 1970, as the others. */
+  /** In ms since 1970, as the other two. */
   readonly created: number;
   readonly started: number;
   readonly finished: number;

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import path from "node:path";
 import { sign } from "jsonwebtoken";
-import { environment as serviceEnvironment } from "../../service/config/variables";
 import { residentMemory, treeOf, untilIdle } from "../measure/processes";
 import { newTenant } from "../measure/tenants";
+import { environmentOf, type ServiceSettings } from "./service-environment";
 
 /** The service as a process of its own, with its defaults. */
 export interface Service {
@@ -27,17 +27,6 @@ export interface SetUp {
   readonly answered: number;
 }
 
-/** What a service is started with. */
-export interface ServiceSettings {
-  readonly databaseUrl: string;
-  readonly backendUrl: string;
-  readonly migrationsDir?: string | undefined;
-  /** Default: the service's own. */
-  readonly spareStacks?: number;
-  /** What the CLI needs to find its plugins. */
-  readonly engine: Readonly<Record<string, string>>;
-}
-
 const main = path.resolve(__dirname, "../../service/main.js");
 
 /**
@@ -48,7 +37,7 @@ const main = path.resolve(__dirname, "../../service/main.js");
 export async function startService(settings: ServiceSettings): Promise<Service> {
   const secret = randomBytes(32).toString("base64");
   const child = spawn(process.execPath, [main], {
-    env: environment(settings, secret),
+    env: environmentOf(settings, secret),
     // When this process ends, the IPC channel closes, and the service stops.
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     // In a process group of its own, a Ctrl-C in the terminal does not reach it: the bench stops it, after
@@ -97,47 +86,6 @@ export function latencyOf({ sent, answered }: SetUp): number {
 export function memoryOf({ pid }: Service): { own: number; all: number } {
   const all = treeOf(pid).reduce((sum, each) => sum + residentMemory(each.pid), 0);
   return { own: residentMemory(pid), all };
-}
-
-/** The service's options that the environment sets, which are passed on: `NAME=value` each. */
-export function optionsSet(env: NodeJS.ProcessEnv): string[] {
-  return Object.keys(serviceEnvironment.shape)
-    .filter((name) => env[name] !== undefined && !(name in setByBench))
-    .map((name) => `${name}=${env[name] ?? ""}`);
-}
-
-/** The variables that the bench sets itself. */
-const setByBench = {
-  DATABASE_URL: undefined,
-  PULUMI_BACKEND_URL: undefined,
-  PULUMI_CONFIG_PASSPHRASE: undefined,
-  TENANT_MIGRATIONS_DIR: undefined,
-  JWT_SECRET: undefined,
-  JWT_PUBLIC_KEY: undefined,
-  JWT_ISSUER: undefined,
-  JWT_AUDIENCE: undefined,
-  DATA_DIR: undefined,
-  HOST: "127.0.0.1",
-  PORT: "0",
-  LOG_LEVEL: "info",
-  // So high that no request of the bench is refused.
-  RATE_LIMIT: "100000",
-  // In seconds. A slow set-up is waited for and measured, not answered with 202.
-  SETUP_WAIT: "300",
-};
-
-function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    ...settings.engine,
-    ...setByBench,
-    DATABASE_URL: settings.databaseUrl,
-    PULUMI_BACKEND_URL: settings.backendUrl,
-    PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
-    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
-    ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
-    JWT_SECRET: secret,
-  };
 }
 
 /** The URL that the service listens on, from its log. The log is read to its end: a full pipe would stop the service. */

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 
+import dbmatePackage from "dbmate/package.json";
 import { Client } from "pg";
 
 import { checkout } from "../obtain/places";
 import { findEmbeddedPostgres } from "../postgres/embedded";
 import { startTemporaryPostgres } from "../postgres/temporary";
+import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
 /**
@@ -27,6 +29,17 @@ export function tryDatabase(environment: NodeJS.ProcessEnv): Promise<Finding> {
         "Check DATABASE_URL and that the server accepts connections from here",
         async () => ({ version: await versionOf(url) }),
       );
+}
+
+/** Tries dbmate by its own binary, which is what the migrations run too, not by its npm script. */
+export function tryDbmate(): Promise<Finding> {
+  const known = { piece: "dbmate", version: dbmatePackage.version, origin: "npm package" };
+  return finding(known, "Run `npm ci`", async () => {
+    const { resolveBinary } = await import("dbmate");
+    const { ok, output } = await runTool(resolveBinary(), ["--version"]);
+    if (!ok) throw new Error(`It does not run: ${reasonOf(output, ".")}`);
+    return {};
+  });
 }
 
 async function versionOf(connectionString: string): Promise<string> {

@@ -1,6 +1,5 @@
 import { tryPieces } from "./pieces";
-import { tryDatabase } from "./database";
-import { tryDbmate } from "./dbmate";
+import { tryDatabase, tryDbmate } from "./database";
 import type { Finding } from "./finding";
 import { usualPlaces } from "../obtain/places";
 

@@ -72,7 +72,7 @@ export interface KeptProvidersSettings extends Partial<Omit<KeepingOptions, "rep
 export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
   // A provider acts with our rights for whoever calls it, so it must be able to see who calls.
   if (!canTellUsers())
-    return none("this system does not tell whose a connection is: no /proc/net/tcp");
+    return none("this system does not say which user made a connection: no /proc/net/tcp");
   const options = {
     startTimeoutMs: 15_000,
     hangTimeoutMs: 5_000,

@@ -47,7 +47,7 @@ export function refusingTheRest(
   return complete;
 }
 
-/** The message of whatever was thrown. */
+/** The message of an error, or of any other value that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

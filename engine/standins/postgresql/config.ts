@@ -40,7 +40,7 @@ const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
   ["pluginDownloadURL", { kind: "string" }],
 ]);
 
-/** What only the official plugin takes. It is refused here: ignoring it could use a wrong login. */
+/** What only the official plugin takes. It is refused: ignored, the connection would not be as declared. */
 const OFFICIAL_ONLY = new Set([
   "awsRdsIamAuth",
   "awsRdsIamProfile",

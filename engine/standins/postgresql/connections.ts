@@ -24,22 +24,22 @@ export class Connections {
     work: (client: PoolClient) => Promise<T>,
   ): Promise<T> {
     const client = await this.connect(database ?? this.config.database);
-    let lost = true;
+    let broken = true;
     try {
       await client.query("begin");
       const result = await work(client);
       await client.query("commit");
-      lost = false;
+      broken = false;
       return result;
     } catch (error) {
       // Over a broken connection no rollback is possible; the server has then rolled back by itself.
-      lost = await client.query("rollback").then(
+      broken = await client.query("rollback").then(
         () => false,
         () => true,
       );
       throw error;
     } finally {
-      client.release(lost);
+      client.release(broken);
     }
   }
 

@@ -66,7 +66,7 @@ async function revoke(client: PoolClient, role: string, member: string): Promise
   return true;
 }
 
-/** Whether it is a direct member, and may act as the role: PostgreSQL 16 and later have memberships without. */
+/** Whether it is a direct member that may act as the role. PostgreSQL 16 and later have members that may not. */
 async function isMember(client: PoolClient, role: string, member: string): Promise<boolean> {
   const { rows } = await client.query(
     `select from pg_auth_members m

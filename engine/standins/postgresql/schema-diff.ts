@@ -17,7 +17,7 @@ const COMPARED = ["database", "dropCascade", "ifNotExists", "name", "owner"];
 export const REPLACING = ["database"];
 
 /**
- * Compares a state with checked inputs. What the inputs leave to PostgreSQL, owner and database,
+ * Compares a state with checked inputs. An owner or a database that the inputs do not name
  * stays as it is.
  *
  * @param ignored properties whose change is overlooked.

@@ -10,9 +10,9 @@ import {
 /** A schema as a stack declares it, or as a state holds it. */
 export interface Schema {
   readonly name: string;
-  /** The provider's database when undefined. */
+  /** Undefined: the provider's own database. */
   readonly database: string | undefined;
-  /** The connected role, or whoever owns it already, when undefined. */
+  /** Undefined: the connected role, or, when the schema is there already, its owner. */
   readonly owner: string | undefined;
   readonly ifNotExists: boolean;
   readonly dropCascade: boolean;
