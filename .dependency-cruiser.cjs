@@ -1,6 +1,6 @@
 /**
- * The arrows of the house: service → program → provider, each through to what is below it, and
- * engine beside them, for the service, the benches and the tests.
+ * Which folder may import which: service → program → provider, each also what is below that, and
+ * beside them engine, for the service, the benches and the tests. scripts is below all of them.
  */
 const only = (name, from, allowed, comment) => ({
   name,
@@ -8,7 +8,7 @@ const only = (name, from, allowed, comment) => ({
   severity: "error",
   from: { path: `^${from}/` },
   to: {
-    path: "^(provider|program|service|engine|bench|test)/",
+    path: "^(provider|program|service|engine|scripts|bench|test)/",
     pathNot: `^(${allowed.join("|")})/`,
   },
 });
@@ -30,26 +30,40 @@ module.exports = {
     only(
       "service-on-program-and-engine",
       "service",
-      ["service", "program", "provider", "engine"],
+      ["service", "program", "provider", "engine", "scripts"],
       "The service knows neither benches nor tests.",
     ),
     only(
       "engine-stands-alone",
       "engine",
-      ["engine", "provider/connections"],
-      "The engine knows no tenant. A stand-in's connections are watched as the library's are.",
+      ["engine", "scripts", "provider/connections"],
+      "The engine knows no tenant. A stand-in watches its connections as the library does.",
+    ),
+    only(
+      "scripts-stand-alone",
+      "scripts",
+      ["scripts"],
+      "scripts runs before anything is installed or built.",
     ),
     only(
       "bench-on-all-but-tests",
       "bench",
-      ["provider", "program", "service", "engine", "bench", "test/support"],
-      "A bench may use what the tests use, and is no test.",
+      ["provider", "program", "service", "engine", "scripts", "bench"],
+      "A bench measures what is built, and needs no test.",
     ),
     {
       name: "no-cycles",
       comment: "Two files that need each other are one file, or three.",
       severity: "error",
       from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-folder-cycles",
+      comment: "Folders that need each other are one folder, or what both need is a third.",
+      severity: "error",
+      scope: "folder",
+      from: { path: "^(provider|program|engine|scripts|bench|service)(/|$)" },
       to: { circular: true },
     },
     {

@@ -1,9 +1,9 @@
 /** `npm run bench`: measures what a set-up costs, each row against another way in the same run. */
-import { layGround, type Ground } from "./ground/ground";
-import { currentLoad, describeMachine } from "./ground/machine";
+import { createContext, type BenchContext } from "./context/context";
+import { currentLoad, describeMachine } from "./context/machine";
 import { help, readOptions, UsageError, type Options } from "./options";
 import { asJson, asMarkdown, verdict, type Report } from "./report/report";
-import type { Gap, Group, Measured } from "./ground/row";
+import type { Unmeasured, Group, Measured } from "./context/row";
 import { atOnce } from "./rows/at-once";
 import { backToBack } from "./rows/back-to-back";
 import { burst } from "./rows/burst";
@@ -12,12 +12,12 @@ import { memory } from "./rows/memory";
 import { migrationsOf20 } from "./rows/migrations-20";
 import { oneStack } from "./rows/one-stack";
 import { pace } from "./rows/pace";
-import { parked } from "./rows/prestarted";
+import { prestarted } from "./rows/prestarted";
 import { writeReport } from "./report/write";
 
-/** In the order in which they are measured: memory counts what those before it set up. */
+/** In the order in which they are measured. The group `memory` counts the set-ups of those before it. */
 const groups: readonly Group[] = [
-  ...[pace, parked, backToBack, atOnce, burst, memory],
+  ...[pace, prestarted, backToBack, atOnce, burst, memory],
   ...[migrationsOf20, oneStack, manyTenants],
 ];
 const names = groups.map(({ name }) => name);
@@ -41,29 +41,29 @@ async function main(): Promise<void> {
       : `${asMarkdown(report)}\n\n${verdict(report)}\n`,
   );
   if (options.write) writeReport(report);
-  if (report.results.some((result) => "fault" in result)) process.exitCode = 1;
+  if (report.results.some((result) => "problem" in result)) process.exitCode = 1;
 }
 
 async function measure({ quick, only }: Options): Promise<Report> {
   const began = new Date();
   const load = currentLoad();
-  const say = (line: string) => {
+  const progress = (line: string) => {
     const seconds = Math.round((Date.now() - began.getTime()) / 1_000);
     process.stderr.write(`${String(seconds).padStart(4)} s  ${line}\n`);
   };
   const chosen = groups.filter(({ name, slow }) =>
     only.length > 0 ? only.includes(name) : !(quick && slow),
   );
-  const ends: (() => unknown)[] = [];
-  const end = async () => {
-    for (let last = ends.pop(); last !== undefined; last = ends.pop()) await last();
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (let last = closers.pop(); last !== undefined; last = closers.pop()) await last();
   };
-  const stopListening = onSignal(end);
+  const stopListening = onSignal(close);
   try {
-    const ground = await layGround(quick, say, (work) => ends.push(work));
-    const machine = await describeMachine(ground, load);
+    const context = await createContext(quick, progress, (work) => closers.push(work));
+    const machine = await describeMachine(context, load);
     const measured: Measured[] = [];
-    for (const group of chosen) measured.push(await measureGroup(group, ground));
+    for (const group of chosen) measured.push(await measureGroup(group, context));
     return {
       date: began.toISOString(),
       quick,
@@ -72,27 +72,27 @@ async function measure({ quick, only }: Options): Promise<Report> {
       bars: measured.flatMap(({ bars = [] }) => bars),
     };
   } finally {
-    say("ending what was started");
-    await end();
+    progress("stopping the services and removing what was made");
+    await close();
     stopListening();
   }
 }
 
-/** What fails in one group leaves the others their figures. */
-async function measureGroup(group: Group, ground: Ground): Promise<Measured> {
+/** Measures one group. When it fails, its rows have no figure, and the other groups are still measured. */
+async function measureGroup(group: Group, context: BenchContext): Promise<Measured> {
   try {
-    return await group.measure(ground);
+    return await group.measure(context);
   } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    ground.say(`${group.name}: ${fault}`);
-    return { results: group.rows.map((row): Gap => ({ row, fault })) };
+    const problem = error instanceof Error ? error.message : String(error);
+    context.progress(`${group.name}: ${problem}`);
+    return { results: group.rows.map((row): Unmeasured => ({ row, problem })) };
   }
 }
 
-/** A Ctrl-C leaves nothing running. */
-function onSignal(end: () => Promise<void>): () => void {
+/** At Ctrl-C, stops what the bench has started before it exits. */
+function onSignal(close: () => Promise<void>): () => void {
   const stop = () => {
-    void end().finally(() => process.exit(130));
+    void close().finally(() => process.exit(130));
   };
   process.once("SIGINT", stop).once("SIGTERM", stop);
   return () => void process.off("SIGINT", stop).off("SIGTERM", stop);

@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 
-/** How the bench is asked to run. */
+/** The command line options of the bench. */
 export interface Options {
-  /** Fewer samples, and without the groups that take long. */
+  /** Takes fewer samples, and leaves out the groups that take long. */
   readonly quick: boolean;
-  /** One JSON object on standard output in place of the table. */
+  /** Prints one JSON object on standard output in place of the table. */
   readonly json: boolean;
   /** Whether the table and the picture are written into bench/. */
   readonly write: boolean;
@@ -13,12 +13,14 @@ export interface Options {
   readonly help: boolean;
 }
 
-/** The words after `npm run bench --` are none that it knows. */
+/** The command line is not valid. The message is one line for the user. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 /**
+ * Reads the command line.
+ *
  * @param groups The names that `--only` takes.
  * @throws {@link UsageError} in one line.
  */
@@ -55,24 +57,24 @@ function parse(args: readonly string[]) {
 export function help(groups: readonly string[]): string {
   return `npm run bench -- [options]
 
-Measures what a set-up costs, each row against another way to do the same in the same
+Measures what a set-up costs. Each row compares two ways to do the same, in the same
 run, on a PostgreSQL and services of its own. Nothing of yours is touched.
-The table comes on standard output, progress on standard error.
+The report is written to standard output, progress to standard error.
 
   --quick      under 3 minutes instead of 10: fewer samples, without the rows for
                3,000 tenants, memory and 20 migrations
   --json       one JSON object on standard output: machine, rows, and in "missed" the
                names of the rows that missed their targets
                (npm run --silent bench -- --json keeps npm's own lines away)
-  --only NAME  measures this group of rows, may be repeated:
+  --only NAME  measures this group of rows only, may be repeated:
                ${groups.join(", ")}
   --write      writes the figures of this full run into bench/README.md and the picture
                of the phases into bench/phases.svg
   --help       prints this
 
-The service is started with its defaults; what the environment sets of its options,
-such as PARKED_RUNS=0, is passed on and printed. A busy machine makes all figures worse than they
-are, and not all alike.
+The service is started with its defaults. Variables of the service that are set in the
+environment, such as SPARE_STACKS=0, are passed on and printed. On a busy machine all
+figures are worse, some more than others.
 Exit code 0: measured, whatever was missed. 1: a row could not be measured.
 `;
 }

@@ -13,39 +13,47 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
 const { checkout, prepare } = await import("./prepare.mjs");
 const built = (path) => join(checkout, "dist", path);
 
-/** What each word does once everything is built. Only the first two may talk on stdout. */
-const words = {
-  start: { talk: process.stdout, run: startService },
-  test: { talk: process.stdout, run: runTests },
+/**
+ * The commands, and what each does once everything is built. Progress goes to stderr, but for the first two:
+ * the stdout of the others may be read by a program.
+ */
+const commands = {
+  start: { progress: process.stdout, run: startService },
+  test: { progress: process.stdout, run: runTests },
   doctor: {
-    talk: process.stderr,
+    progress: process.stderr,
     run: (args) => runNode([built("engine/doctor/main.js"), ...args]),
   },
-  token: { talk: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
-  pulumi: { talk: process.stderr, run: runPulumi },
-  bench: { talk: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
-  soak: { talk: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
+  token: { progress: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
+  pulumi: { progress: process.stderr, run: runPulumi },
+  bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
+  soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
 };
 
-const [word, ...args] = process.argv.slice(2);
-if (!Object.hasOwn(words, word ?? "")) {
-  fail(`usage: node scripts/bootstrap.mjs ${Object.keys(words).join("|")} [arguments]`);
+const [command, ...args] = process.argv.slice(2);
+if (!Object.hasOwn(commands, command ?? "")) {
+  fail(`usage: node scripts/bootstrap.mjs ${Object.keys(commands).join("|")} [arguments]`);
 }
-const { talk, run } = words[word];
-/** The npm that runs this word. Its scripts begin with `exec`, so no shell stands between. */
-const npm = process.env.npm_lifecycle_event === word ? process.ppid : undefined;
+const { progress, run } = commands[command];
+/**
+ * The process id of the npm that runs this command, if one does. The scripts of package.json begin with
+ * `exec`, so there is no shell between npm and this process.
+ */
+const npm = process.env.npm_lifecycle_event === command ? process.ppid : undefined;
 try {
-  await prepare((line) => talk.write(`${line}\n`));
+  await prepare((line) => progress.write(`${line}\n`));
   await run(args);
 } catch (error) {
-  // A failure that names itself needs no stack; what nobody foresaw does.
+  // An error of a class of our own has a message for the user. One of JavaScript's own classes is a bug,
+  // and is shown with its stack.
   fail(error.name in globalThis ? error.stack : error.message);
 }
 
 /**
- * The service in a session of its own: a Ctrl-C in the terminal goes to npm, to this process and to
- * everything in their group at once, and the service must hear it just once, to finish what runs.
- * When this process is killed, the service sees its IPC channel close and stops by itself.
+ * Starts the service in a session of its own. A Ctrl-C in the terminal goes to every process of the
+ * terminal's group, and npm sends it to this process once more. The service takes the first for "finish
+ * what runs" and a second for "stop now", so it must get just one: from here. When this process is
+ * killed, the service sees its IPC channel close and stops by itself.
  */
 function startService(args) {
   const service = spawn(process.execPath, [built("service/main.js"), ...args], {
@@ -55,7 +63,8 @@ function startService(args) {
   });
   const last = {};
   exitWith(service, (signal) => {
-    // The terminal's signal and npm's copy of it come together; a second Ctrl-C takes longer.
+    // The terminal's signal and npm's copy of it come within milliseconds; a person's second Ctrl-C
+    // comes later than this.
     const again = performance.now() - (last[signal] ?? -Infinity) < 300;
     last[signal] = performance.now();
     if (!again) service.kill(signal);
@@ -70,7 +79,7 @@ async function runTests(args) {
 
 async function runPulumi(args) {
   const engine = await obtainEngine("[3/3] ");
-  // npm goes to the project's root; the user may have been in a stack's directory.
+  // npm changes to the project's root first. INIT_CWD is the folder in which the user called it.
   const cwd = process.env.INIT_CWD ?? process.cwd();
   const { embeddedEnvironment } = await import(pathToFileURL(built("service/config/embedded.js")));
   const env = { ...process.env, ...(await embeddedEnvironment(process.env)), ...engine.env };
@@ -79,14 +88,14 @@ async function runPulumi(args) {
 
 async function obtainEngine(step) {
   const { obtainEngine } = await import(pathToFileURL(built("engine/obtain/obtain.js")));
-  return obtainEngine((line) => talk.write(`${step}${line}\n`));
+  return obtainEngine((line) => progress.write(`${step}${line}\n`));
 }
 
 function runNode(args) {
   runHere(process.execPath, args, { cwd: checkout });
 }
 
-/** In the foreground of the terminal, whose Ctrl-C the child gets by itself. */
+/** Runs a program in the foreground of the terminal, so that the terminal sends it a Ctrl-C itself. */
 function runHere(command, args, options) {
   const child = spawn(command, args, { ...options, stdio: "inherit" });
   exitWith(child, (signal) => {
@@ -94,12 +103,13 @@ function runHere(command, args, options) {
   });
 }
 
-/** Ends this process as the child ends, and tells the child of the signals that come before. */
+/** Ends this process with the exit code of the child. Until then `onSignal` gets the signals that arrive. */
 function exitWith(child, onSignal) {
   const watch = onceNpmIsGone(() => onSignal("SIGTERM"));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
-      // Who signals the whole group ends npm too. That is no second signal.
+      // A signal to the whole process group ends npm too. Without this, the end of npm would be taken
+      // for a second signal.
       clearInterval(watch);
       onSignal(signal);
     });
@@ -109,8 +119,8 @@ function exitWith(child, onSignal) {
 }
 
 /**
- * npm passes SIGTERM and SIGINT on, and waits. What ends npm otherwise, SIGKILL or SIGHUP, reaches nobody
- * else: then this process has another parent.
+ * Calls `then` when npm has ended. npm passes SIGTERM and SIGINT on to this process and waits for it. When
+ * SIGKILL or SIGHUP ends npm, this process gets no signal, but another parent.
  */
 function onceNpmIsGone(then) {
   if (npm === undefined) return undefined;

@@ -8,21 +8,27 @@ const { randomBytes } = require("node:crypto");
 const net = require("node:net");
 const { join, relative } = require("node:path");
 
+/** How long the holder of a lock may take to say its process id. */
+const ANSWER_TIMEOUT_MS = 1_000;
+
 /**
- * Takes the lock `name` in `directory`, or says who has it.
+ * Takes the lock `name` in `directory`, or returns who holds it.
  *
- * The lock is a listening Unix socket, so it ends with its process however that ends, a reused
- * process id means nothing, and it holds between containers that share the directory. A file or a
- * `flock` would need Node to hold a kernel lock, which it cannot.
+ * The lock is a Unix socket on which its holder listens. So it ends with the holder's process, however
+ * that ends; it does not depend on process ids, which are used again; and it works between containers
+ * that share the directory. A plain lock file would outlive a holder that is killed, and Node cannot call
+ * `flock`.
  *
- * Turns are numbered and the newest one rules. Its socket file stays behind on release: the next
- * turn takes the next number by link(2), which only one contender can, so nobody ever has to remove
- * a lock that another may just have renewed.
+ * Each holder's socket has a number, one higher than the last, and only the socket with the highest
+ * number counts. The file of a released lock stays. To take the lock, a process checks that nobody listens
+ * on the highest number, and gives its own socket the next number by link(2), which fails for all but one.
+ * If the released file were removed and made anew instead, a slow process could remove the one that
+ * another has just made.
  *
  * @param {string} directory made when it is missing
  * @param {string} name of the lock in that directory
  * @returns {Promise<{ release: () => Promise<void> } | { heldBy: number | undefined }>} `heldBy` is
- *   the process id of the holder, or nothing when it did not say in time
+ *   the process id of the holder, or undefined when it did not answer within a second
  */
 async function takeLock(directory, name) {
   await mkdir(directory, { recursive: true });
@@ -38,16 +44,16 @@ async function takeLock(directory, name) {
     } catch (error) {
       await listener.close();
       const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-      // Taken by another contender, who may have cleared our file away too.
+      // Another process has taken the number, and may have removed our file too (`clearOthers`).
       if (code === "EEXIST" || code === "ENOENT") continue;
       throw error;
     }
     if (Math.max(...(await turns(directory, name))) === turn) {
-      // Its first name has served: the socket is found by the number.
+      // The socket is found by its number now, so its first name goes as well.
       await clearOthers(directory, name, turnPath(directory, name, turn));
       return { release: listener.close };
     }
-    // We were so slow that this number had been used and cleared away before we took it.
+    // Others have taken this number and higher ones, and removed the file of this one, before we linked.
     await listener.close();
     await rm(turnPath(directory, name, turn), { force: true });
   }
@@ -59,12 +65,12 @@ async function takeLock(directory, name) {
  * @template T
  * @param {string} directory
  * @param {string} name
- * @param {(heldBy: number | undefined) => void} waiting is told once
+ * @param {(heldBy: number | undefined) => void} onWait is called once, if the lock is held by another
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
-async function withLock(directory, name, waiting, work) {
-  let told = false;
+async function withLock(directory, name, onWait, work) {
+  let notified = false;
   for (;;) {
     const lock = await takeLock(directory, name);
     if ("release" in lock) {
@@ -74,14 +80,14 @@ async function withLock(directory, name, waiting, work) {
         await lock.release();
       }
     }
-    if (!told) waiting(lock.heldBy);
-    told = true;
+    if (!notified) onWait(lock.heldBy);
+    notified = true;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
 
 /**
- * Removes what earlier turns and contenders that were killed left behind.
+ * Removes the sockets of earlier holders, and of processes that were killed while they tried.
  *
  * @param {string} directory
  * @param {string} name
@@ -116,7 +122,7 @@ function turnPath(directory, name, turn) {
 }
 
 /**
- * A socket's path may hold about a hundred bytes (sun_path), so the shorter form is used.
+ * The path in its shorter form, absolute or relative: the kernel takes about a hundred bytes (`sun_path`).
  *
  * @param {string} path
  */
@@ -150,7 +156,7 @@ function listen(path) {
 
 /**
  * @param {string} path
- * @returns {Promise<{ heldBy: number | undefined } | undefined>} nothing when nobody listens
+ * @returns {Promise<{ heldBy: number | undefined } | undefined>} undefined when nobody listens
  */
 function askHolder(path) {
   return new Promise((resolve) => {
@@ -160,8 +166,9 @@ function askHolder(path) {
       socket.destroy();
       resolve({ heldBy: Number(answer) || undefined });
     };
-    // The kernel accepts for a holder that is busy: held, though it cannot tell by whom.
-    socket.setTimeout(1000, done);
+    // The kernel accepts connections for a holder that is too busy to answer. So the lock is held, but
+    // by whom is not known.
+    socket.setTimeout(ANSWER_TIMEOUT_MS, done);
     socket.on("data", (data) => (answer += data.toString()));
     socket.on("end", done);
     socket.on("error", (/** @type {NodeJS.ErrnoException} */ { code }) => {

@@ -9,7 +9,7 @@ import tool from "./tool.cjs";
 
 const { SetUpError, reasonOf, runTool, withProgress } = tool;
 
-/** The root of the project. */
+/** The root folder of the project. */
 export const checkout = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
 /**
@@ -33,7 +33,7 @@ export function prepare(report) {
   );
 }
 
-/** Whether node_modules holds just what the lock file names, by npm's own record of it. */
+/** Whether node_modules holds just what package-lock.json names, as npm's own record of it says. */
 function isInstalled() {
   const record = join(checkout, "node_modules", ".package-lock.json");
   if (!existsSync(record)) return false;
@@ -51,46 +51,46 @@ function isInstalled() {
 
 function packagesIn(lockFile) {
   const { packages } = JSON.parse(readFileSync(lockFile, "utf8"));
-  // The project itself, which is in one of the two records only.
+  // The entry of the project itself, which only package-lock.json has.
   delete packages[""];
   return packages;
 }
 
 /**
- * `npm ci`; from npm's cache alone when the registry does not answer within five seconds, for npm
- * waits minutes for each package.
+ * Runs `npm ci`. When the registry does not answer within five seconds, npm is told to use its cache
+ * only: otherwise it would wait minutes for each package.
  */
 async function install() {
   const ping = await npm(["ping", "--fetch-timeout=5000", "--fetch-retries=0"]);
-  const unreachable = ping.ok ? undefined : networkFault(ping);
+  const unreachable = ping.ok ? undefined : networkError(ping);
   const source = unreachable ? "--offline" : "--fetch-retries=1";
   const run = await npm(["ci", "--no-audit", "--no-fund", "--no-update-notifier", source]);
   if (run.ok) return;
-  const fault = networkFault(run) ?? unreachable;
+  const error = networkError(run) ?? unreachable;
   const output = run.output.filter((line) => !line.includes("A complete log of this run"));
   throw new SetUpError(
-    fault
-      ? `The npm registry cannot be reached (${fault}), and the dependencies come from it: ` +
+    error
+      ? `The npm registry cannot be reached (${error}), and the dependencies come from it: ` +
           "check the network, or set the npm options `registry` or `proxy`"
       : `npm ci failed: ${reasonOf(output, checkout)}`,
   );
 }
 
-/** With the npm that runs us, when one does. */
+/** Runs npm: the one that started this process, if one did, else the one on the PATH. */
 function npm(args) {
   const path = process.env.npm_execpath;
   const [command, ...first] = path ? [process.execPath, path] : ["npm"];
   return runTool(command, [...first, ...args], { cwd: checkout });
 }
 
-/** npm's code for a network that does not work, if that is what it met. */
-function networkFault({ output }) {
+/** The code of a network error in npm's output, or undefined when the network was not the problem. */
+function networkError({ output }) {
   const code = output.map((line) => /^npm err(?:or|!) code (\w+)/i.exec(line)?.[1]).find(Boolean);
   const codes = /^(FETCH_ERROR|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)$/;
   return codes.test(code ?? "") ? code : undefined;
 }
 
-/** tsc leaves the output of a source that is gone, and a deleted test would go on being run. */
+/** Removes the output of sources that were deleted. tsc leaves it, and jest would still run a deleted test. */
 function removeStaleOutput() {
   const dist = join(checkout, "dist");
   if (!existsSync(dist)) return;
@@ -109,14 +109,14 @@ async function build(report) {
   const run = (args) => runTool(process.execPath, [tsc, "--build", ...args], { cwd: checkout });
   const { output } = await run(["--dry"]);
   if (output.some((line) => line.includes("is up to date"))) return;
-  const { ok, output: faults } = await withProgress(
+  const { ok, output: errors } = await withProgress(
     report,
     () => "[2/3] build: compiling TypeScript",
     () => run([]),
   );
   if (ok) return;
-  const space = reasonOf(faults, checkout);
+  const space = reasonOf(errors, checkout);
   throw new SetUpError(
-    space.startsWith("no space") ? space : `The build failed:\n${faults.join("\n")}`,
+    space.startsWith("no space") ? space : `The build failed:\n${errors.join("\n")}`,
   );
 }

@@ -12,6 +12,9 @@ class SetUpError extends Error {
   name = "SetUpError";
 }
 
+/** How often `withProgress` reports. */
+const PROGRESS_INTERVAL_MS = 1_900;
+
 /**
  * How a tool ended: `output` holds the last lines of both streams, at most a hundred.
  *
@@ -33,10 +36,10 @@ class SetUpError extends Error {
  */
 
 /**
- * Runs a tool to its end. A tool that cannot be started counts as failed, with the reason.
+ * Runs a tool to its end. A tool that cannot be started is returned as failed; the output says why.
  *
- * It ends with this process, with all that it started, even when this process is killed: an
- * `npm ci` that went on alone would spoil the next one.
+ * When this process ends, even by SIGKILL, the tool and all that it started end too. An `npm ci` that
+ * went on alone would write into node_modules while the next one does.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -79,8 +82,9 @@ function runTool(command, args, { environment, cwd, account, onLine, signal } = 
 }
 
 /**
- * Becomes the tool, beside a guard that waits for the end of stdin, which is a pipe from us: it ends
- * when we close it or die. Then the guard kills the group, itself included.
+ * A shell script that starts a guard in the background and then becomes the tool. The guard reads the
+ * script's stdin, a pipe from this process, which ends when this process closes it or ends itself. Then
+ * the guard kills the whole process group, itself included.
  */
 const GUARDED = `
 exec 3<&0
@@ -88,10 +92,10 @@ exec 3<&0
 exec "$0" "$@" 3<&- </dev/null`;
 
 /**
- * Why a tool failed, in one line, from what it said.
+ * Why a tool failed, in one line: a line of its output.
  *
  * @param {readonly string[]} output
- * @param {string} directory where it wrote to
+ * @param {string} directory where it writes to, for the message when its disk is full
  * @returns {string}
  */
 function reasonOf(output, directory) {
@@ -105,8 +109,8 @@ function reasonOf(output, directory) {
 }
 
 /**
- * Does `work` and says how it goes: `describe()` at once, and again with the seconds gone for as
- * long as it takes, so that nothing is silent for more than two seconds.
+ * Does `work` and reports `describe()` at once, and then about every two seconds with the time that has
+ * passed, so that the user sees that it goes on.
  *
  * @template T
  * @param {(line: string) => void} report
@@ -119,7 +123,7 @@ async function withProgress(report, describe, work) {
   report(describe());
   const timer = setInterval(() => {
     report(`${describe()}, ${Math.round((performance.now() - began) / 1000)} s`);
-  }, 1900);
+  }, PROGRESS_INTERVAL_MS);
   try {
     return await work();
   } finally {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { Client } from "pg";
 import { readMigrations, tenantMigrationsDir } from "../../provider/database/migrations";
 
-/** Tenants for whom one transaction makes the tables: each of them costs it some forty locks. */
+/** For how many tenants one transaction makes the tables. Each takes about forty entries of PostgreSQL's lock table. */
 const AT_ONCE = 20;
 
 /**
@@ -35,7 +35,7 @@ export async function copyTenant(
         }
       }),
     );
-    // Else autovacuum does it while something is measured.
+    // Now, or autovacuum would do it during a measurement.
     await client.query("analyze");
     return copies.map((copy) => copy.slug);
   } finally {

@@ -1,21 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import {
+  argumentsOf,
+  privateMemoryMb,
+  processIds,
+  readStat,
+  residentMemoryMb,
+  type ProcessStat,
+} from "../../engine/system/proc";
 
-/** A process as /proc tells it. */
-export interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  /** Its arguments, the command first. */
+/** A process with its command line. */
+export interface Process extends ProcessStat {
+  /** The program first. */
   readonly args: readonly string[];
-  /** CPU time so far, its ended children's too, in ticks of 10 ms. */
-  readonly ticks: number;
 }
 
 /** The process and all below it that are there now. */
 export function treeOf(root: number): Process[] {
-  const all = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => read(Number(pid)) ?? []);
+  const all = processIds().flatMap((pid) => read(pid) ?? []);
   const below = (parent: Process): Process[] => [
     parent,
     ...all.filter((child) => child.parent === parent.pid).flatMap(below),
@@ -23,20 +24,34 @@ export function treeOf(root: number): Process[] {
   return all.filter(({ pid }) => pid === root).flatMap(below);
 }
 
-/** The memory that only this process has, in MB: what would be free without it. */
+/**
+ * The memory that only this process has, in MB.
+ *
+ * @throws Error when it cannot be read: a sum without it would look better than what is so.
+ */
 export function privateMemory(pid: number): number {
-  return kilobytes(pid, "smaps_rollup", /^Private_\w+: +(\d+) kB$/gm) / 1_024;
-}
-
-/** The memory of this process that is in RAM, in MB. */
-export function residentMemory(pid: number): number {
-  return kilobytes(pid, "status", /^VmRSS:\s+(\d+) kB$/gm) / 1_024;
+  return known(privateMemoryMb(pid), pid);
 }
 
 /**
- * Waits until the process and all below it have had nothing to do for a second, 30 seconds at most.
+ * The memory of this process that is in RAM, in MB.
  *
- * What a service prepares for the next request must not take the time of what is measured next.
+ * @throws Error when it cannot be read.
+ */
+export function residentMemory(pid: number): number {
+  return known(residentMemoryMb(pid), pid);
+}
+
+function known(memoryMb: number | undefined, pid: number): number {
+  if (memoryMb === undefined) throw new Error(`the memory of process ${pid} cannot be read`);
+  return memoryMb;
+}
+
+/**
+ * Waits until the process and all below it have used no CPU for a second, 30 seconds at most.
+ *
+ * A service prepares for its next request after it has answered one. If that went on during the next
+ * measurement, it would make that one slower.
  */
 export async function untilIdle(root: number): Promise<void> {
   let before = workOf(root);
@@ -44,7 +59,7 @@ export async function untilIdle(root: number): Promise<void> {
   for (let turn = 0; turn < 100 && quiet < 4; turn++) {
     await delay(300);
     const now = workOf(root);
-    // Who only looks around now and then uses a tick in that time.
+    // A process that only wakes up to poll uses up to two ticks in this time.
     const isQuiet = now.pids === before.pids && now.ticks - before.ticks <= 2;
     quiet = isQuiet ? quiet + 1 : 0;
     before = now;
@@ -53,26 +68,11 @@ export async function untilIdle(root: number): Promise<void> {
 
 function workOf(root: number): { pids: string; ticks: number } {
   const tree = treeOf(root);
-  const ticks = tree.reduce((sum, each) => sum + each.ticks, 0);
+  const ticks = tree.reduce((sum, each) => sum + each.cpuTicks, 0);
   return { pids: tree.map(({ pid }) => pid).join(), ticks };
 }
 
 function read(pid: number): Process | undefined {
-  try {
-    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name may hold spaces.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-    const ticks = stat.slice(11, 15).reduce((sum, each) => sum + Number(each), 0);
-    return { pid, parent: Number(stat[1]), args, ticks };
-  } catch {
-    // Gone since it was listed.
-    return undefined;
-  }
-}
-
-function kilobytes(pid: number, file: string, lines: RegExp): number {
-  const text = readFileSync(`/proc/${pid}/${file}`, "utf8");
-  return [...text.matchAll(lines)].reduce((sum, [, value]) => sum + Number(value), 0);
+  const [stat, args] = [readStat(pid), argumentsOf(pid)];
+  return stat && args && { ...stat, args };
 }

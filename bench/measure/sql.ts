@@ -1,6 +1,6 @@
 import { Client, type QueryResultRow } from "pg";
 
-/** Runs a statement on a database, over a connection of its own, and gives its rows. */
+/** Runs one statement over a new connection and returns its rows. */
 export async function sql<Row extends QueryResultRow>(
   url: string,
   statement: string,

@@ -1,11 +1,11 @@
 import type { TenantDeclaration } from "../../program/stack";
 
-/** A tenant as a request asks for it. */
+/** A tenant as the body of a set-up request describes it. */
 export type NewTenant = Omit<TenantDeclaration, "key" | "migrationsDir" | "forceDestroy" | "id">;
 
 let made = 0;
 
-/** Another tenant at each call, with an admin of its own. */
+/** A new tenant at each call, with an admin of its own. */
 export function newTenant(): NewTenant {
   made += 1;
   const slug = `bench-${made}`;

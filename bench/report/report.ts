@@ -1,14 +1,14 @@
-import type { Bar } from "../measure/bars";
-import type { Machine } from "../ground/machine";
-import { holds, missed, type Figure, type Gap, type Side } from "../ground/row";
+import type { Bar } from "../measure/phases";
+import type { Machine } from "../context/machine";
+import { holds, missed, type Figure, type Unmeasured, type Side } from "../context/row";
 
-/** What one run of the bench found. */
+/** The result of one run of the bench. */
 export interface Report {
   /** When it began, in ISO 8601. */
   readonly date: string;
   readonly quick: boolean;
   readonly machine: Machine;
-  readonly results: readonly (Figure | Gap)[];
+  readonly results: readonly (Figure | Unmeasured)[];
   readonly bars: readonly Bar[];
 }
 
@@ -22,11 +22,11 @@ export function asJson({ date, quick, machine, results, bars }: Report): object 
       const { name, what, kind, must, limit, unit } = result.row;
       return {
         ...{ name, what, kind, unit },
-        figure: "fault" in result ? null : result.value,
+        figure: "problem" in result ? null : result.value,
         target: limit,
         must,
         holds: holds(result),
-        ...("fault" in result ? { fault: result.fault } : { sides: result.sides }),
+        ...("problem" in result ? { problem: result.problem } : { sides: result.sides }),
       };
     }),
     missed: missed(results),
@@ -44,7 +44,7 @@ export function asMarkdown(report: Report): string {
   ].join("\n\n");
 }
 
-/** The last line for a person: what was missed. */
+/** The last line of the report: which targets were missed. */
 export function verdict({ results }: Report): string {
   const names = missed(results);
   const count = results.filter(({ row }) => row.kind === "target").length;
@@ -53,10 +53,10 @@ export function verdict({ results }: Report): string {
     : `${names.length} of ${count} targets missed: ${names.join(", ")}.`;
 }
 
-function rowOf(result: Figure | Gap): string[] {
+function rowOf(result: Figure | Unmeasured): string[] {
   const { what, kind, must, limit, unit } = result.row;
   const wanted = `${kind === "goal" ? "next goal: " : ""}${must} ${limit} ${unit}`;
-  if ("fault" in result) return [what, "none", wanted, "no", result.fault];
+  if ("problem" in result) return [what, "none", wanted, "no", result.problem];
   const sides = Object.entries(result.sides).map(([name, side]) => `${name} ${inWords(side)}`);
   return [
     what,
@@ -81,7 +81,7 @@ function barTable({ side, phases, total }: Bar): string {
   return table([`phases: ${side}`, "ms, median", "from, to"], rows);
 }
 
-/** Three figures, and no more than the measurement is worth. */
+/** Rounds to three digits; more would claim a precision that the measurement does not have. */
 function rounded(value: number): string {
   if (Math.abs(value) >= 100) return value.toFixed(0);
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);

@@ -1,4 +1,4 @@
-import type { Bar } from "../measure/bars";
+import type { Bar } from "../measure/phases";
 
 const WIDTH = 820;
 const LEFT = 120;
@@ -6,11 +6,11 @@ const BAR = 26;
 const LINE = 18;
 
 /**
- * Draws each side's phases as one bar, with a line in words for each phase below it. Each bar has a
- * scale of its own, which its end names: the sides differ by tens.
+ * Draws each side's phases as one bar, with a legend below it. The sides differ by a factor of ten and
+ * more, so each bar has a scale of its own, and its total stands at its end.
  */
 export function pictureOf(bars: readonly Bar[]): string {
-  // A phase has one colour, in whichever bars it is.
+  // A phase has the same colour in every bar.
   const names = [...new Set(bars.flatMap(({ phases }) => phases.map(({ name }) => name)))];
   const colourOf = (name: string) => colour(names.indexOf(name));
   let y = 0;
@@ -55,7 +55,7 @@ function drawn({ side, phases, total }: Bar, colourOf: (phase: string) => string
   return [heading, ...blocks, ...legend].join("\n");
 }
 
-/** Readable on white and on black; neighbours are far apart in hue. */
+/** A colour that can be seen on white and on black, far in hue from that of the next phase. */
 function colour(index: number): string {
   return `hsl(${(210 + index * 137) % 360} 55% 55%)`;
 }

@@ -7,7 +7,11 @@ const home = path.resolve(__dirname, "../../../bench");
 const BEGIN = "<!-- figures: npm run bench -- --write -->";
 const END = "<!-- end of figures -->";
 
-/** Puts the figures into bench/README.md, between its two marks, and the picture beside it. */
+/**
+ * Writes the figures into bench/README.md, between its two marks, and the picture beside it.
+ *
+ * @throws Error when the marks are missing.
+ */
 export function writeReport(report: Report): void {
   const file = path.join(home, "README.md");
   const [before, , after] = parts(readFileSync(file, "utf8"));

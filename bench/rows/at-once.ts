@@ -1,5 +1,5 @@
-import { timed, together } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { timed, together } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 
 const row: Row = {
   name: "four-at-once",
@@ -12,20 +12,20 @@ const row: Row = {
 
 const WIDTH = 4;
 
-/** Four lanes, in each of which a set-up follows the other. */
+/** Four clients at once, each of which begins a set-up as soon as its last one has ended. */
 export const atOnce: Group = {
   name: "at-once",
   rows: [row],
-  async measure(ground) {
-    const service = await ground.service();
-    const naive = await ground.naive();
+  async measure(context) {
+    const service = await context.service();
+    const naive = await context.naive();
     const ours: number[] = [];
     const naives: number[] = [];
-    const rounds = ground.quick ? 1 : 2;
+    const rounds = context.quick ? 1 : 2;
     const perSecond = async (count: number, work: () => Promise<unknown>) =>
       (count * 1_000) / (await timed(() => together(count, WIDTH, work)));
     for (let round = 0; round < rounds; round++) {
-      ground.say(`four at once: round ${round + 1} of ${rounds}`);
+      context.progress(`four at once: round ${round + 1} of ${rounds}`);
       await service.idle();
       naives.push(await perSecond(WIDTH, naive.setUp));
       ours.push(await perSecond(4 * WIDTH, service.setUp));

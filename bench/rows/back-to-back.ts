@@ -1,6 +1,6 @@
-import { lengthOf } from "../measure/bars";
-import { inARow } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { durationOf } from "../measure/phases";
+import { inARow } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf } from "../sides/service";
 
 const row: Row = {
@@ -12,19 +12,19 @@ const row: Row = {
   unit: "times",
 };
 
-/** As one set-up is answered the next is asked for, so that nothing can be prepared between them. */
+/** Each request is sent as soon as the last one is answered, so the service has no time to prepare. */
 export const backToBack: Group = {
   name: "back-to-back",
   rows: [row],
-  async measure(ground) {
-    const service = await ground.service();
+  async measure(context) {
+    const service = await context.service();
     const floors: number[] = [];
     const requests: number[] = [];
-    const rounds = ground.quick ? 1 : 3;
+    const rounds = context.quick ? 1 : 3;
     for (let round = 0; round < rounds; round++) {
-      ground.say(`back to back: round ${round + 1} of ${rounds}`);
+      context.progress(`back to back: round ${round + 1} of ${rounds}`);
       await service.idle();
-      floors.push(...(await inARow(8, ground.floor)).map(lengthOf));
+      floors.push(...(await inARow(8, context.floor)).map(durationOf));
       requests.push(...(await inARow(8, service.setUp)).map(latencyOf));
     }
     return {

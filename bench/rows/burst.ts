@@ -1,5 +1,5 @@
-import { inARow, timed, together } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { inARow, timed, together } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 
 const row: Row = {
   name: "burst-of-20",
@@ -16,15 +16,15 @@ const BURST = 20;
 export const burst: Group = {
   name: "burst",
   rows: [row],
-  async measure(ground) {
-    const service = await ground.service();
+  async measure(context) {
+    const service = await context.service();
     const floors: number[] = [];
     const bursts: number[] = [];
-    const rounds = ground.quick ? 1 : 2;
+    const rounds = context.quick ? 1 : 2;
     for (let round = 0; round < rounds; round++) {
-      ground.say(`burst of ${BURST}: round ${round + 1} of ${rounds}`);
+      context.progress(`burst of ${BURST}: round ${round + 1} of ${rounds}`);
       await service.idle();
-      floors.push(await timed(() => inARow(BURST, ground.floor)));
+      floors.push(await timed(() => inARow(BURST, context.floor)));
       bursts.push(await timed(() => together(BURST, BURST, service.setUp)));
     }
     return {

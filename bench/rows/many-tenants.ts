@@ -1,15 +1,18 @@
-import type { Ground } from "../ground/ground";
+import type { BenchContext } from "../context/context";
 import { copyTenant } from "../many-tenants/database";
 import { copyFileStates, copyPostgresStates } from "../many-tenants/states";
-import { onceASecond, together } from "../measure/measure";
-import { ratio, side, type Figure, type Group, type Row } from "../ground/row";
+import { onceASecond, together } from "../measure/samples";
+import { ratio, side, type Figure, type Group, type Row } from "../context/row";
 import { latencyOf, type Service } from "../sides/service";
 import { sql } from "../measure/sql";
 
 const FEW = 10;
 const MANY = 3_000;
 
-/** More than are asked for between two rests; the default's twenty take half a minute to make. */
+/**
+ * More than the set-ups between two waits for idleness. The default, twenty, would take half a minute to
+ * make after each.
+ */
 const SPARE_STACKS = 8;
 
 const rowOf = (backend: string): Row => ({
@@ -28,14 +31,14 @@ export const manyTenants: Group = {
   name: "many-tenants",
   rows: [rows.file, rows.postgres],
   slow: true,
-  async measure(ground) {
+  async measure(context) {
     const databases = {
-      few: await ground.databases.migrated("few"),
-      many: await ground.databases.migrated("many"),
+      few: await context.databases.migrated("few"),
+      many: await context.databases.migrated("many"),
     };
     const start = async (backendUrl: { few: string; many: string }) => {
       const service = (side: "few" | "many") =>
-        ground.startService({
+        context.startService({
           databaseUrl: databases[side],
           backendUrl: backendUrl[side],
           spareStacks: SPARE_STACKS,
@@ -47,38 +50,38 @@ export const manyTenants: Group = {
       return { few, many, slug, stack: await stackOf(databases.many, slug) };
     };
 
-    ground.say(`${MANY} tenants: making them, states in files`);
-    const folders = { few: ground.folder("few-state"), many: ground.folder("many-state") };
+    context.progress(`${MANY} tenants: making them, states in files`);
+    const folders = { few: context.folder("few-state"), many: context.folder("many-state") };
     const files = await start({ few: `file://${folders.few}`, many: `file://${folders.many}` });
     const slugs = await copyTenant(databases.many, files.slug, MANY);
     copyFileStates(folders.many, files.stack, slugs);
-    const byFile = await compare(rows.file, ground, files);
+    const byFile = await compare(rows.file, context, files);
 
-    ground.say(`${MANY} tenants: states in PostgreSQL`);
-    // What was made ahead is in the other backend.
+    context.progress(`${MANY} tenants: states in PostgreSQL`);
+    // The spare stacks that the services before have made are in the other backend.
     for (const url of Object.values(databases)) {
       await sql(url, "delete from public.service_stacks where status <> 'taken'");
     }
     const states = {
-      few: await ground.databases.empty("few-state"),
-      many: await ground.databases.empty("many-state"),
+      few: await context.databases.empty("few-state"),
+      many: await context.databases.empty("many-state"),
     };
     const inPostgres = await start(states);
     await copyPostgresStates(states.many, inPostgres.stack, slugs);
-    const byPostgres = await compare(rows.postgres, ground, inPostgres);
+    const byPostgres = await compare(rows.postgres, context, inPostgres);
     return { results: [byFile, byPostgres] };
   },
 };
 
 async function compare(
   row: Row,
-  ground: Ground,
+  context: BenchContext,
   { few, many }: { few: Service; many: Service },
 ): Promise<Figure> {
   const samples = { few: [] as number[], many: [] as number[] };
   const rounds = 2;
   for (let round = 0; round < rounds; round++) {
-    ground.say(`${row.name}: round ${round + 1} of ${rounds}`);
+    context.progress(`${row.name}: round ${round + 1} of ${rounds}`);
     for (const [name, service] of [
       ["few", few],
       ["many", many],

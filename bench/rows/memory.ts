@@ -1,6 +1,6 @@
-import { WARM_UP } from "../ground/ground";
-import { together } from "../measure/measure";
-import { side, type Figure, type Group, type Row } from "../ground/row";
+import { WARM_UP } from "../context/context";
+import { together } from "../measure/samples";
+import { side, type Figure, type Group, type Row } from "../context/row";
 import { memoryOf, type Service } from "../sides/service";
 
 const own: Row = {
@@ -27,20 +27,20 @@ interface Note {
 
 const notes = new WeakMap<Service, Note>();
 
-/** Keeps what the service's memory is now, unless that was kept before. It must be idle. */
+/** Notes how much memory the service has now, unless that was noted before. The service must be idle. */
 export function noteMemory(service: Service): void {
   if (!notes.has(service)) notes.set(service, note(service));
 }
 
-/** What other rows set up counts; the rest is made up for here, four at once. */
+/** The set-ups of other rows count; those that are missing to 50 and to 500 are done here, four at once. */
 export const memory: Group = {
   name: "memory",
   rows: [own, all],
   slow: true,
-  async measure(ground) {
-    const service = await ground.service();
+  async measure(context) {
+    const service = await context.service();
     const fillUp = async (setUps: number) => {
-      ground.say(`memory: up to ${setUps} set-ups`);
+      context.progress(`memory: up to ${setUps} set-ups`);
       await together(Math.max(0, setUps + WARM_UP - service.count()), 4, service.setUp);
       await service.idle();
     };

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Ground } from "../ground/ground";
-import { onceASecond } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import type { BenchContext } from "../context/context";
+import { onceASecond } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf, type Service } from "../sides/service";
 
 const row: Row = {
@@ -14,19 +14,19 @@ const row: Row = {
   unit: "times",
 };
 
-/** Two services that differ in their tenant migrations only, in turns. */
+/** Two services that differ in their tenant migrations only, measured in turns. */
 export const migrationsOf20: Group = {
   name: "migrations-20",
   rows: [row],
   slow: true,
-  async measure(ground) {
-    const six = await ground.service();
-    ground.say("20 migrations: starting a service with them");
-    const twenty = await ground.startService({
-      databaseUrl: await ground.databases.migrated("migrations-20"),
-      backendUrl: `file://${ground.folder("migrations-20-state")}`,
-      migrationsDir: migrationsIn(ground),
-      // As many as are asked for between two rests.
+  async measure(context) {
+    const six = await context.service();
+    context.progress("20 migrations: starting a service with them");
+    const twenty = await context.startService({
+      databaseUrl: await context.databases.migrated("migrations-20"),
+      backendUrl: `file://${context.folder("migrations-20-state")}`,
+      migrationsDir: migrationsIn(context),
+      // As many as the set-ups between two waits for idleness.
       spareStacks: 5,
     });
     await onceASecond(3, twenty.setUp);
@@ -36,7 +36,7 @@ export const migrationsOf20: Group = {
     ]);
     const rounds = 2;
     for (let round = 0; round < rounds; round++) {
-      ground.say(`20 migrations against 6: round ${round + 1} of ${rounds}`);
+      context.progress(`20 migrations against 6: round ${round + 1} of ${rounds}`);
       for (const [service, samples] of times) {
         await six.idle();
         await twenty.idle();
@@ -57,8 +57,8 @@ export const migrationsOf20: Group = {
 };
 
 /** Twenty small files, each with a table and an index on it, as products have them. */
-function migrationsIn(ground: Ground): string {
-  const directory = ground.folder("migrations-20");
+function migrationsIn(context: BenchContext): string {
+  const directory = context.folder("migrations-20");
   for (let number = 1; number <= 20; number++) {
     const version = `202601010000${String(number).padStart(2, "0")}`;
     const name = `items_${number}`;

@@ -1,6 +1,6 @@
-import { lengthOf } from "../measure/bars";
-import { inARow, timed } from "../measure/measure";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { durationOf } from "../measure/phases";
+import { inARow, timed } from "../measure/samples";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { stackOf } from "../sides/cli";
 
 const TENANTS = 100;
@@ -27,23 +27,23 @@ const preview: Row = {
 export const oneStack: Group = {
   name: "one-stack",
   rows: [up, preview],
-  async measure(ground) {
-    ground.say(`${TENANTS} tenants in one stack: up`);
-    const databaseUrl = await ground.databases.migrated("stack");
-    const stack = await stackOf(TENANTS, ground.folder("stack"), ground.engine.pulumi, {
-      ...ground.cliEnvironment("stack-state", databaseUrl),
+  async measure(context) {
+    context.progress(`${TENANTS} tenants in one stack: up`);
+    const databaseUrl = await context.databases.migrated("stack");
+    const stack = await stackOf(TENANTS, context.folder("stack"), context.engine.pulumi, {
+      ...context.cliEnvironment("stack-state", databaseUrl),
       // As the README advises for a stack of many tenants.
       PULUMI_EXPERIMENTAL: "true",
       PULUMI_SKIP_CHECKPOINTS: "true",
     });
     const forEach = async (...args: string[]) => (await timed(() => stack.run(...args))) / TENANTS;
-    const floors = await inARow(10, ground.floor);
+    const floors = await inARow(10, context.floor);
     const ups = [await forEach("up", "--yes", "--skip-preview")];
-    floors.push(...(await inARow(10, ground.floor)));
-    ground.say(`${TENANTS} tenants in one stack: preview`);
+    floors.push(...(await inARow(10, context.floor)));
+    context.progress(`${TENANTS} tenants in one stack: preview`);
     const previews = await inARow(2, () => forEach("preview", "--expect-no-changes"));
-    floors.push(...(await inARow(10, ground.floor)));
-    const floor = side(floors.map(lengthOf));
+    floors.push(...(await inARow(10, context.floor)));
+    const floor = side(floors.map(durationOf));
     return {
       results: [
         ratio(up, [

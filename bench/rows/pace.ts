@@ -1,8 +1,8 @@
-import { barOf, lengthOf, type Marks } from "../measure/bars";
-import { onceASecond, percentile } from "../measure/measure";
-import { timeParts } from "../ground/parts";
-import { serviceBars } from "../ground/phases";
-import { ratio, side, type Group, type Row } from "../ground/row";
+import { barOf, durationOf, type Marks } from "../measure/phases";
+import { onceASecond, percentile } from "../measure/samples";
+import { timeParts } from "../context/timed-alone";
+import { serviceBars } from "../sides/service-phases";
+import { ratio, side, type Group, type Row } from "../context/row";
 import { latencyOf, type SetUp } from "../sides/service";
 import { noteMemory } from "./memory";
 
@@ -37,23 +37,23 @@ const spread: Row = {
 
 const REQUESTS = 50;
 
-/** A request a second, in turns with the floor at the same pace and with the Automation API. */
+/** A request a second to the service, in turns with a floor a second, and with the Automation API. */
 export const pace: Group = {
   name: "pace",
   rows: [toFloor, naiveToUs, spread, toFloorGoal],
-  async measure(ground) {
-    const [service, naive] = await Promise.all([ground.service(), ground.naive()]);
+  async measure(context) {
+    const [service, naive] = await Promise.all([context.service(), context.naive()]);
     const floors: Marks[] = [];
     const naives: number[] = [];
     const profiles: Marks[] = [];
     const requests: SetUp[] = [];
-    const rounds = ground.quick ? 2 : 5;
+    const rounds = context.quick ? 2 : 5;
     await service.idle();
     for (let round = 0; round < rounds; round++) {
-      ground.say(`a request a second: round ${round + 1} of ${rounds}`);
-      floors.push(...(await onceASecond(4, ground.floor)));
+      context.progress(`a request a second: round ${round + 1} of ${rounds}`);
+      floors.push(...(await onceASecond(4, context.floor)));
       naives.push(await naive.setUp());
-      if (!ground.quick && round === 0) profiles.push(await naive.profile());
+      if (!context.quick && round === 0) profiles.push(await naive.profile());
       requests.push(...(await onceASecond(REQUESTS / rounds, service.setUp)));
       await service.idle();
     }
@@ -62,7 +62,7 @@ export const pace: Group = {
     const latencies = requests.map(latencyOf);
     const ours = side(latencies);
     const p95 = percentile(latencies, 0.95);
-    const floor = side(floors.map(lengthOf));
+    const floor = side(floors.map(durationOf));
     return {
       results: [
         ratio(toFloor, [
@@ -82,9 +82,9 @@ export const pace: Group = {
       bars: [
         barOf("floor", floors),
         ...(await serviceBars(service, requests)),
-        ...(ground.quick
+        ...(context.quick
           ? []
-          : [barOf("naive", profiles), barOf("timed alone", await timeParts(ground))]),
+          : [barOf("naive", profiles), barOf("timed alone", await timeParts(context))]),
       ],
     };
   },

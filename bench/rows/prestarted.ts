@@ -1,32 +1,32 @@
 import { privateMemory, treeOf, type Process } from "../measure/processes";
-import { side, type Group, type Row } from "../ground/row";
+import { side, type Group, type Row } from "../context/row";
 
 const row: Row = {
-  name: "parked-memory",
-  what: "memory of a parked run (private, CLI and program host together)",
+  name: "prestarted-memory",
+  what: "memory of a pre-started run (private, CLI and program host together)",
   kind: "target",
   must: "at most",
   limit: 200,
   unit: "MB",
 };
 
-/** An engine run that an idle service holds ready: `pulumi up`, and the program host above it. */
-export const parked: Group = {
-  name: "parked",
+/** The memory of an engine run that an idle service has started in advance: `pulumi up` and its program host. */
+export const prestarted: Group = {
+  name: "prestarted",
   rows: [row],
   slow: true,
-  async measure(ground) {
-    const service = await ground.service();
+  async measure(context) {
+    const service = await context.service();
     await service.idle();
     const tree = treeOf(service.pid);
     const hosts = tree.filter(isUp).flatMap((cli) => hostOf(cli, tree) ?? []);
-    if (hosts.length === 0) return { results: [{ row, fault: "no parked run found" }] };
-    // With all that it has started: what only it needs is its own.
+    if (hosts.length === 0) return { results: [{ row, problem: "no pre-started run found" }] };
+    // The host with all processes below it.
     const sums = [...new Set(hosts)].map((host) =>
       treeOf(host.pid).reduce((sum, { pid }) => sum + privateMemory(pid), 0),
     );
     const memory = side(sums, "MB");
-    return { results: [{ row, value: memory.median, sides: { "parked run": memory } }] };
+    return { results: [{ row, value: memory.median, sides: { "pre-started run": memory } }] };
   },
 };
 

@@ -6,7 +6,7 @@ import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** A stack of many tenants, as a platform engineer has it: configuration, and the CLI. */
 export interface ManyInOneStack {
-  /** Runs `pulumi …` in the project. @throws with the CLI's last words when it fails. */
+  /** Runs `pulumi …` in the project. @throws Error when it fails, with the end of its output. */
   readonly run: (...args: string[]) => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export async function stackOf(
   for (const file of ["Pulumi.yaml", "package.json", "index.js"]) {
     cpSync(path.join(example, file), path.join(directory, file));
   }
-  // The program is this checkout's.
+  // So the program of the example finds this checkout as its package pulumi-tenant.
   symlinkSync(path.join(checkout, "node_modules"), path.join(directory, "node_modules"));
   const run = async (...args: string[]) => {
     const { ok, output } = await runTool(cli, [...args, "--non-interactive", "--color=never"], {
@@ -37,7 +37,7 @@ export async function stackOf(
     if (!ok) throw new Error(`pulumi ${args[0] ?? ""} failed: ${output.slice(-5).join(" ")}`);
   };
   const tenants = Array.from({ length: count }, newTenant);
-  // JSON is YAML too.
+  // JSON is valid YAML.
   const config = { "three-tenants:tenants": tenants.map(withoutPassword) };
   writeFileSync(path.join(directory, "Pulumi.dev.yaml"), JSON.stringify({ config }));
   await run("stack", "init", "dev", "--secrets-provider", "passphrase");

@@ -1,16 +1,16 @@
 import { withConnection } from "../../provider/database/pool";
 import { hashPassword } from "../../provider/contract/passwords";
 import { adminMembership, adminUser, migrations, tenantRecord } from "../../provider/resources";
-import type { Marks } from "../measure/bars";
+import type { Marks } from "../measure/phases";
 import { newTenant } from "../measure/tenants";
 
 /**
  * The five steps with no engine: the very code of the resources, called one after the other in this
- * process, on its pool of connections. dbmate is a process here too.
+ * process, over its connection pool. dbmate is a process of its own here too.
  *
  * @param urlEnv The environment variable that holds the database's URL.
  * @param migrationsDir Undefined for the package's own tenant migrations.
- * @returns when each step ended.
+ * @returns when each step ended, in ms.
  */
 export async function floor(urlEnv: string, migrationsDir?: string): Promise<Marks> {
   const { name, slug, adminEmail: email, adminPassword, ...admin } = newTenant();
@@ -42,7 +42,11 @@ export async function floor(urlEnv: string, migrationsDir?: string): Promise<Mar
 
 type MigrationInputs = Parameters<typeof migrations.create>[0];
 
-/** The inputs with the digest of each file, which the engine gets from `check` too. */
+/**
+ * The inputs of the migrations resource with the digest of each file, as the engine gets them from `check`.
+ *
+ * @throws Error when `check` refuses them.
+ */
 export function migrationInputs(given: {
   readonly urlEnv: string;
   readonly schemaName: string;

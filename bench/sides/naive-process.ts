@@ -18,8 +18,8 @@ async function answer(request: NaiveRequest): Promise<NaiveAnswer> {
     await setUp(request, mark);
     return { id: request.id, marks };
   } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    return { id: request.id, marks, fault };
+    const problem = error instanceof Error ? error.message : String(error);
+    return { id: request.id, marks, problem };
   }
 }
 
@@ -29,7 +29,7 @@ async function setUp(
 ): Promise<void> {
   const program = () => {
     if (profiled) mark("CLI start, key derivation");
-    // The control tables are there already: the service has them made at its start, too.
+    // The control tables are there already, as for the service, which makes them when it starts.
     return Promise.resolve(
       declareStack({ database: { publicMigrations: false }, tenants: [tenant] }),
     );
@@ -48,7 +48,7 @@ async function setUp(
   mark("outputs");
 }
 
-/** Marks the start of the first step and the end of each. */
+/** Marks when the first step began, and when each step ended. */
 function stepMarks(mark: (name: string) => void): (event: EngineEvent) => void {
   return ({ resourcePreEvent, resOutputsEvent }) => {
     const begun = stepOf(resourcePreEvent?.metadata.type);
@@ -58,7 +58,7 @@ function stepMarks(mark: (name: string) => void): (event: EngineEvent) => void {
   };
 }
 
-/** The last part of a resource's type → the step that it is. */
+/** The step that a resource is, by the last part of its type. */
 const steps: Partial<Record<string, string>> = {
   Record: "record",
   AdminUser: "admin",

@@ -1,33 +1,37 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
-import { lengthOf, type Marks } from "../measure/bars";
+import { durationOf, type Marks } from "../measure/phases";
 import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** The Automation API as its documentation shows it, in a process of its own that stays warm. */
 export interface Naive {
-  /** Sets up a new tenant and gives how long that took, in ms. */
+  /** Sets up a new tenant and returns how long that took, in ms. */
   readonly setUp: () => Promise<number>;
-  /** Does the same, listening to the engine's events, and tells when each phase ended. */
+  /** Does the same while it listens to the engine's events, and returns when each phase ended. */
   readonly profile: () => Promise<Marks>;
   readonly stop: () => Promise<void>;
 }
 
-/** What the process is asked to do. */
+/** What the bench sends to that process. */
 export interface NaiveRequest {
   readonly id: number;
   readonly tenant: NewTenant;
   readonly profiled: boolean;
 }
 
-/** What it answers. */
+/** What that process answers. */
 export interface NaiveAnswer {
   readonly id: number;
-  readonly fault?: string;
+  readonly problem?: string;
   readonly marks: Marks;
 }
 
-/** @param env What the process, and so the CLI, is started with. */
+/**
+ * Starts that process.
+ *
+ * @param env The environment of the process, and so of the CLI.
+ */
 export function startNaive(env: NodeJS.ProcessEnv): Naive {
   const child = fork(path.join(__dirname, "naive-process.js"), {
     env,
@@ -39,13 +43,13 @@ export function startNaive(env: NodeJS.ProcessEnv): Naive {
     const request: NaiveRequest = { id: asked++, tenant: newTenant(), profiled };
     const answered = answerOf(child, request.id);
     child.send(request);
-    const { fault, marks } = await answered;
-    if (fault !== undefined) throw new Error(`the Automation API failed: ${fault}`);
+    const { problem, marks } = await answered;
+    if (problem !== undefined) throw new Error(`the Automation API failed: ${problem}`);
     return marks;
   }
 
   return {
-    setUp: async () => lengthOf(await run(false)),
+    setUp: async () => durationOf(await run(false)),
     profile: () => run(true),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -3,17 +3,17 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import path from "node:path";
 import { sign } from "jsonwebtoken";
-import { variables } from "../../service/config/variables";
 import { residentMemory, treeOf, untilIdle } from "../measure/processes";
 import { newTenant } from "../measure/tenants";
+import { environmentOf, type ServiceSettings } from "./service-environment";
 
 /** The service as a process of its own, with its defaults. */
 export interface Service {
   readonly pid: number;
   readonly databaseUrl: string;
-  /** Sends a request for a new tenant and waits for 201. */
+  /** Sends a request for a new tenant and waits for the 201. @throws Error at any other answer. */
   readonly setUp: () => Promise<SetUp>;
-  /** Waits until it has nothing to do, so that its preparations for the next request are over. */
+  /** Waits until it uses no CPU: then it has prepared what it can for the next request. */
   readonly idle: () => Promise<void>;
   /** How many tenants it has set up. */
   readonly count: () => number;
@@ -27,27 +27,21 @@ export interface SetUp {
   readonly answered: number;
 }
 
-/** What a service is started with. */
-export interface ServiceSettings {
-  readonly databaseUrl: string;
-  readonly backendUrl: string;
-  readonly migrationsDir?: string | undefined;
-  /** Default: the service's own. */
-  readonly spareStacks?: number;
-  /** What the CLI needs to find its plugins. */
-  readonly engine: Readonly<Record<string, string>>;
-}
-
 const main = path.resolve(__dirname, "../../service/main.js");
 
-/** @throws when it ends before it listens, with the last thing it said. */
+/**
+ * Starts the service and waits until it listens.
+ *
+ * @throws Error when it ends before; the message holds the end of its log.
+ */
 export async function startService(settings: ServiceSettings): Promise<Service> {
   const secret = randomBytes(32).toString("base64");
   const child = spawn(process.execPath, [main], {
-    env: environment(settings, secret),
-    // Its end of the channel tells it when this process is gone.
+    env: environmentOf(settings, secret),
+    // When this process ends, the IPC channel closes, and the service stops.
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    // A group of its own: a Ctrl-C must not end it before what waits for it.
+    // In a process group of its own, a Ctrl-C in the terminal does not reach it: the bench stops it, after
+    // the requests that wait for its answer.
     detached: true,
   });
   const url = await addressOf(child);
@@ -94,48 +88,7 @@ export function memoryOf({ pid }: Service): { own: number; all: number } {
   return { own: residentMemory(pid), all };
 }
 
-/** The service's options that the environment sets, which are passed on: `NAME=value` each. */
-export function optionsSet(env: NodeJS.ProcessEnv): string[] {
-  return Object.keys(variables.shape)
-    .filter((name) => env[name] !== undefined && !(name in own))
-    .map((name) => `${name}=${env[name] ?? ""}`);
-}
-
-/** Where it works, and for whom, is the bench's. */
-const own = {
-  DATABASE_URL: undefined,
-  PULUMI_BACKEND_URL: undefined,
-  PULUMI_CONFIG_PASSPHRASE: undefined,
-  TENANT_MIGRATIONS_DIR: undefined,
-  JWT_SECRET: undefined,
-  JWT_PUBLIC_KEY: undefined,
-  JWT_ISSUER: undefined,
-  JWT_AUDIENCE: undefined,
-  DATA_DIR: undefined,
-  HOST: "127.0.0.1",
-  PORT: "0",
-  LOG_LEVEL: "info",
-  // More than a person would ask for in a minute.
-  RATE_LIMIT: "100000",
-  // Slow is measured, not answered with 202.
-  SETUP_WAIT: "300",
-};
-
-function environment(settings: ServiceSettings, secret: string): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    ...settings.engine,
-    ...own,
-    DATABASE_URL: settings.databaseUrl,
-    PULUMI_BACKEND_URL: settings.backendUrl,
-    PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
-    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
-    ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
-    JWT_SECRET: secret,
-  };
-}
-
-/** Where it listens. Its log is read to the end, or it would stop at a full pipe. */
+/** The URL that the service listens on, from its log. The log is read to its end: a full pipe would stop the service. */
 async function addressOf(child: ChildProcess): Promise<string> {
   let said = "";
   const address = new Promise<string>((resolve) => {
@@ -150,7 +103,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
   const ended = once(child, "exit").then(() => {
     throw new Error(`the service ended: ${said}`);
   });
-  // Once it listens, its end is another's business.
+  // After the address is known nobody awaits this promise, and its rejection must not end the bench.
   ended.catch(() => undefined);
   return Promise.race([address, ended]);
 }

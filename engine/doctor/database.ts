@@ -1,15 +1,17 @@
 import { join } from "node:path";
 
+import dbmatePackage from "dbmate/package.json";
 import { Client } from "pg";
 
 import { checkout } from "../obtain/places";
 import { findEmbeddedPostgres } from "../postgres/embedded";
 import { startTemporaryPostgres } from "../postgres/temporary";
+import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
 /**
- * Asks the database for its version: the one of DATABASE_URL, else the embedded one if it runs, else
- * another embedded one, started for the occasion.
+ * Asks the database for its version: that of DATABASE_URL, else the embedded one. When the embedded one
+ * does not run, a temporary one is started for this and removed again.
  */
 export function tryDatabase(environment: NodeJS.ProcessEnv): Promise<Finding> {
   const { DATABASE_URL: url, DATA_DIR: data = join(checkout, ".data") } = environment;
@@ -27,6 +29,17 @@ export function tryDatabase(environment: NodeJS.ProcessEnv): Promise<Finding> {
         "Check DATABASE_URL and that the server accepts connections from here",
         async () => ({ version: await versionOf(url) }),
       );
+}
+
+/** Tries dbmate by its own binary, which is what the migrations run too, not by its npm script. */
+export function tryDbmate(): Promise<Finding> {
+  const known = { piece: "dbmate", version: dbmatePackage.version, origin: "npm package" };
+  return finding(known, "Run `npm ci`", async () => {
+    const { resolveBinary } = await import("dbmate");
+    const { ok, output } = await runTool(resolveBinary(), ["--version"]);
+    if (!ok) throw new Error(`It does not run: ${reasonOf(output, ".")}`);
+    return {};
+  });
 }
 
 async function versionOf(connectionString: string): Promise<string> {

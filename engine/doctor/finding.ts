@@ -2,17 +2,23 @@
 export interface Finding {
   readonly piece: string;
   readonly version?: string | undefined;
-  /** Where it came from; nothing when it is missing. */
+  /** Where it came from; undefined when it is missing. */
   readonly origin?: string | undefined;
-  /** How long the trial took. */
-  readonly milliseconds?: number;
-  /** Why it does not work and what to do; nothing when it works. */
-  readonly fault?: string | undefined;
-  /** Whole lines: which other ones are there, and why they are not used. */
+  /** How long the trial took, in ms. */
+  readonly durationMs?: number;
+  /** Why it does not work, and what to do; undefined when it works. */
+  readonly problem?: string | undefined;
+  /** A line for each other piece of that name that was found: why it is not used. */
   readonly notUsed?: readonly string[];
 }
 
-/** Tries a piece and times it: `trial` throws when it does not work. */
+/**
+ * Tries a piece and measures how long that takes.
+ *
+ * @param known what is known of it before
+ * @param advice what to do when it does not work: it becomes the end of the problem's text
+ * @param trial throws when the piece does not work; returns what it learnt of it
+ */
 export async function finding(
   known: Pick<Finding, "piece" | "version" | "origin">,
   advice: string,
@@ -21,9 +27,9 @@ export async function finding(
   const began = performance.now();
   try {
     const learnt = await trial();
-    return { ...known, ...learnt, milliseconds: performance.now() - began };
+    return { ...known, ...learnt, durationMs: performance.now() - began };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { ...known, fault: `${reason}. ${advice}` };
+    return { ...known, problem: `${reason}. ${advice}` };
   }
 }

@@ -1,6 +1,5 @@
 import { tryPieces } from "./pieces";
-import { tryDatabase } from "./database";
-import { tryDbmate } from "./dbmate";
+import { tryDatabase, tryDbmate } from "./database";
 import type { Finding } from "./finding";
 import { usualPlaces } from "../obtain/places";
 
@@ -25,20 +24,20 @@ async function main(args: readonly string[]): Promise<number> {
   for (const line of findings.flatMap(({ notUsed = [] }) => notUsed)) {
     process.stdout.write(`\n${line}\n`);
   }
-  const faults = findings.filter(({ fault }) => fault !== undefined);
-  for (const { piece, fault } of faults) process.stdout.write(`\n${piece}: ${fault ?? ""}`);
-  if (faults.length > 0) process.stdout.write("\n");
-  return faults.length > 0 ? 1 : 0;
+  const problems = findings.filter(({ problem }) => problem !== undefined);
+  for (const { piece, problem } of problems) process.stdout.write(`\n${piece}: ${problem ?? ""}`);
+  if (problems.length > 0) process.stdout.write("\n");
+  return problems.length > 0 ? 1 : 0;
 }
 
 function table(findings: readonly Finding[]): string {
   const rows = [
     ["piece", "version", "from", "works"],
-    ...findings.map(({ piece, version, origin, fault, milliseconds }) => [
+    ...findings.map(({ piece, version, origin, problem, durationMs }) => [
       piece,
       version ?? "-",
       origin ?? "missing",
-      fault === undefined ? `yes, ${Math.round(milliseconds ?? 0)} ms` : "no",
+      problem === undefined ? `yes, ${Math.round(durationMs ?? 0)} ms` : "no",
     ]),
   ];
   const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));

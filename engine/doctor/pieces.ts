@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { childEnvironment } from "../obtain/engine-environment";
+import { childEnvironment } from "../obtain/child-environment";
 import { findPieces, type Found } from "../obtain/find";
-import { type Piece, type PieceName, toldOf } from "../obtain/piece";
+import { type Piece, type PieceName, describeRejected } from "../obtain/piece";
 import { checkout, type Places } from "../obtain/places";
 import { keepProviders } from "../providers/kept-providers";
-import { askPlugin } from "../obtain/plugin-process";
+import { askPlugin } from "../system/plugin-client";
 import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
-/** Looks for the pieces of the engine, makes none, and tries those that are there. */
+/** Looks for the pieces of the engine and tries those that are there. It makes none. */
 export async function tryPieces(places: Places): Promise<readonly Finding[]> {
-  const { found, passedOver } = await findPieces(places);
+  const { found, rejected } = await findPieces(places);
   const environment = { ...places.environment, ...childEnvironment(places, found) };
   const preview = once(() => previewProgram(found, environment));
   const findings = await Promise.all([
@@ -24,18 +24,18 @@ export async function tryPieces(places: Places): Promise<readonly Finding[]> {
       askPlugin(path, "ResourceProvider", { environment }),
     ),
     tryPiece("dynamic provider", found.dynamicProvider, ({ path }) =>
-      // It insists on the address of an engine, which it calls only when it has something to log.
+      // Its program does not start without the address of an engine, and calls it only to log.
       askPlugin(path, "ResourceProvider", { environment, args: ["127.0.0.1:1"] }),
     ),
     ...tryKeptProviders(found, environment),
   ]);
   return findings.map((finding) => ({
     ...finding,
-    notUsed: passedOver.filter(({ name }) => name === finding.piece).map(toldOf),
+    notUsed: rejected.filter(({ name }) => name === finding.piece).map(describeRejected),
   }));
 }
 
-/** Both providers as the service keeps them, where they are there: started alone, and attached to. */
+/** Tries both providers as the service runs them: started by themselves, then attached to. */
 function tryKeptProviders(
   { postgresqlPlugin, dynamicProvider }: Found,
   env: NodeJS.ProcessEnv,
@@ -50,10 +50,10 @@ function tryKeptProviders(
       env: { postgresql: env, "pulumi-nodejs": env },
     });
     try {
-      // Longer than a provider may take to start: then what is wrong with it is known.
+      // Longer than a provider may take to start (15 s), so that its problem is known by then.
       await kept.lease(60_000);
-      const trouble = kept.trouble();
-      if (trouble !== undefined) throw new Error(trouble);
+      const problem = kept.trouble();
+      if (problem !== undefined) throw new Error(problem);
       return {};
     } finally {
       await kept.stop();
@@ -70,7 +70,7 @@ function tryPiece(
   if (!found) {
     return Promise.resolve({
       piece,
-      fault: "It is not there. Run `npm start` or `npm test`: both find it or make it",
+      problem: "It is not there. Run `npm start` or `npm test`: both find it or make it",
     });
   }
   const known = { piece, version: found.version, origin: found.origin };
@@ -115,7 +115,7 @@ async function previewProgram({ cli }: Found, environment: NodeJS.ProcessEnv): P
   }
 }
 
-/** Two pieces are tried by one run. */
+/** Does the work at the first call only: one preview tries two pieces, the CLI and the language host. */
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined;
   return () => (result ??= work());

@@ -3,26 +3,27 @@ import { join } from "node:path";
 
 import { checkout, made, onPath, type Places } from "./places";
 import { reasonOf, runTool, SetUpError, withProgress } from "../../scripts/tool.cjs";
-import { wanted } from "./wanted";
+import { requiredVersions } from "./piece";
 
 const COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
 /**
- * Builds the CLI from its Go module, `engine/obtain/cli/go.mod`, into `.engine/bin`: some minutes the
- * first time, seconds when Go has its packages already.
+ * Builds the CLI from its Go module, `engine/obtain/cli/go.mod`, into `.engine/bin`. It takes some
+ * minutes the first time, and seconds when the compiled packages are in Go's build cache already.
  *
- * @throws {SetUpError} when there is no Go, or with Go's last word
+ * @param report gets a line about every two seconds: how far it is
+ * @throws {SetUpError} when there is no Go, or Go fails; the message ends with what Go said
  */
 export async function buildCli(places: Places, report: (line: string) => void): Promise<void> {
   const [go] = onPath("go", places.environment.PATH);
   if (go === undefined) {
     throw new SetUpError(
-      `There is no Pulumi CLI ${wanted.cli} or newer, get.pulumi.com cannot be reached, and Go, ` +
+      `There is no Pulumi CLI ${requiredVersions.cli} or newer, get.pulumi.com cannot be reached, and Go, ` +
         "which would build it, is not installed: install one of them (https://go.dev/dl/)",
     );
   }
-  const what = `Pulumi CLI: building v${wanted.cli} from its Go module`;
+  const what = `Pulumi CLI: building v${requiredVersions.cli} from its Go module`;
   const module = join(checkout, "engine", "obtain", "cli");
   const run = (args: readonly string[], onLine: (line: string) => void) =>
     runTool(go, args, { cwd: module, environment: places.environment, onLine });
@@ -46,15 +47,23 @@ export async function buildCli(places: Places, report: (line: string) => void): 
   const build = await withProgress(
     report,
     () =>
-      // The last one is the command itself, and what takes long there is the linking.
+      // The last package is the command itself. Compiling it is quick; linking all of them is not.
       compiled < toCompile - 1
         ? `${what}: ${compiled} of ${toCompile} packages compiled`
         : `${what}: linking`,
     () =>
-      // Without symbol tables it is a third smaller. Not with -trimpath: no package that Go has
-      // compiled and kept already would be used.
+      // -s -w leave out the symbol tables, which are a third of its size. -trimpath is not used: with
+      // it Go would compile every package anew, whatever its build cache holds.
       run(
-        ["build", "-v", "-ldflags", `-s -w -X ${VERSION}=v${wanted.cli}`, "-o", half, COMMAND],
+        [
+          "build",
+          "-v",
+          "-ldflags",
+          `-s -w -X ${VERSION}=v${requiredVersions.cli}`,
+          "-o",
+          half,
+          COMMAND,
+        ],
         () => (compiled += 1),
       ),
   );
@@ -66,7 +75,7 @@ export async function buildCli(places: Places, report: (line: string) => void): 
 
 function failure(output: readonly string[], places: Places): SetUpError {
   return new SetUpError(
-    `There is no Pulumi CLI ${wanted.cli} or newer, get.pulumi.com cannot be reached, and Go ` +
+    `There is no Pulumi CLI ${requiredVersions.cli} or newer, get.pulumi.com cannot be reached, and Go ` +
       `cannot build it: ${reasonOf(output, places.engine)}`,
   );
 }

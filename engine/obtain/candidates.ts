@@ -5,9 +5,9 @@ import { rsort, valid } from "semver";
 
 import { executables, type Origin, type Piece, type PieceName } from "./piece";
 import { onPath, type Places, pulumiHome, usersPath } from "./places";
-import { fits, oldestPostgresqlPlugin, wanted } from "./wanted";
+import { fits, oldestPostgresqlPlugin, requiredVersions } from "./piece";
 
-/** Where a piece may be; whether one is there, and fits, is not known yet. */
+/** A path where a piece may be. Nobody has looked yet whether one is there, and whether it fits. */
 export interface Candidate {
   readonly origin: Origin;
   readonly path: string;
@@ -29,9 +29,12 @@ export function beside(root: string, name: PieceName, origin: Origin): Candidate
 }
 
 /**
- * The plugins of a plugin cache that fit: the one that the npm package names, then the newest first.
- * Where none does, the newest, to say that it was there. Pulumi marks a plugin whose download was
- * cut short with a file `.partial`.
+ * The postgresql plugins in a plugin cache that fit: first the version that the npm package names, then
+ * the others from the newest to the oldest. When none fits it is the newest of those that do not, so
+ * that the user is told that it was found and is not used.
+ *
+ * Pulumi marks a plugin whose download was cut short by a file `.partial` beside it: that one is left
+ * out.
  */
 export function cached(plugins: string, origin: Origin): Candidate[] {
   const prefix = "resource-postgresql-v";
@@ -42,7 +45,7 @@ export function cached(plugins: string, origin: Origin): Candidate[] {
       .filter((version) => valid(version)),
   );
   const fitting = newestFirst.filter((version) => fits(version, oldestPostgresqlPlugin));
-  const named = fitting.filter((version) => version === wanted.postgresqlPlugin);
+  const named = fitting.filter((version) => version === requiredVersions.postgresqlPlugin);
   const tried = fitting.length > 0 ? [...new Set([...named, ...fitting])] : newestFirst.slice(0, 1);
   return tried.map((version) => ({
     origin,
@@ -50,7 +53,10 @@ export function cached(plugins: string, origin: Origin): Candidate[] {
   }));
 }
 
-/** What came with a CLI lies beside it. Beside a built one lies what this project put there. */
+/**
+ * The piece that was installed together with a CLI, which lies beside it. None for a CLI that this project
+ * built: what lies beside that one, this project has put there itself.
+ */
 export function ownOf(cli: Piece | undefined, name: PieceName): Candidate[] {
   if (!cli || cli.origin === "built") return [];
   return [{ origin: cli.origin, path: join(dirname(realpathSync(cli.path)), executables[name]) }];

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { major } from "semver";
 
 import { beside, cached, type Candidate, onUsersPath, ownOf, userHas } from "./candidates";
-import { executables, type PassedOver, type Piece, type PieceName } from "./piece";
+import { executables, type RejectedPiece, type Piece, type PieceName } from "./piece";
 import { isExecutable, made, type Places, pulumiHome } from "./places";
-import { askPlugin } from "./plugin-process";
+import { askPlugin } from "../system/plugin-client";
 import { runTool } from "../../scripts/tool.cjs";
-import { fits, oldestPostgresqlPlugin, wanted } from "./wanted";
+import { fits, oldestPostgresqlPlugin, requiredVersions } from "./piece";
 
-/** Where each piece was found; a missing one is undefined. */
+/** The pieces that were found; one that is missing is undefined. */
 export interface Found {
   readonly cli: Piece | undefined;
   readonly languageHost: Piece | undefined;
@@ -21,11 +21,11 @@ export interface Found {
 /** What a search for all pieces found. */
 export interface Search {
   readonly found: Found;
-  /** What was there before the first that fits, or in place of one that is missing. */
-  readonly passedOver: readonly PassedOver[];
+  /** Pieces that were looked at before one that fits was found, or before the search ended without one. */
+  readonly rejected: readonly RejectedPiece[];
 }
 
-/** Looks for every piece and makes nothing. */
+/** Looks for every piece. It downloads, builds and writes nothing. */
 export async function findPieces(places: Places): Promise<Search> {
   const [cli, postgresqlPlugin] = await Promise.all([
     searchCli(places),
@@ -39,7 +39,7 @@ export async function findPieces(places: Places): Promise<Search> {
       postgresqlPlugin: postgresqlPlugin.piece,
       dynamicProvider: findDynamicProvider(places, cli.piece),
     },
-    passedOver: [cli, languageHost, postgresqlPlugin].flatMap(({ passedOver }) => passedOver),
+    rejected: [cli, languageHost, postgresqlPlugin].flatMap(({ rejected }) => rejected),
   };
 }
 
@@ -51,7 +51,7 @@ export async function findCli(places: Places): Promise<Piece | undefined> {
   return (await searchCli(places)).piece;
 }
 
-/** The version of a CLI without the leading v; nothing when it is missing or does not run. */
+/** The version of a CLI without the leading v; undefined when it is missing or does not run. */
 export async function cliVersion(path: string, places: Places): Promise<string | undefined> {
   if (!isExecutable(path)) return undefined;
   const { ok, output } = await runTool(path, ["version"], {
@@ -64,7 +64,7 @@ export async function cliVersion(path: string, places: Places): Promise<string |
 
 interface Outcome {
   readonly piece: Piece | undefined;
-  readonly passedOver: readonly PassedOver[];
+  readonly rejected: readonly RejectedPiece[];
 }
 
 function searchCli(places: Places): Promise<Outcome> {
@@ -73,7 +73,7 @@ function searchCli(places: Places): Promise<Outcome> {
     beside(made.download(places), "Pulumi CLI", "download"),
     { origin: "built", path: join(made.bin(places), "pulumi") },
   ];
-  return firstFit("Pulumi CLI", candidates, wanted.cli, async (path) => {
+  return firstFit("Pulumi CLI", candidates, requiredVersions.cli, async (path) => {
     const version = await cliVersion(path, places);
     if (version === undefined) throw new Error("`pulumi version` does not work");
     return version;
@@ -81,9 +81,9 @@ function searchCli(places: Places): Promise<Outcome> {
 }
 
 /**
- * The first language host that is there and fits: beside the CLI, whose own it then is, else
- * wherever a CLI may have brought one, else the stand-in, if an earlier run settled for it. Each is
- * asked for its version: one that was left behind by an older CLI may lie beside a newer one.
+ * The first language host that is there and fits: the one beside the CLI, else one that another
+ * installation of Pulumi brought, else the stand-in, if an earlier run has written it. Each is started
+ * and asked for its version, because an upgrade of the CLI can leave an older language host beside it.
  */
 async function searchLanguageHost(places: Places, cli: Piece | undefined): Promise<Outcome> {
   const name = "Node language host";
@@ -92,10 +92,10 @@ async function searchLanguageHost(places: Places, cli: Piece | undefined): Promi
     ...userHas(places, name),
     beside(made.download(places), name, "download"),
   ];
-  const { piece, passedOver } = await firstFit(name, candidates, wanted.cli, (path) =>
+  const { piece, rejected } = await firstFit(name, candidates, requiredVersions.cli, (path) =>
     askPlugin(path, "LanguageRuntime", places),
   );
-  return { piece: piece ?? standIn(name, made.bin(places), wanted.cli), passedOver };
+  return { piece: piece ?? standIn(name, made.bin(places), requiredVersions.cli), rejected };
 }
 
 /** The first postgresql plugin that is there and fits: official ones, then the stand-in. */
@@ -106,44 +106,50 @@ async function searchPostgresqlPlugin(places: Places): Promise<Outcome> {
     ...cached(join(pulumiHome(places), "plugins"), "~/.pulumi"),
     ...cached(made.plugins(places), "download"),
   ];
-  const { piece, passedOver } = await firstFit(name, candidates, oldestPostgresqlPlugin, (path) =>
+  const { piece, rejected } = await firstFit(name, candidates, oldestPostgresqlPlugin, (path) =>
     askPlugin(path, "ResourceProvider", places),
   );
   return {
-    piece: piece ?? standIn(name, made.standIns(places), wanted.postgresqlPlugin),
-    passedOver,
+    piece: piece ?? standIn(name, made.standIns(places), requiredVersions.postgresqlPlugin),
+    rejected,
   };
 }
 
-/** @param versionOf throws when what has the piece's name is none, or does not work */
+/**
+ * The first candidate whose version fits.
+ *
+ * @param oldest the oldest version that fits
+ * @param versionOf starts the candidate and asks for its version; throws when it does not work
+ */
 async function firstFit(
   name: PieceName,
   candidates: readonly Candidate[],
   oldest: string,
   versionOf: (path: string) => Promise<string>,
 ): Promise<Outcome> {
-  const passedOver: PassedOver[] = [];
+  const rejected: RejectedPiece[] = [];
   const seen = new Set<string>();
   for (const candidate of candidates) {
     if (!isExecutable(candidate.path) || seen.has(realpathSync(candidate.path))) continue;
     seen.add(realpathSync(candidate.path));
     try {
       const version = await versionOf(candidate.path);
-      if (fits(version, oldest)) return { piece: { name, version, ...candidate }, passedOver };
+      if (fits(version, oldest)) return { piece: { name, version, ...candidate }, rejected };
       const needed = `${oldest} or a later version ${major(oldest)} is needed`;
       const is = version === "" ? "it does not know its version" : `it is version ${version}`;
-      passedOver.push({ name, ...candidate, reason: `${is}, and ${needed}` });
+      rejected.push({ name, ...candidate, reason: `${is}, and ${needed}` });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      passedOver.push({ name, ...candidate, reason });
+      rejected.push({ name, ...candidate, reason });
     }
   }
-  return { piece: undefined, passedOver };
+  return { piece: undefined, rejected };
 }
 
 /**
- * The script that starts @pulumi/pulumi's dynamic provider: beside the CLI, else on the PATH, else
- * the one that was written beside a built CLI. What runs is the npm package in each case.
+ * The script that starts @pulumi/pulumi's dynamic provider: the one beside the CLI, else one on the PATH,
+ * else the one that this project wrote to `.engine/bin`. Its version is not asked: each of them only
+ * starts what the npm package brings.
  */
 function findDynamicProvider(places: Places, cli: Piece | undefined): Piece | undefined {
   const name = "dynamic provider";
@@ -153,7 +159,7 @@ function findDynamicProvider(places: Places, cli: Piece | undefined): Piece | un
     { origin: "npm package", path: join(made.bin(places), executables[name]) },
   ];
   const found = candidates.find(({ path }) => isExecutable(path));
-  return found && { name, version: wanted.cli, ...found };
+  return found && { name, version: requiredVersions.cli, ...found };
 }
 
 function standIn(name: PieceName, directory: string, version: string): Piece | undefined {

@@ -8,10 +8,10 @@ import {
   downloadPostgresqlPlugin,
   fetchInstallScript,
 } from "./download";
-import { childEnvironment, inBinDirectory } from "./engine-environment";
+import { childEnvironment, inBinDirectory } from "./child-environment";
 import { findCli, findPieces, type Found } from "./find";
 import { withLock } from "../../scripts/lock.cjs";
-import { type Piece, type PieceName, toldOf } from "./piece";
+import { type Piece, type PieceName, describeRejected } from "./piece";
 import { made, type Places, usualPlaces } from "./places";
 import { SetUpError, withProgress } from "../../scripts/tool.cjs";
 import { writeLauncher } from "../standins/launchers";
@@ -20,27 +20,27 @@ import { writeLauncher } from "../standins/launchers";
 export interface Engine {
   /** Absolute path of the CLI, always `<root>/bin/pulumi`, as `PulumiCommand.get({ root })` wants. */
   readonly pulumi: string;
-  /** What a child's environment needs so that the CLI finds the other pieces and keeps quiet. */
+  /** The variables with which a child's CLI finds the other pieces, and looks for no updates. */
   readonly env: Readonly<Record<string, string>>;
   readonly pieces: readonly Piece[];
 }
 
 /**
- * Finds each piece, or makes it: what is installed and fits, the official download, the CLI's Go
- * module, this project's stand-in. Quick and silent when all is there, but that it says what the user
- * has and it does not use.
+ * Finds each piece, or makes it. In this order: what is installed and fits, the official download, a
+ * build of the CLI from its Go module, this project's stand-in. When all pieces are there it is quick
+ * and reports only which pieces the user has installed that are not used, and why.
  *
- * What was made stays: to try the official downloads again, remove `.engine`.
+ * What was made is used from then on: to try the official downloads again, remove `.engine`.
  *
- * @param report is told, in whole lines, what is done and how far it is
- * @throws {SetUpError} when there is no way to a CLI
+ * @param report gets, in whole lines, what is done and how far it is
+ * @throws {SetUpError} when the CLI can neither be found nor downloaded nor built
  */
 export async function obtainEngine(
   report: (line: string) => void,
   places: Places = usualPlaces(),
 ): Promise<Engine> {
-  const { found, passedOver } = await findPieces(places);
-  for (const piece of passedOver) report(toldOf(piece));
+  const { found, rejected } = await findPieces(places);
+  for (const piece of rejected) report(describeRejected(piece));
   if (isWhole(found)) return engineOf(places, found);
   return withLock(
     places.engine,
@@ -57,7 +57,7 @@ function isWhole(found: Found): found is Whole {
 }
 
 async function engineOf(places: Places, found: Whole): Promise<Engine> {
-  // Another version of this project may have written them.
+  // An older version of this project may have written these launchers, with other contents.
   for (const { origin, name, path } of Object.values(found)) {
     if (origin === "stand-in" || origin === "npm package") await launch(dirname(path), name);
   }
@@ -68,7 +68,7 @@ async function engineOf(places: Places, found: Whole): Promise<Engine> {
   };
 }
 
-/** Called by one process at a time. */
+/** Makes what is missing. The caller holds the lock, so only one process does this at a time. */
 async function makeMissing(places: Places, report: (line: string) => void): Promise<Whole> {
   await rm(made.unfinished(places), { recursive: true, force: true });
   // Another process may have made it while this one waited.

@@ -2,13 +2,13 @@ import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
-import { wanted } from "./wanted";
+import { requiredVersions } from "./piece";
 
 /** Where pieces are looked for, and where they are made. */
 export interface Places {
   /** The directory that everything is made in: `.engine`. */
   readonly engine: string;
-  /** PATH, PULUMI_HOME, HOME and the proxies are read from it, and tools run with it. */
+  /** The user's environment: PATH, PULUMI_HOME, HOME and the proxies are read from it, and tools get it. */
   readonly environment: NodeJS.ProcessEnv;
 }
 
@@ -22,12 +22,12 @@ export const made = {
   standIns: ({ engine }: Places) => join(engine, "standins"),
   /** A link to a CLI that is not in a directory `bin`. */
   link: ({ engine }: Places) => join(engine, "link"),
-  /** Work in progress: worth nothing when its process is gone. */
+  /** Work in progress, of no use once the process that does it has ended. */
   unfinished: ({ engine }: Places) => join(engine, "tmp"),
 };
 
 /** The directory that Pulumi gives the plugin in its plugin cache. */
-export const pluginDirectory = `resource-postgresql-v${wanted.postgresqlPlugin}`;
+export const pluginDirectory = `resource-postgresql-v${requiredVersions.postgresqlPlugin}`;
 
 /** The checkout that this file belongs to. */
 export const checkout = resolve(__dirname, "..", "..", "..");
@@ -42,7 +42,7 @@ export function pulumiHome({ environment }: Places): string {
   return environment.PULUMI_HOME ?? join(environment.HOME ?? homedir(), ".pulumi");
 }
 
-/** Every executable of that name on the PATH, the one that a shell would run first. */
+/** Every executable of that name on the PATH, in the order of the PATH. */
 export function onPath(name: string, path: string | undefined): string[] {
   return (path ?? "")
     .split(delimiter)
@@ -51,7 +51,7 @@ export function onPath(name: string, path: string | undefined): string[] {
     .filter(isExecutable);
 }
 
-/** The PATH as the user has it: without what we put before it for a process of our own. */
+/** The user's PATH, without the folders of `.engine` that child-environment.ts puts before it. */
 export function usersPath({ engine, environment }: Places): string {
   return (environment.PATH ?? "")
     .split(delimiter)

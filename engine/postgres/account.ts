@@ -9,8 +9,8 @@ export interface Account {
 }
 
 /**
- * Who runs the server: nothing for "whoever runs this", or the account `postgres`, made when it is
- * missing, for root, as whom PostgreSQL refuses to run.
+ * The account that the server runs as: undefined for that of this process. When this process is root,
+ * as whom PostgreSQL refuses to run, it is the account `postgres`, which is made where it is missing.
  *
  * @throws {SetUpError} when the account cannot be made
  */
@@ -36,7 +36,7 @@ async function accountOf(name: string): Promise<Account | undefined> {
 }
 
 /**
- * Makes sure that the account can reach a path: a checkout below `/root` is closed to `postgres`.
+ * Checks that the account can enter a path. In a checkout below `/root`, for one, `postgres` cannot.
  *
  * @throws {SetUpError} that names the directory in the way
  */

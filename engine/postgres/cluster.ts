@@ -9,21 +9,22 @@ import { runningPort } from "./postmaster";
 
 /** One PostgreSQL data directory, with the programs and the account that run it. */
 export interface Cluster {
-  /** What belongs to the account that runs the server: data, log. */
+  /** The folder that belongs to the account that runs the server, with the data and the log. */
   readonly home: string;
   readonly binaries: PostgresBinaries;
   readonly account: Account | undefined;
 }
 
+/** The data directory itself, `PGDATA`. */
 export function dataOf({ home }: Cluster): string {
   return join(home, "data");
 }
 
 /**
- * Makes the data directory when there is none. It gets its name when it is whole, so one that was
- * cut short is simply made again.
+ * Makes the data directory when there is none. initdb works under another name, and the directory is
+ * renamed when it is complete: one that was cut short is made again from the start.
  *
- * @throws {SetUpError} with initdb's reason
+ * @throws {SetUpError} with what initdb said
  */
 export async function initialise(cluster: Cluster, superuserPassword: string): Promise<void> {
   if (existsSync(dataOf(cluster))) return;
@@ -39,7 +40,7 @@ export async function initialise(cluster: Cluster, superuserPassword: string): P
     "--username=postgres",
     "--auth=scram-sha-256",
     "--encoding=UTF8",
-    // The same order of text on every machine, whatever locales it has.
+    // Text is sorted in the same way on every machine, whichever locales that has installed.
     "--locale=C",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
@@ -57,11 +58,11 @@ export async function give(path: string, account: Account | undefined): Promise<
 }
 
 /**
- * Starts the server in a session of its own, so that a Ctrl-C meant for us does not reach it, and
- * returns when it accepts connections.
+ * Starts the server and returns when it accepts connections. pg_ctl gives it a session of its own, so a
+ * Ctrl-C in our terminal does not reach it.
  *
- * @param settings of this run, beside the data directory's own
- * @throws {SetUpError} with the last line of the server's log
+ * @param settings of this run, on top of those in the data directory
+ * @throws {SetUpError} with the reason from the server's log
  */
 export async function start(
   cluster: Cluster,
@@ -75,18 +76,22 @@ export async function start(
     `--pgdata=${dataOf(cluster)}`,
     `--log=${log}`,
     "--wait",
-    // Recovery after a crash may take its time.
+    // In seconds. After a crash the server first replays its log, which may take minutes.
     "--timeout=600",
     `--options=-p ${port}${options.join("")}`,
     "start",
   ]);
   if (run.ok) return;
   const said = existsSync(log) ? (await readFile(log, "utf8")).split("\n") : run.output;
-  const faults = said.filter((line) => /FATAL|PANIC|No space left/.test(line));
-  throw failure("The database does not start", faults.length > 0 ? faults : said, cluster);
+  const errors = said.filter((line) => /FATAL|PANIC|No space left/.test(line));
+  throw failure("The database does not start", errors.length > 0 ? errors : said, cluster);
 }
 
-/** Stops the server, if it runs: open connections are ended, what is committed stays. */
+/**
+ * Stops the server, if it runs. Open connections are ended; what is committed stays.
+ *
+ * @throws {SetUpError} when it still runs after two attempts of a minute each
+ */
 export async function stop(cluster: Cluster): Promise<void> {
   for (const mode of ["fast", "immediate"]) {
     const args = [

@@ -13,11 +13,11 @@ const credentials = z.strictObject({
   ownerPassword: z.string().min(1),
 });
 
-/** What is needed to log in to an embedded server. The port is kept, so that URLs stay valid. */
+/** What is needed to log in to an embedded server. The port is kept from start to start, so URLs stay valid. */
 export type Credentials = z.infer<typeof credentials>;
 
 /**
- * Reads the credentials of a server's directory; nothing when there are none.
+ * Reads the credentials of a server's directory; undefined when there are none.
  *
  * @throws {SetUpError} when the file holds something else
  */
@@ -38,7 +38,7 @@ export async function readCredentials(directory: string): Promise<Credentials | 
   }
 }
 
-/** Random passwords and a port that is free now. */
+/** Makes random passwords, and picks a port that is free now. */
 export async function newCredentials(): Promise<Credentials> {
   return {
     port: await freePort(),
@@ -47,7 +47,7 @@ export async function newCredentials(): Promise<Credentials> {
   };
 }
 
-/** Writes them for this account only, whole or not at all. */
+/** Writes the file so that only this account can read it, and so that it is never half written. */
 export async function writeCredentials(directory: string, content: Credentials): Promise<void> {
   const half = `${fileIn(directory)}.new`;
   const file = await open(half, "w", 0o600);
@@ -65,14 +65,18 @@ function fileIn(directory: string): string {
   return join(directory, "credentials.json");
 }
 
-/** A port on the loopback address that nothing listens on. */
+/**
+ * A port of 127.0.0.1 that nothing listens on.
+ *
+ * @throws Error when there is none
+ */
 export async function freePort(): Promise<number> {
   const port = await tryPort(0);
   if (port === undefined) throw new Error("no free port on the loopback address");
   return port;
 }
 
-/** Whether a server could listen there now. */
+/** Whether a server could listen on this port of 127.0.0.1 now. */
 export async function isFree(port: number): Promise<boolean> {
   return (await tryPort(port)) !== undefined;
 }

@@ -1,6 +1,6 @@
 import { takeLock } from "../../scripts/lock.cjs";
 
-/** A directory held by this process. It is let go when the process ends, however it ends. */
+/** A lock on a directory. It ends with `release()`, or with the process, however that ends. */
 export interface InstanceLock {
   release(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export class InstanceInUseError extends Error {
 }
 
 /**
- * Holds `directory` for this process; it is made when it is missing.
+ * Locks `directory` for this process. The directory is made when it is missing.
  *
  * @throws {InstanceInUseError} when another live process, or this one already, holds it
  */

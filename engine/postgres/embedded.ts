@@ -25,10 +25,11 @@ export interface EmbeddedPostgres {
   readonly superuserUrl: string;
   /** Stops the server; its data stays. */
   readonly stop: () => Promise<void>;
-  /** Kills the server without a word, as the kernel does; what was committed stays. */
+  /** Kills the server by SIGKILL, so that it cannot end in order; what was committed stays. */
   readonly crash: () => Promise<void>;
 }
 
+/** How an embedded server is started. */
 export interface EmbeddedPostgresOptions {
   /** Holds the data, the log and the credentials; made when it is missing. */
   readonly directory: string;
@@ -38,8 +39,9 @@ export interface EmbeddedPostgresOptions {
 }
 
 /**
- * Starts the server of a directory, making it first when there is none, and holds the directory
- * until `stop()`. A server that a killed owner left running is taken over.
+ * Starts the server of a directory, which is made when there is none, and locks the directory until
+ * `stop()`. When the process that had started it was killed, the server still runs: then it is used as
+ * it is.
  *
  * @throws {InstanceInUseError} when another live process holds the directory
  * @throws {SetUpError} when the server cannot be made or started, with what to do
@@ -80,7 +82,7 @@ export async function startEmbeddedPostgres({
   }
 }
 
-/** The URL of the owner role when the server of this directory runs; it is left as it is. */
+/** The URL of the owner role, if the server of this directory runs. It is neither started nor locked. */
 export async function findEmbeddedPostgres(directory: string): Promise<string | undefined> {
   const credentials = await readCredentials(directory);
   if (!credentials) return undefined;
@@ -112,7 +114,10 @@ async function credentialsFor(directory: string, cluster: Cluster): Promise<Cred
   return made;
 }
 
-/** Takes over the server that runs, or starts it, on another port when its own is taken. */
+/**
+ * Uses the server that runs already, or starts it. When another program listens on its port, it gets
+ * another port, which is written to its credentials.
+ */
 async function running(
   directory: string,
   cluster: Cluster,

@@ -1,15 +1,18 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
+import { readFile, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { runTool } from "../../scripts/tool.cjs";
+import { processIds, workingDirectoryOf } from "../system/proc";
 
 /**
- * The port of the server that runs on this data directory, if one does.
+ * The port of the server that runs on this data directory; undefined when none runs.
  *
- * When the process id that a killed server left behind is another process's by now, as it often is
- * in a restarted container, PostgreSQL would refuse to start: then its file is cleared away, but not
- * before the last worker of the old server is gone, of which that file would have warned PostgreSQL.
+ * A server that was killed leaves `postmaster.pid` behind, with its process id. When another process
+ * has that id by now, as is common in a restarted container, PostgreSQL takes it for the old server and
+ * refuses to start. This function removes the file then. It first waits until the last worker of the
+ * old server has ended: without the file a new server would start beside that worker and damage the
+ * data.
  */
 export async function runningPort(data: string): Promise<number | undefined> {
   const file = join(data, "postmaster.pid");
@@ -21,7 +24,12 @@ export async function runningPort(data: string): Promise<number | undefined> {
   return undefined;
 }
 
-/** Kills the first process of the server that runs on this data directory; the others follow it. */
+/**
+ * Kills the server that runs on this data directory: its first process by SIGKILL, at which its workers
+ * end by themselves.
+ *
+ * @throws Error when one of them has not ended after ten seconds
+ */
 export async function kill(data: string): Promise<void> {
   const [pid] = (await readFile(join(data, "postmaster.pid"), "utf8")).split("\n");
   process.kill(Number(pid), "SIGKILL");
@@ -29,7 +37,7 @@ export async function kill(data: string): Promise<void> {
   if (!(await allGone(data))) throw new Error(`a process of the server in ${data} does not end`);
 }
 
-/** Whether every process of the server has ended, at the latest after ten seconds. */
+/** Waits until every process of the server has ended, ten seconds at most; false when one is left. */
 async function allGone(data: string): Promise<boolean> {
   for (let tries = 100; tries > 0; tries -= 1) {
     if ((await serverProcesses(data)).length === 0) return true;
@@ -38,18 +46,18 @@ async function allGone(data: string): Promise<boolean> {
   return (await serverProcesses(data)).length === 0;
 }
 
-/** The processes of a server: they work in its data directory, and the first names it. */
+/**
+ * The ids of a server's processes: each works in the data directory. Where there is no /proc to tell, the
+ * first process, whose command line names the directory.
+ */
 async function serverProcesses(data: string): Promise<number[]> {
-  if (!existsSync("/proc/self/cwd")) {
+  if (workingDirectoryOf(process.pid) === undefined) {
+    // No /proc, as on macOS.
     const { output } = await runTool("ps", ["-axo", "pid=,command="]);
     return output.filter((line) => line.includes(`-D ${data}`)).map((line) => parseInt(line, 10));
   }
   const directory = await realpath(data);
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const directories = await Promise.all(
-    pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => undefined)),
-  );
-  return pids.filter((_, i) => directories[i] === directory).map(Number);
+  return processIds().filter((pid) => workingDirectoryOf(pid) === directory);
 }
 
 function isAlive(pid: number): boolean {

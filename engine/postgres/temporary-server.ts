@@ -6,17 +6,17 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded";
 
-/** What the process that forked this one may ask for: the server goes down, and comes back. */
+/** What the process that forked this one can send to it: take the server down and start it again. */
 export interface Restart {
   readonly how: "stop" | "crash";
-  /** How long it is away, in ms. */
-  readonly away: number;
+  /** How long it stays down. */
+  readonly awayMs: number;
 }
 
-/** Keeps a server until the process that forked this one lets go of it, or is gone. */
+/** Runs a server until the process that forked this one disconnects its IPC channel or ends. */
 async function keepServer(settings: Readonly<Record<string, string>>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "pulumi-tenant-"));
-  // As root, the server runs under another account, which must be able to enter.
+  // For root, the server runs as the account `postgres`, which must be able to enter this folder.
   await chmod(directory, 0o755);
   const start = () => startEmbeddedPostgres({ directory, report: () => undefined, settings });
   let server: EmbeddedPostgres | undefined;
@@ -29,13 +29,13 @@ async function keepServer(settings: Readonly<Record<string, string>>): Promise<v
     for (;;) {
       const asked = await Promise.race([once(process, "message") as Promise<[Restart]>, left]);
       if (asked === undefined) return;
-      const [{ how, away }] = asked;
+      const [{ how, awayMs }] = asked;
       const running: EmbeddedPostgres = server;
       server = undefined;
       await running[how]();
-      await delay(away);
+      await delay(awayMs);
       server = await start();
-      // Whoever uses it knows the old address only.
+      // Those who use the server have its old URL, and nobody can give them another.
       if (server.url !== url) throw new Error("its port was taken while it was away");
       answer();
     }
@@ -47,7 +47,7 @@ async function keepServer(settings: Readonly<Record<string, string>>): Promise<v
 
 void keepServer(JSON.parse(process.argv[2] ?? "{}") as Record<string, string>).catch(
   (error: unknown) => {
-    const fault = error instanceof Error ? error.message : String(error);
-    if (process.connected) process.send?.({ fault }, () => process.disconnect());
+    const problem = error instanceof Error ? error.message : String(error);
+    if (process.connected) process.send?.({ problem }, () => process.disconnect());
   },
 );

@@ -11,32 +11,33 @@ interface Urls {
   readonly superuserUrl: string;
 }
 
-/** A server for a while: its data is in a temporary directory and goes with it. */
+/** A server whose data is in a temporary directory, which is removed when the server stops. */
 export interface TemporaryPostgres extends Urls {
   stop(): Promise<void>;
   /**
-   * Takes the server down, as an operator does or as the kernel does, and starts it again on the same
-   * data and port. One at a time.
+   * Stops the server, or kills it by SIGKILL, and starts it again on the same data and port. Wait for
+   * one restart to end before the next.
    *
    * @throws {SetUpError} when it does not come back
    */
   restart(restart: Restart): Promise<void>;
 }
 
-/** Speed instead of safety: nobody will miss this data. What is committed may be lost in a crash. */
-const forgetful = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+/** Fast rather than safe: what is committed may be lost when the machine crashes. Nobody needs this data then. */
+const withoutDurability = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
 
 /**
- * Starts a server that is fast and forgets. It lives no longer than this process: another one
- * watches over it, and stops it and removes its files even when this one is killed.
+ * Starts a temporary server. It does not outlive this process: a second process, forked here, runs it,
+ * and stops it and removes its files even when this process is killed.
  *
- * @param settings of the server
+ * @param settings of the server, by their names in postgresql.conf. Default: fast, and not durable
  * @throws {SetUpError} when it does not start
  */
 export async function startTemporaryPostgres(
-  settings: Readonly<Record<string, string>> = forgetful,
+  settings: Readonly<Record<string, string>> = withoutDurability,
 ): Promise<TemporaryPostgres> {
-  // A group of its own: a Ctrl-C must not end it before it has cleaned up.
+  // In a process group of its own, a Ctrl-C in the terminal does not reach it. It would end before it
+  // had stopped the server and removed the files.
   const keeper = fork(join(__dirname, "temporary-server.js"), [JSON.stringify(settings)], {
     detached: true,
   });
@@ -44,10 +45,10 @@ export async function startTemporaryPostgres(
   const urls = async (): Promise<Urls> => {
     const answer: unknown = await Promise.race([
       once(keeper, "message").then(([message]: unknown[]) => message),
-      ended.then(() => ({ fault: "its process ended" })),
+      ended.then(() => ({ problem: "its process ended" })),
     ]);
-    const { fault, ...rest } = answer as Urls & { fault?: string };
-    if (fault !== undefined) throw new SetUpError(`No temporary PostgreSQL: ${fault}`);
+    const { problem, ...rest } = answer as Urls & { problem?: string };
+    if (problem !== undefined) throw new SetUpError(`No temporary PostgreSQL: ${problem}`);
     return rest;
   };
   return {

@@ -1,17 +1,17 @@
 /**
- * Pulumi's dynamic provider as a program that is kept running. By itself it lets no engine attach to
- * it, stays when its parent is killed, and runs any code that anybody on this machine sends it. This
- * one is attached to, ends with its parent, answers its own user only, and runs known code only.
+ * Pulumi's dynamic provider as a program that is kept running for many engines. The SDK's own program
+ * cannot be attached to, goes on when its parent is killed, and runs any code that anybody on this machine
+ * sends to its port. This one loads the SDK's program and changes four things: engines can attach to it, it
+ * ends with its parent, it answers processes of its own user only, and it runs known code only.
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/cmd/dynamic-provider/index.ts
  *
- * Arguments: an engine's address, which the SDK's program insists on and never uses, and the texts
- * of `__provider` that it runs, as a JSON list.
+ * Arguments: the address of an engine, without which the SDK's program does not start, and a JSON list of
+ * the resource code that it may run (the texts of the property `__provider`).
  */
 import { createRequire } from "node:module";
 import { type handleUnaryCall, Server } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { serveOwnUser } from "../system/own-user";
-import { whenParentDies } from "../system/when-parent-dies";
+import { serveOwnUser, whenParentDies } from "../system/plugin-server";
 
 whenParentDies(() => process.exit(0));
 letEnginesAttach();
@@ -24,7 +24,7 @@ function letEnginesAttach(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the server it is for.
   const { addService } = Server.prototype;
   Server.prototype.addService = function (service, implementation) {
-    // Its methods are its class's, so it is changed rather than copied.
+    // A copy would lack the methods that the object has from its class, so the object itself is changed.
     const served = "attach" in service ? Object.assign(implementation, { attach }) : implementation;
     addService.call(this, service, served);
   };
@@ -40,8 +40,9 @@ function answerOwnUser(): void {
 }
 
 /**
- * The SDK's program makes a resource's code from the text in its state by `require-from-string`, in
- * the one place where it does so: there each text is looked up first.
+ * The SDK's program turns the text of a resource's code into functions with the npm package
+ * `require-from-string`, and in no other way. So that package's function is replaced by one that first
+ * checks whether the text is one of the known ones.
  */
 function runOnly(texts: readonly string[]): void {
   const known = new Set<unknown>(texts);

@@ -7,35 +7,39 @@ import {
 } from "./provider-process";
 import { Wear, type WearLimits } from "./wear";
 
-/** How one provider is kept. */
+/** How one provider is kept running. */
 export interface KeepingOptions {
-  /** After how many ms a provider that names no port counts as one that does not start. */
-  readonly startsWithinMs: number;
-  /** After how many ms a provider that does not answer counts as hung. */
-  readonly hangsAfter: number;
+  /** How long a provider may take to name its port. Then it counts as one that does not start. */
+  readonly startTimeoutMs: number;
+  /** How long a provider may take to answer. Then it counts as hung, and is ended. */
+  readonly hangTimeoutMs: number;
   readonly wear: WearLimits;
   readonly report: (line: string) => void;
 }
 
-/** A process of a provider, for the runs that have it. */
+/** A process of a provider, as an engine run has it. */
 export interface Serving {
   readonly process: ProviderProcess;
-  /** Whether it still runs, and may be given to a run: it is neither dead nor abandoned. */
+  /** Whether it still runs, and no run has left unfinished calls in it. */
   readonly isFresh: () => boolean;
   /** Whether another process serves new runs in its place. */
   readonly isRelieved: () => boolean;
   /**
-   * Tells that a run that had it is over.
+   * Notes that a run that had it is over.
    *
-   * @param abandoned Whether it left work behind: then the process ends with the last of its runs.
+   * @param abandoned Whether the run may have left unfinished calls in it. Then no further run gets the
+   * process, and it is ended after the last run that has it.
    */
   readonly release: (run: object, abandoned: boolean) => void;
 }
 
-/** One provider, whichever process serves it just now. */
+/**
+ * One provider that is kept running. Over time several processes serve it: a new one is started when the
+ * last one has ended, hangs, or has grown too large.
+ */
 export class KeptProvider {
-  /** Why none runs; undefined while one runs, or is being started for the first time. */
-  fault: string | undefined;
+  /** Why no process runs; undefined while one runs, or is being started for the first time. */
+  problem: string | undefined;
   private serving: Server | undefined;
   private starting: Promise<void>;
   private relieving: Promise<void> | undefined;
@@ -50,15 +54,15 @@ export class KeptProvider {
   }
 
   /**
-   * Gives a run the process that serves.
+   * Gives an engine run the process that serves now, and counts the run as one of its users.
    *
-   * @param patience How long to wait for one that is being started, in ms.
+   * @param timeoutMs How long to wait for one that is just being started.
    * @returns undefined when there is none by then.
    */
-  async lease(run: object, patience: number): Promise<Serving | undefined> {
-    // One that did not start is tried again, for long perhaps.
-    if (this.serving === undefined && this.fault === undefined) {
-      await Promise.race([this.starting, delay(patience, undefined, { ref: false })]);
+  async lease(run: object, timeoutMs: number): Promise<Serving | undefined> {
+    // After a failed start the next ones may fail for hours, so nobody waits for those.
+    if (this.serving === undefined && this.problem === undefined) {
+      await Promise.race([this.starting, delay(timeoutMs, undefined, { ref: false })]);
     }
     const { serving } = this;
     if (serving === undefined) return undefined;
@@ -82,7 +86,7 @@ export class KeptProvider {
     };
   }
 
-  /** Ends every process of it, one that is being started too. */
+  /** Ends all its processes, also one that is just being started. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all([this.starting, this.relieving]);
@@ -90,26 +94,29 @@ export class KeptProvider {
     await Promise.all([...this.processes].map(({ ended }) => ended));
   }
 
-  /** @param pause How long it is left alone first, in ms. */
-  private async start(pause: number): Promise<void> {
+  /** Starts a process, again and again until one runs. @param pauseMs How long to wait first. */
+  private async start(pauseMs: number): Promise<void> {
     const { signal } = this.stopping;
-    await delay(pause, undefined, { signal }).catch(() => undefined);
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     try {
       const process = await this.launch();
-      this.fault = undefined;
-      this.serve(process, pause);
+      this.problem = undefined;
+      this.serve(process, pauseMs);
     } catch (error) {
       if (this.stopping.signal.aborted) return;
-      const fault = this.faultOf(error);
-      if (fault !== this.fault) this.options.report(fault);
-      this.fault = fault;
-      // Not awaited: who waits for this start learns now that it came to nothing.
-      this.starting = this.start(longer(pause));
+      const problem = this.problemOf(error);
+      if (problem !== this.problem) this.options.report(problem);
+      this.problem = problem;
+      // Not awaited, so that a run that waits for this start goes on now, without this provider.
+      this.starting = this.start(longer(pauseMs));
     }
   }
 
-  /** Has a new process ready before the worn one is given up, which ends with the last of its runs. */
+  /**
+   * Starts a new process, and lets it serve all further runs once it is ready. The worn one ends after the
+   * last run that has it.
+   */
   private async relieve(worn: Server): Promise<void> {
     try {
       const process = await this.launch();
@@ -123,21 +130,21 @@ export class KeptProvider {
     } catch (error) {
       worn.wear.reset();
       if (this.stopping.signal.aborted) return;
-      this.options.report(`${this.faultOf(error)}: the one that was to be replaced stays`);
+      this.options.report(`${this.problemOf(error)}: the one that was to be replaced stays`);
     }
   }
 
   private async launch(): Promise<ProviderProcess> {
-    const { startsWithinMs, hangsAfter } = this.options;
+    const { startTimeoutMs, hangTimeoutMs } = this.options;
     const { signal } = this.stopping;
-    const process = await startProvider(this.command, { startsWithinMs, signal });
+    const process = await startProvider(this.command, { startTimeoutMs, signal });
     this.processes.add(process);
     void process.ended.then(() => this.processes.delete(process));
-    void endWhenHanging(process, hangsAfter);
+    void endWhenHanging(process, hangTimeoutMs);
     return process;
   }
 
-  private serve(process: ProviderProcess, pause: number): void {
+  private serve(process: ProviderProcess, pauseMs: number): void {
     const began = performance.now();
     const wear = new Wear(process.pid, this.options.wear);
     const server: Server = { process, wear, users: new Set(), fresh: true, relieved: false };
@@ -146,18 +153,19 @@ export class KeptProvider {
       server.fresh = false;
       if (this.serving !== server || this.stopping.signal.aborted) return;
       this.options.report(`provider ${process.name} ${words}: it is started again`);
-      // One that ends as soon as it runs must not take all of the machine.
-      this.replace(server, performance.now() - began > 10_000 ? 0 : longer(pause));
+      // A provider that ends as soon as it runs is started at longer and longer intervals, or these
+      // starts would take all of the processor.
+      this.replace(server, performance.now() - began > 10_000 ? 0 : longer(pauseMs));
     });
   }
 
-  private replace(server: Server, pause: number): void {
+  private replace(server: Server, pauseMs: number): void {
     if (this.serving !== server) return;
     this.serving = undefined;
-    this.starting = this.start(pause);
+    this.starting = this.start(pauseMs);
   }
 
-  private faultOf(error: unknown): string {
+  private problemOf(error: unknown): string {
     return `provider ${this.command.name} ${error instanceof Error ? error.message : String(error)}`;
   }
 }
@@ -176,6 +184,7 @@ function endUnused({ process, users, fresh, relieved }: Server): void {
   if ((!fresh || relieved) && users.size === 0) process.end();
 }
 
-function longer(pause: number): number {
-  return Math.min(Math.max(pause * 2, 100), 5_000);
+/** The pause before the next start, in ms: twice the last one, from 0.1 to 5 seconds. */
+function longer(pauseMs: number): number {
+  return Math.min(Math.max(pauseMs * 2, 100), 5_000);
 }

@@ -1,76 +1,89 @@
 import { join } from "node:path";
 import type { Engine } from "../obtain/obtain";
-import { tellsUsers } from "../system/own-user";
+import { canTellUsers } from "../system/connection-owner";
 import { KeptProvider, type KeepingOptions } from "./kept-provider";
 import type { ProviderCommand } from "./provider-process";
-import { usualWear } from "./wear";
+import { defaultWearLimits } from "./wear";
 
-/** How long a run waits for a provider that is being started, in ms. Then the engine starts its own. */
-const PATIENCE = 2_000;
+/** How long a run waits for a provider that is just being started. After that its engine starts one itself. */
+const LEASE_TIMEOUT_MS = 2_000;
 
 /** Providers that are kept running, for any number of engines to attach to. */
 export interface KeptProviders {
   /**
-   * Those that run, for one engine run.
+   * The providers that run, for one engine run to attach to.
    *
-   * @param patience How long to wait for one that is being started, in ms. Default: 2,000.
+   * @param timeoutMs How long to wait for one that is just being started. Default: 2,000.
    */
-  readonly lease: (patience?: number) => Promise<ProviderLease>;
-  /** What keeps a provider from running; undefined while all of them run. */
+  readonly lease: (timeoutMs?: number) => Promise<ProviderLease>;
+  /** Why one of the providers does not run; undefined while all of them run. */
   readonly trouble: () => string | undefined;
-  /** Ends all of them, whatever they do. */
+  /** Ends all of them at once, also those that engine runs are using. */
   readonly stop: () => Promise<void>;
 }
 
 /** The providers of one engine run. */
 export interface ProviderLease {
-  /** The value of PULUMI_DEBUG_PROVIDERS; one that does not run is not in it: the engine starts it. */
+  /**
+   * The value of PULUMI_DEBUG_PROVIDERS, such as `postgresql:4711,pulumi-nodejs:4712`. A provider that does
+   * not run is left out, and the engine starts one of its own.
+   */
   readonly attach: string;
-  /** Whether all that are in it still run. */
+  /** Whether all providers of this lease still run, and may be used. */
   readonly isFresh: () => boolean;
   /**
-   * Whether a newer process has taken the place of one of them. The run may go on; one that only waits
-   * keeps the old process, and what it has grown to, from ending.
+   * Whether a newer process has replaced one of them. A run that is at work may finish with the old
+   * process. A pre-started run, which has not begun yet, should be given up instead: until it ends, the
+   * old process must stay, with all the memory that it has grown to.
    */
   readonly isRelieved: () => boolean;
   /**
-   * Tells that the run is over.
+   * Ends the lease: the engine run is over.
    *
-   * @param abandoned Whether it left work behind that nobody waits for. No further run gets these
-   * providers then, and they end, with that work, when the runs that have them are over.
+   * @param abandoned Whether the run may have left calls unfinished in its providers, with nobody to wait
+   * for them. Then no further run gets these processes. They are ended, and those calls with them, once
+   * the other runs that use them are over.
    */
   readonly release: (abandoned?: boolean) => void;
 }
 
-/** The providers that are kept, by the package whose resources each serves. */
+/** The providers that are kept running, by the package whose resources each serves. */
 export type KeptName = "postgresql" | "pulumi-nodejs";
 
-/** What providers are kept with. */
+/** What the providers are started with. */
 export interface KeptProvidersSettings extends Partial<Omit<KeepingOptions, "report">> {
   readonly engine: Pick<Engine, "pieces">;
   /**
-   * The whole environment of each. What it has more than its provider needs is lost with it, should
-   * somebody get at the provider.
+   * The whole environment of each provider. Give it only what the provider needs: whoever breaks into a
+   * provider can read all of it.
    */
   readonly env: Readonly<Record<KeptName, NodeJS.ProcessEnv>>;
   /** Where the dynamic provider finds the modules that its resources name. */
   readonly cwd: string;
-  /** The texts of `__provider` that the dynamic provider runs; it refuses all others. */
+  /**
+   * The resource code that the dynamic provider may run: the texts of the property `__provider`. It refuses
+   * all others.
+   */
   readonly code: readonly string[];
   readonly report: KeepingOptions["report"];
 }
 
-/** Starts each provider, and starts it again when it ends or hangs, for as long as it takes. */
+/** Starts each provider, and starts it again whenever it ends, hangs or does not start. */
 export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
-  // A provider does what it is told with our rights, and must know who tells it.
-  if (!tellsUsers())
-    return none("this system does not tell whose a connection is: no /proc/net/tcp");
-  const options = { startsWithinMs: 15_000, hangsAfter: 5_000, wear: usualWear, ...settings };
+  // A provider acts with our rights for whoever calls it, so it must be able to see who calls.
+  if (!canTellUsers())
+    return none("this system does not say which user made a connection: no /proc/net/tcp");
+  const options = {
+    startTimeoutMs: 15_000,
+    hangTimeoutMs: 5_000,
+    wear: defaultWearLimits,
+    ...settings,
+  };
   const kept = commands(settings).map((command) => new KeptProvider(command, options));
   return {
-    async lease(patience = PATIENCE) {
+    async lease(timeoutMs = LEASE_TIMEOUT_MS) {
       const run = {};
-      const found = await Promise.all(kept.map((provider) => provider.lease(run, patience)));
+      const found = await Promise.all(kept.map((provider) => provider.lease(run, timeoutMs)));
       const leased = found.filter((serving) => serving !== undefined);
       return {
         attach: leased.map(({ process: { name, port } }) => `${name}:${port}`).join(","),
@@ -81,7 +94,7 @@ export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
         },
       };
     },
-    trouble: () => kept.find(({ fault }) => fault !== undefined)?.fault,
+    trouble: () => kept.find(({ problem }) => problem !== undefined)?.problem,
     stop: async () => {
       await Promise.all(kept.map((provider) => provider.stop()));
     },
@@ -94,8 +107,8 @@ function commands({ engine, env, cwd, code }: KeptProvidersSettings): ProviderCo
     { name: "postgresql", command: plugin, args: [], env: env.postgresql, cwd },
     {
       name: "pulumi-nodejs",
-      // Never the launcher that came with the CLI, which starts one node to find the program and
-      // another to run it: our own program is both, whatever is installed.
+      // Not the launcher that came with the CLI: it starts one node process that only looks for the
+      // program, and a second one that runs it. Ours is one process.
       command: process.execPath,
       args: [join(__dirname, "dynamic-provider.js"), "127.0.0.1:1", JSON.stringify(code)],
       env: env["pulumi-nodejs"],

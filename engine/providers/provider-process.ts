@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { attach, pluginInfo } from "../obtain/plugin-process";
+import { attach, pluginInfo } from "../system/plugin-client";
 
 /** What a provider's process is started with. */
 export interface ProviderCommand {
@@ -19,28 +19,29 @@ export interface ProviderProcess {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves with the last it said when it has ended. */
+  /** Resolves when it has ended, with its exit code or signal and the last line of its error output. */
   readonly ended: Promise<string>;
   readonly end: () => void;
 }
 
-/** How long a provider may take to start, and what cuts that short. */
+/** How long a provider may take to start, and the signal that gives the start up before. */
 export interface StartLimits {
-  readonly startsWithinMs: number;
+  readonly startTimeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Starts a provider alone, for engines to attach to. It ends with this process: the kernel then closes
- * its standard input.
+ * Starts a provider by itself, without an engine, for engines to attach to. It ends with this process: its
+ * standard input is a pipe from here, which the kernel closes then.
  *
- * @throws Error with the last it said, when it names no port or lets no engine attach to it in time.
+ * @throws Error when it names no port or lets no engine attach to it in time; the message ends with the
+ * last line of its error output.
  */
 export async function startProvider(
   { name, command, args, env, cwd }: ProviderCommand,
-  { startsWithinMs, signal }: StartLimits,
+  { startTimeoutMs, signal }: StartLimits,
 ): Promise<ProviderProcess> {
-  // A group of its own: a Ctrl-C in a terminal must not reach what it is doing.
+  // In a process group of its own, a Ctrl-C in the terminal does not cut off what it is doing.
   const child = spawn(command, args, { env, cwd, stdio: "pipe", detached: true });
   const { pid = 0 } = child;
   const end = () => endGroup(pid);
@@ -60,28 +61,29 @@ export async function startProvider(
       resolve(Number(line));
     });
   });
-  const late = () => `${lacking} in ${startsWithinMs / 1_000} s ${lastLine(said)}`.trim();
-  const fault = await Promise.race([
+  const late = () => `${lacking} in ${startTimeoutMs / 1_000} s ${lastLine(said)}`.trim();
+  const problem = await Promise.race([
     port.then(attach).then(() => undefined, reason),
     ended,
-    delay(startsWithinMs, undefined, { ref: false, signal }).then(late, () => "is not needed"),
+    delay(startTimeoutMs, undefined, { ref: false, signal }).then(late, () => "is not needed"),
   ]);
-  if (fault === undefined) return { name, port: await port, pid, ended, end };
+  if (problem === undefined) return { name, port: await port, pid, ended, end };
   end();
-  throw new Error(fault);
+  throw new Error(problem);
 }
 
 /**
- * Asks a provider again and again whether it is there, and ends one that does not answer: it hangs.
+ * Asks a provider for its version again and again, for as long as it runs, and kills it when it does not
+ * answer in time.
  *
- * @param patience How long it may take to answer, and how long it is left alone after that, in ms.
+ * @param timeoutMs How long it may take to answer; also the pause between an answer and the next question.
  */
-export async function endWhenHanging(provider: ProviderProcess, patience: number): Promise<void> {
+export async function endWhenHanging(provider: ProviderProcess, timeoutMs: number): Promise<void> {
   const over = new AbortController();
   void provider.ended.then(() => over.abort());
   while (!over.signal.aborted) {
-    await delay(patience, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
-    await pluginInfo(provider.port, "ResourceProvider", patience).catch(() => provider.end());
+    await delay(timeoutMs, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
+    await pluginInfo(provider.port, "ResourceProvider", timeoutMs).catch(() => provider.end());
   }
 }
 

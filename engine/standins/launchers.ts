@@ -6,9 +6,9 @@ import { join, relative } from "node:path";
 export type LaunchedPiece = "language-host" | "postgresql" | "dynamic-provider";
 
 /**
- * Writes the executable by which the Pulumi engine finds a piece that is not its own binary: a
- * shell script that becomes node. The stand-ins it finds from its own place, so that the folder
- * that holds both may move; the dynamic provider, which is the SDK's, from the program's directory.
+ * Writes the executable by which the Pulumi CLI starts a piece: a shell script that becomes node. It
+ * names a stand-in by a path relative to itself, so that the folder that holds both can be moved. The
+ * dynamic provider is the SDK's, which node finds from the directory of the Pulumi program.
  *
  * @returns the script's path.
  * @throws Error of the file system.
@@ -40,14 +40,15 @@ const LAUNCHERS: Readonly<
   }),
   "dynamic-provider": () => ({
     name: "pulumi-resource-pulumi-nodejs",
-    // As Pulumi's own script, but in one start of node: the first word after -- takes the place of
-    // the script's name in process.argv.
+    // Pulumi's own script starts node twice, this one once. With -e, the first word after -- is
+    // process.argv[1], where a script has its name.
     body: `exec node -e '${DYNAMIC_PROVIDER}' -- dynamic-provider "$@"`,
   }),
 };
 
 /**
- * The SDK's own stays for ever when the engine is killed; this one ends with it (see serve.ts). Without
+ * The SDK's dynamic provider never ends when the engine that started it is killed. This text ends it then,
+ * as `whenParentDies` in engine/system/plugin-server.ts does, which cannot be imported here. Without
  * bigint, modules would not be found behind symbolic links: https://github.com/nodejs/node/issues/51142
  */
 const DYNAMIC_PROVIDER = [

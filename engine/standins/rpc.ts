@@ -8,8 +8,8 @@ import {
 } from "@grpc/grpc-js";
 
 /**
- * A gRPC method from a function. What it throws becomes status UNKNOWN with the error's message, as
- * a Go plugin's errors do; the engine prints that message.
+ * Makes a gRPC method of a function. What the function throws is answered as status UNKNOWN with the
+ * error's message, as plugins written in Go do. The engine shows the user that message.
  */
 export function unary<Request, Answer>(
   answer: (request: Request, call: ServerUnaryCall<Request, Answer>) => Answer | Promise<Answer>,
@@ -23,10 +23,10 @@ export function unary<Request, Answer>(
 }
 
 /**
- * The implementation with every method of the service that it lacks answered by UNIMPLEMENTED,
- * which the engine takes as "not there", and a message that says who was asked.
+ * Adds every method of the service that the implementation lacks: it answers UNIMPLEMENTED, so that the
+ * engine goes on without that method, and a message that names the stand-in.
  *
- * @param standIn what the user meets in the message, e.g. "The stand-in for X".
+ * @param standIn the start of that message, such as "The stand-in for X".
  */
 export function refusingTheRest(
   service: ServiceDefinition,
@@ -47,7 +47,7 @@ export function refusingTheRest(
   return complete;
 }
 
-/** The message of whatever was thrown. */
+/** The message of an error, or of any other value that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

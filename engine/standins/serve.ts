@@ -5,26 +5,26 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { serveOwnUser, tellsUsers } from "../system/own-user";
-import { whenParentDies } from "../system/when-parent-dies";
+import { canTellUsers } from "../system/connection-owner";
+import { serveOwnUser, whenParentDies } from "../system/plugin-server";
 
-/** A Pulumi plugin: one gRPC service, and what must be put away when its process ends. */
+/** A Pulumi plugin: one gRPC service. */
 export interface Plugin {
   readonly service: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
-  stop(): Promise<void>;
+  /** Ends what the plugin has started and opened, before its process ends. */
+  close(): Promise<void>;
 }
 
 /** The limit that the engine and the official plugins use, far above gRPC's default of 4 MiB. */
 const MAX_MESSAGE_BYTES = 400 * 1024 * 1024;
 
-/** How long `stop` may take, in ms: more than a program gets to end. An engine waits 5 s itself. */
-const STOP_TIMEOUT = 6_000;
+/** How long `close` may take: longer than the 5 s that a program gets to end. */
+const CLOSE_TIMEOUT_MS = 6_000;
 
 /**
- * Serves a plugin on a free loopback port, as the engine expects of every plugin: the port is the
- * first line on stdout, SIGINT ends the process, and so does the death of the process that started
- * it.
+ * Serves a plugin on a free port of 127.0.0.1, as the engine expects of every plugin: the first line on
+ * stdout is the port, and SIGINT ends the process. It also ends when the process that started it does.
  *
  * @throws Error when no port can be bound.
  */
@@ -40,16 +40,16 @@ export async function servePlugin(plugin: Plugin): Promise<void> {
     if (ending) return;
     ending = true;
     server.forceShutdown();
-    void Promise.race([plugin.stop(), delay(STOP_TIMEOUT)]).finally(() => process.exit(0));
+    void Promise.race([plugin.close(), delay(CLOSE_TIMEOUT_MS)]).finally(() => process.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
   whenParentDies(end);
 
-  const port = await (tellsUsers() ? serveOwnUser(server) : bind(server));
+  const port = await (canTellUsers() ? serveOwnUser(server) : bind(server));
   process.stdout.write(`${port}\n`);
 }
 
-/** Where a system does not tell whose a connection is, as an official plugin does: for anybody. */
+/** Serves every user of the machine, as official plugins do: for systems that do not say who connects. */
 function bind(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {

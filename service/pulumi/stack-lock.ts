@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import { z } from "zod";
+import { readStat } from "../../engine/system/proc";
 import { stateFolder } from "../config/backend-url";
 import { codeOf } from "../system/error-code";
 import type { Query } from "../database/database";
@@ -87,14 +88,9 @@ function isPulumi(pid: number): boolean {
   } catch (error) {
     return codeOf(error) !== "ESRCH";
   }
-  try {
-    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [, name, state] = /^\d+ \((.*)\) (.)/s.exec(stat) ?? [];
-    // Ids are used again soon after a container starts, and a container whose first process collects
-    // no orphans keeps the dead ones as zombies.
-    return name === "pulumi" && state !== "Z" && state !== "X";
-  } catch {
-    return true;
-  }
+  const stat = readStat(pid);
+  if (stat === undefined) return true;
+  // Ids are used again soon after a container starts, and a container whose first process collects
+  // no orphans keeps the dead ones as zombies.
+  return stat.name === "pulumi" && stat.state !== "Z" && stat.state !== "X";
 }

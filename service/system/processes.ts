@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { processIds, readStat } from "../../engine/system/proc";
 
 /**
  * The variable that marks every process that an instance of the service starts: which machine, which
@@ -47,7 +48,7 @@ export function endOrphans(): number {
  */
 export function endFollowers(leader: number): void {
   for (const pid of processIds()) {
-    if (pid !== leader && statOf(pid)?.session === leader) end(pid);
+    if (pid !== leader && readStat(pid)?.session === leader) end(pid);
   }
 }
 
@@ -79,42 +80,22 @@ function namespaceOfProcesses(): string {
   }
 }
 
-function processIds(): number[] {
-  try {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
-
 function markOf(pid: number): string | undefined {
-  const entries = read(pid, "environ")?.split("\0") ?? [];
+  const entries = environmentOf(pid).split("\0");
   return entries.find((entry) => entry.startsWith(`${MARK}=`))?.slice(MARK.length + 1);
 }
 
 /** When a process started, in the kernel's ticks; undefined where there is none, or a dead one. */
 function startOf(pid: number): string | undefined {
-  const stat = statOf(pid);
-  return stat === undefined || stat.state === "Z" ? undefined : stat.started;
+  const stat = readStat(pid);
+  return stat === undefined || stat.state === "Z" ? undefined : stat.startedAtTick;
 }
 
-// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name, field 2, may hold anything.
-function statOf(pid: number): { state: string; session: number; started: string } | undefined {
-  const fields = read(pid, "stat")
-    ?.replace(/^[^]*\) /, "")
-    .split(" ");
-  const [state, session, started] = [fields?.[0], fields?.[3], fields?.[19]];
-  if (state === undefined || session === undefined || started === undefined) return undefined;
-  return { state, session: Number(session), started };
-}
-
-function read(pid: number, file: string): string | undefined {
+function environmentOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
   } catch {
     // Gone since it was listed, or another user's.
-    return undefined;
+    return "";
   }
 }

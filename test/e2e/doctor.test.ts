@@ -9,7 +9,7 @@ import { makeFakeTree } from "../support/fake-tree";
 /** `npm run doctor` of this checkout, on the engine that this test run made or found. */
 function doctor(args: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return ending(
-    spawn(process.execPath, [join(checkout, "engine", "bootstrap.mjs"), "doctor", ...args], {
+    spawn(process.execPath, [join(checkout, "scripts", "bootstrap.mjs"), "doctor", ...args], {
       env: { ...process.env, DATABASE_URL: undefined, ...variables },
     }),
   );

@@ -52,7 +52,10 @@ async function make(
     case "end a backend":
       return endBackend(trouble, world);
     default:
-      await world.postgres.restart({ how: does === "crash the database" ? "crash" : "stop", away });
+      await world.postgres.restart({
+        how: does === "crash the database" ? "crash" : "stop",
+        awayMs: away,
+      });
       return true;
   }
 }

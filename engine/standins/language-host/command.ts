@@ -1,23 +1,23 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { ProgramInfo, RunRequest } from "@pulumi/pulumi/proto/language_pb";
-import { runtimeOptions } from "./options";
+import { runtimeOptions } from "./runtime-options";
 
-/** A child process to be. */
+/** How to start a child process of node. */
 export interface Command {
-  /** For node. */
+  /** The arguments of node. */
   readonly args: readonly string[];
-  /** On top of this process's own environment. */
+  /** Variables on top of this process's own environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What the engine told the language host about itself. */
+/** How the language host reaches the engine. */
 export interface EngineLink {
   readonly address: string;
   readonly tracing: string;
 }
 
-/** The SDK's launcher of programs, which a program brings along. */
+/** The SDK's launcher of programs. It is resolved from the program's folder: each program brings its own SDK. */
 const RUN_MODULE = "@pulumi/pulumi/cmd/run";
 
 /**
@@ -47,7 +47,7 @@ export function programCommand(request: RunRequest, engine: EngineLink): Command
   return {
     args: [
       "--require",
-      require.resolve("./endless-stacks"),
+      require.resolve("./inspect-workaround"),
       ...nodeargs,
       findRunModule(info),
       ...Object.entries(flags).flatMap(([key, value]) => (value ? [`--${key}`, value] : [])),

@@ -5,7 +5,7 @@ import {
   InstallDependenciesResponse,
   type InstallDependenciesRequest,
 } from "@pulumi/pulumi/proto/language_pb";
-import { runtimeOptions } from "./options";
+import { runtimeOptions } from "./runtime-options";
 
 /**
  * `pulumi install`: npm's, its output streamed to the engine.

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { PackageDependency, PackageParameterization } from "@pulumi/pulumi/proto/plugin_pb";
 
 /** An npm package as its package.json describes it. */
 export interface InstalledPackage {
@@ -15,7 +16,7 @@ export function installedPackages(directory: string): InstalledPackage[] {
   const seen = new Set<string>();
   const visit = (nodeModules: string) => {
     for (const path of packagePaths(nodeModules)) {
-      // "file:" dependencies link to folders that may hold the link itself.
+      // A "file:" dependency is a link, which may lead to a folder that holds this very link.
       const real = realpath(path);
       if (real === undefined || seen.has(real)) continue;
       seen.add(real);
@@ -28,7 +29,7 @@ export function installedPackages(directory: string): InstalledPackage[] {
   return found;
 }
 
-/** The packages that the program of the directory names itself, as they are installed. */
+/** The packages that the program's own package.json names, in the versions that are installed. */
 export function directDependencies(directory: string): InstalledPackage[] {
   const root = nearest(directory, "package.json");
   const manifest = root === undefined ? undefined : readManifest(root);
@@ -42,6 +43,40 @@ export function directDependencies(directory: string): InstalledPackage[] {
       home === undefined ? undefined : readManifest(join(home, "node_modules", name));
     return installed === undefined ? [] : [described(installed)];
   });
+}
+
+/**
+ * The plugins that the packages need, which the engine installs before the program runs. A package
+ * declares its plugin in its package.json: `"pulumi": { "resource": true, "name", "version", "server" }`.
+ */
+export function requiredPlugins(packages: readonly InstalledPackage[]): PackageDependency[] {
+  return packages.flatMap(({ name, version, pulumi }) => {
+    const plugin = textOf(pulumi.name) || officialName(name);
+    const release = textOf(pulumi.version) || version;
+    if (pulumi.resource !== true || plugin === "" || release === "") return [];
+    const dependency = new PackageDependency();
+    dependency.setName(plugin);
+    dependency.setKind("resource");
+    dependency.setVersion(release.startsWith("v") ? release : `v${release}`);
+    dependency.setServer(textOf(pulumi.server));
+    dependency.setParameterization(parameterization(pulumi.parameterization));
+    return [dependency];
+  });
+}
+
+/** The plugin's name where the package gives none, which only Pulumi's own packages may do. */
+function officialName(name: string): string {
+  return name.startsWith("@pulumi/") ? name.slice("@pulumi/".length) : "";
+}
+
+function parameterization(declared: unknown): PackageParameterization | undefined {
+  const { name, version, value } = recordOf(declared);
+  if (textOf(name) === "") return undefined;
+  const made = new PackageParameterization();
+  made.setName(textOf(name));
+  made.setVersion(textOf(version));
+  made.setValue(textOf(value));
+  return made;
 }
 
 /** The folders in node_modules, and those in its scopes. */
@@ -90,12 +125,12 @@ function described(manifest: Record<string, unknown>): InstalledPackage {
 }
 
 /** The value when it is an object, or an empty one. */
-export function recordOf(value: unknown): Record<string, unknown> {
+function recordOf(value: unknown): Record<string, unknown> {
   const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
   return isRecord ? (value as Record<string, unknown>) : {};
 }
 
 /** The value when it is a string, or an empty one. */
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -20,21 +20,22 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { messageOf, refusingTheRest, unary } from "../rpc";
 import type { Plugin } from "../serve";
-import { Children } from "./children";
+import { RunningPrograms } from "./running-programs";
 import { programCommand, type EngineLink } from "./command";
 import { installDependencies } from "./install";
 import { directDependencies, installedPackages } from "./packages";
-import { requiredPlugins } from "./required";
+import { requiredPlugins } from "./packages";
 
 /**
  * A stand-in for `pulumi-language-nodejs`, for networks where that cannot be downloaded. It runs
  * programs; it generates no code, packs nothing and runs no plugins.
  *
- * @param link the engine that started it; one that attaches says who it is in its handshake.
+ * @param link the engine that started it. An engine that attaches instead gives its address in its
+ * handshake.
  * @param version of the npm package @pulumi/pulumi.
  */
 export function nodeLanguageHost(link: EngineLink, version: string): Plugin {
-  const children = new Children();
+  const programs = new RunningPrograms();
   let engine = link;
   const implementation = {
     handshake: unary((request: LanguageHandshakeRequest) => {
@@ -45,7 +46,7 @@ export function nodeLanguageHost(link: EngineLink, version: string): Plugin {
     getRequiredPackages: unary(getRequiredPackages),
     run: unary(async (request: RunRequest, call): Promise<RunResponse> => {
       try {
-        return await children.run(programCommand(request, engine), (cancel) =>
+        return await programs.run(programCommand(request, engine), (cancel) =>
           call.on("cancelled", cancel),
         );
       } catch (error) {
@@ -55,7 +56,7 @@ export function nodeLanguageHost(link: EngineLink, version: string): Plugin {
       }
     }),
     cancel: unary(async () => {
-      await children.stop();
+      await programs.close();
       return new Empty();
     }),
     about: unary(about),
@@ -77,7 +78,7 @@ export function nodeLanguageHost(link: EngineLink, version: string): Plugin {
       implementation,
       "The stand-in for the Node language host",
     ),
-    stop: () => children.stop(),
+    close: () => programs.close(),
   };
 }
 

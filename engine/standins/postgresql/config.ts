@@ -1,4 +1,4 @@
-import { decoded } from "./encoded";
+import { decoded } from "./config-value";
 import { secret, UNKNOWN, type Failure, type Properties, type Value } from "./properties";
 
 /** Where the database is, and how to reach it. */
@@ -9,9 +9,9 @@ export interface ConnectionConfig {
   readonly username: string;
   readonly password: string | undefined;
   readonly sslmode: SslMode;
-  /** In seconds; 0 and less: as long as it takes. */
+  /** In seconds, as in the stack. 0 or less: no limit. */
   readonly connectTimeout: number;
-  /** At once, to one database; 0 and less: no limit. */
+  /** How many connections to one database may be open at once. 0 or less: no limit. */
   readonly maxConnections: number;
 }
 
@@ -21,7 +21,7 @@ const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
 
 type Kind = "string" | "integer" | "boolean";
 
-/** What the provider takes: the kind of each value, and libpq's variable for it. */
+/** The configuration that the provider takes: the kind of each value, and libpq's variable for it. */
 const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
   ["host", { kind: "string", variable: "PGHOST" }],
   ["port", { kind: "integer", variable: "PGPORT" }],
@@ -31,15 +31,16 @@ const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
   ["sslmode", { kind: "string", variable: "PGSSLMODE" }],
   ["connectTimeout", { kind: "integer", variable: "PGCONNECT_TIMEOUT" }],
   ["maxConnections", { kind: "integer" }],
-  // Schemas are made in the same way for every role and since PostgreSQL 9.3: checked, not needed.
+  // These two are checked and then not used: a schema is made in the same way by every role, and by every
+  // PostgreSQL since 9.3.
   ["superuser", { kind: "boolean" }],
   ["expectedVersion", { kind: "string" }],
-  // The engine's own, which every provider is given.
+  // The engine gives these two to every provider, for its own use.
   ["version", { kind: "string" }],
   ["pluginDownloadURL", { kind: "string" }],
 ]);
 
-/** What the official plugin takes as well, and this one would silently do nothing about. */
+/** What only the official plugin takes. It is refused: ignored, the connection would not be as declared. */
 const OFFICIAL_ONLY = new Set([
   "awsRdsIamAuth",
   "awsRdsIamProfile",
@@ -56,8 +57,8 @@ const OFFICIAL_ONLY = new Set([
 ]);
 
 /**
- * Checks what a stack gives the `postgresql.Provider` of that name. The inputs come back as they
- * are, but the password as a secret.
+ * Checks the configuration that a stack gives the `postgresql.Provider` of that name. The inputs are
+ * returned unchanged, except that the password is marked as a secret.
  *
  * @throws SyntaxError when a number or a boolean is not JSON.
  */
@@ -65,14 +66,16 @@ export function checkConfig(
   name: string,
   news: Properties,
 ): { inputs: Properties; failures: Failure[] } {
-  const failures = Object.entries(news).flatMap(([key, value]) => fault(name, key, value) ?? []);
+  const failures = Object.entries(news).flatMap(
+    ([key, value]) => problemWith(name, key, value) ?? [],
+  );
   const { password } = news;
   return { inputs: password ? { ...news, password: secret(password) } : news, failures };
 }
 
 /**
- * The connection that a provider's configuration describes. What that leaves out comes from libpq's
- * variables and then from defaults, as in the official plugin.
+ * The connection that a provider's configuration describes. What the configuration leaves out is taken
+ * from libpq's environment variables, and then from defaults, as in the official plugin.
  * https://github.com/cyrilgdn/terraform-provider-postgresql/blob/main/postgresql/provider.go
  *
  * @throws Error that says which value cannot be used.
@@ -113,7 +116,7 @@ function isUnset(value: Value | undefined): boolean {
   return value === undefined || value === "";
 }
 
-function fault(name: string, key: string, value: Value): Failure | undefined {
+function problemWith(name: string, key: string, value: Value): Failure | undefined {
   if (OFFICIAL_ONLY.has(key)) {
     return {
       property: key,

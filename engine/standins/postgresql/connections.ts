@@ -4,8 +4,8 @@ import { watchConnection } from "../../../provider/connections/heartbeat";
 import { messageOf } from "../rpc";
 import type { ConnectionConfig, SslMode } from "./config";
 
-/** How long an unused connection stays open, in ms: from one `pulumi up` to a next one close by. */
-const IDLE_TIMEOUT = 5_000;
+/** How long an unused connection stays open, so that a `pulumi up` soon after another finds it. */
+const IDLE_TIMEOUT_MS = 5_000;
 
 /** Connections to the databases of one server, opened when first needed. */
 export class Connections {
@@ -24,22 +24,22 @@ export class Connections {
     work: (client: PoolClient) => Promise<T>,
   ): Promise<T> {
     const client = await this.connect(database ?? this.config.database);
-    let lost = true;
+    let broken = true;
     try {
       await client.query("begin");
       const result = await work(client);
       await client.query("commit");
-      lost = false;
+      broken = false;
       return result;
     } catch (error) {
-      // A broken connection cannot roll back, and the server has done so already.
-      lost = await client.query("rollback").then(
+      // Over a broken connection no rollback is possible; the server has then rolled back by itself.
+      broken = await client.query("rollback").then(
         () => false,
         () => true,
       );
       throw error;
     } finally {
-      client.release(lost);
+      client.release(broken);
     }
   }
 
@@ -64,7 +64,7 @@ export class Connections {
     }
   }
 
-  /** Imports the client here: a check, a diff or a preview never needs it. */
+  /** Imports `pg` only now: a check, a diff or a preview needs no database, and starts faster without. */
   private async open(database: string): Promise<Pool> {
     const { Pool } = await import("pg");
     const { host, port, username, password, sslmode, connectTimeout, maxConnections } = this.config;
@@ -77,19 +77,21 @@ export class Connections {
     const pool = new Pool({
       ...config,
       max: maxConnections > 0 ? maxConnections : Infinity,
-      idleTimeoutMillis: IDLE_TIMEOUT,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
       onConnect: (client) => watchConnection(client, config),
     });
-    // An idle connection that breaks is replaced when next needed; unheard, it would end the process.
+    // The pool replaces a broken idle connection by itself, but its error event ends the process when
+    // nobody listens for it.
     pool.on("error", () => undefined);
     return pool;
   }
 }
 
 /**
- * The statement's result.
+ * Waits for a statement and gives its result.
  *
- * @throws Error that says what failed, and then what PostgreSQL said.
+ * @param failure What could not be done: the start of the message when the statement fails.
+ * @throws Error with that, and then what PostgreSQL said.
  */
 export async function because<T>(failure: string, statement: Promise<T>): Promise<T> {
   try {

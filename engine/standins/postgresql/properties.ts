@@ -1,12 +1,12 @@
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 
-/** A property's value as it is on the wire. */
+/** A property's value as gRPC messages hold it. */
 export type Value = null | string | number | boolean | Value[] | { [key: string]: Value };
 
 /** A resource's properties by name. */
 export type Properties = Record<string, Value>;
 
-/** A fault that a check found. The plugin's own ones name the property in the reason alone. */
+/** A problem that a check found. `property` is empty where the official plugin names it in the reason only. */
 export interface Failure {
   readonly property: string;
   readonly reason: string;
@@ -21,7 +21,7 @@ export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 /** The property that lists the inputs which a check filled in. */
 export const DEFAULTS = "__defaults";
 
-/** The properties but the one of that name. */
+/** The properties without the one of that name. */
 export function without(key: string, properties: Properties): Properties {
   return Object.fromEntries(Object.entries(properties).filter(([name]) => name !== key));
 }
@@ -29,7 +29,7 @@ export function without(key: string, properties: Properties): Properties {
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 
-/** Reads a message's properties. A secret becomes its plain value, a null no property. */
+/** Reads a message's properties. A secret becomes its plain value, and a property that is null is left out. */
 export function fromStruct(struct: Struct | undefined): Properties {
   const wire = struct?.toJavaScript() ?? {};
   return Object.fromEntries(

@@ -14,11 +14,10 @@ import { messageOf, refusingTheRest, unary } from "../rpc";
 import type { Plugin } from "../serve";
 import { checkConfig, connectionConfig } from "./config";
 import type { Connections } from "./connections";
-import { checked, differing } from "./messages";
+import { checked, differing, nameOf, typeOf } from "./messages";
 import { fromStruct } from "./properties";
 import { check, create, destroy, diff, read, update } from "./schema-resource";
-import { Sessions } from "./sessions";
-import { nameOf, typeOf } from "./urn";
+import { ConnectionsByEngine } from "./connections-by-engine";
 
 const STAND_IN = "The stand-in for the postgresql plugin";
 const SCHEMA_TYPE = "postgresql:index/schema:Schema";
@@ -31,19 +30,22 @@ const SCHEMA_TYPE = "postgresql:index/schema:Schema";
  * @param version of the npm package @pulumi/postgresql.
  */
 export function postgresqlPlugin(version: string): Plugin {
-  const sessions = new Sessions();
+  const connectionsByEngine = new ConnectionsByEngine();
 
   function live<Request extends WithUrn, Answer>(
     answer: (request: Request, connections: Connections) => Promise<Answer>,
   ) {
     return unary((request: Request, call): Promise<Answer> => {
       refuseOtherTypes(request);
-      return answer(request, sessions.connectionsFor(call.getPeer()));
+      return answer(request, connectionsByEngine.connectionsFor(call.getPeer()));
     });
   }
 
   function configure(request: ConfigureRequest, peer: string): ConfigureResponse {
-    sessions.configure(peer, connectionConfig(fromStruct(request.getArgs()), process.env));
+    connectionsByEngine.configure(
+      peer,
+      connectionConfig(fromStruct(request.getArgs()), process.env),
+    );
     const answer = new ConfigureResponse();
     answer.setSupportspreview(true);
     answer.setSupportsAutonamingConfiguration(true);
@@ -53,7 +55,7 @@ export function postgresqlPlugin(version: string): Plugin {
   const implementation = {
     getPluginInfo: unary(() => pluginInfo(version)),
     attach: unary(() => new Empty()),
-    // The engine sends this at the end of every run, and what it still waits for may finish.
+    // The engine sends this at the end of every run. Calls that are under way go on to their end.
     cancel: unary(() => new Empty()),
     checkConfig: unary(checkProvider),
     diffConfig: unary(diffProvider),
@@ -68,7 +70,7 @@ export function postgresqlPlugin(version: string): Plugin {
   return {
     service: ResourceProviderService,
     implementation: refusingTheRest(ResourceProviderService, implementation, STAND_IN),
-    stop: () => sessions.close(),
+    close: () => connectionsByEngine.close(),
   };
 }
 
@@ -110,7 +112,7 @@ function checkProvider(request: CheckRequest): CheckResponse {
   }
 }
 
-/** Every change of a provider's configuration is an update: it is the same database, or another. */
+/** Every change of a provider's configuration is an update; none replaces the provider. */
 function diffProvider(request: DiffRequest): DiffResponse {
   const before = fromStruct(request.getOldInputs() ?? request.getOlds());
   const after = fromStruct(request.getNews());

@@ -2,9 +2,10 @@ import type { PoolClient } from "pg";
 import { because } from "./connections";
 
 /**
- * Runs the work as a member of the roles, which PostgreSQL asks of whoever gives a schema to a role
- * or takes one from it. A membership that is missing is granted for the length of the transaction's
- * work; so is one that stands in the way, from the role to the connected one, revoked.
+ * Runs the work while the connected role is a member of these roles. PostgreSQL demands that of whoever
+ * gives a schema to a role, or takes one from it. A membership that is missing is granted for the time of
+ * the work. PostgreSQL allows no circle of memberships, so where one of these roles is a member of the
+ * connected role, that membership is revoked for the time of the work, and granted again after it.
  *
  * @throws Error when a role does not exist or cannot be granted.
  */
@@ -46,7 +47,7 @@ async function isSuperuser(client: PoolClient, role: string): Promise<boolean> {
   return rows[0].rolsuper;
 }
 
-/** Makes the member one of the role's; false when it is one already. */
+/** Makes `member` a member of the role; returns false when it is one already. */
 async function grant(client: PoolClient, role: string, member: string): Promise<boolean> {
   if (await isMember(client, role, member)) return false;
   const [to, of] = [client.escapeIdentifier(member), client.escapeIdentifier(role)];
@@ -54,7 +55,7 @@ async function grant(client: PoolClient, role: string, member: string): Promise<
   return true;
 }
 
-/** Ends the membership; false when there is none. */
+/** Ends the membership; returns false when there is none. */
 async function revoke(client: PoolClient, role: string, member: string): Promise<boolean> {
   if (!(await isMember(client, role, member))) return false;
   const [from, of] = [client.escapeIdentifier(member), client.escapeIdentifier(role)];
@@ -65,7 +66,7 @@ async function revoke(client: PoolClient, role: string, member: string): Promise
   return true;
 }
 
-/** The direct memberships, without those that PostgreSQL 16 and later do not let one act by. */
+/** Whether it is a direct member that may act as the role. PostgreSQL 16 and later have members that may not. */
 async function isMember(client: PoolClient, role: string, member: string): Promise<boolean> {
   const { rows } = await client.query(
     `select from pg_auth_members m
@@ -76,7 +77,7 @@ async function isMember(client: PoolClient, role: string, member: string): Promi
   return rows.length > 0;
 }
 
-/** Waits for its turn to change the role's memberships; the transaction's end ends it. */
+/** Waits until no other transaction changes the role's memberships; the lock ends with the transaction. */
 async function lockRole(client: PoolClient, role: string): Promise<void> {
   await client.query("select pg_advisory_xact_lock(oid::bigint) from pg_roles where rolname = $1", [
     role,

@@ -3,7 +3,7 @@ import { because, type Connections } from "./connections";
 import { asMemberOf } from "./roles";
 import type { Schema } from "./schema-inputs";
 
-/** Where a schema is, and whose. */
+/** A schema that is there, in which database, and who owns it. */
 export interface LiveSchema {
   readonly database: string;
   readonly name: string;
@@ -11,8 +11,8 @@ export interface LiveSchema {
 }
 
 /**
- * Makes the schema. One of that name that is there already is taken over as it is, but its owner is
- * set, as the official plugin does whatever `ifNotExists` says.
+ * Makes the schema. When one of that name is there already, it is taken over as it is and only its owner
+ * is set. The official plugin does the same, whatever `ifNotExists` says.
  *
  * @throws Error that says what PostgreSQL refused.
  */
@@ -74,7 +74,7 @@ export async function updateSchema(
 }
 
 /**
- * Drops the schema, with all that it holds if `dropCascade`. One that is gone already is no fault.
+ * Drops the schema, with all that it holds if `dropCascade`. When it is gone already, nothing happens.
  *
  * @throws Error that says what PostgreSQL refused.
  */

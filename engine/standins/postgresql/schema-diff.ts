@@ -5,7 +5,7 @@ import { withDefaults } from "./schema-inputs";
 export interface SchemaDiff {
   /** The properties that differ, in alphabetical order. */
   readonly changed: readonly string[];
-  /** Those of them that only another schema can have. */
+  /** Those of them that cannot be changed in place: the schema is replaced by another one. */
   readonly replacing: readonly string[];
   /** Whether the old schema must go first, because the new one has its name. */
   readonly deleteFirst: boolean;
@@ -17,7 +17,7 @@ const COMPARED = ["database", "dropCascade", "ifNotExists", "name", "owner"];
 export const REPLACING = ["database"];
 
 /**
- * Compares a state with checked inputs. What the inputs leave to PostgreSQL, owner and database,
+ * Compares a state with checked inputs. An owner or a database that the inputs do not name
  * stays as it is.
  *
  * @param ignored properties whose change is overlooked.

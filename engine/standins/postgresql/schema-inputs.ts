@@ -10,17 +10,17 @@ import {
 /** A schema as a stack declares it, or as a state holds it. */
 export interface Schema {
   readonly name: string;
-  /** The provider's database when undefined. */
+  /** Undefined: the provider's own database. */
   readonly database: string | undefined;
-  /** The connected role, or whoever owns it already, when undefined. */
+  /** Undefined: the connected role, or, when the schema is there already, its owner. */
   readonly owner: string | undefined;
   readonly ifNotExists: boolean;
   readonly dropCascade: boolean;
 }
 
 /**
- * Checks the inputs of the `postgresql.Schema` of that name and fills in what the official plugin
- * fills in. A value that is not known yet passes.
+ * Checks the inputs of the `postgresql.Schema` of that name, and fills in the defaults that the official
+ * plugin fills in. A value that is not known yet, in a preview, passes.
  */
 export function checkSchema(
   name: string,
@@ -55,7 +55,7 @@ export function checkSchema(
   return { inputs: { ifNotExists: true, ...inputs, [DEFAULTS]: defaults }, failures };
 }
 
-/** The properties with what PostgreSQL is not asked for filled in, as a state holds them. */
+/** The properties with the defaults of what PostgreSQL does not store of a schema. */
 export function withDefaults(properties: Properties): Properties {
   return { ifNotExists: true, dropCascade: false, ...without(DEFAULTS, properties) };
 }

@@ -15,7 +15,7 @@ import {
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { messageOf } from "../rpc";
 import type { Connections } from "./connections";
-import { checked, differing } from "./messages";
+import { checked, differing, nameOf } from "./messages";
 import { fromStruct, toStruct } from "./properties";
 import { createSchema, dropSchema, readSchema, updateSchema } from "./schema-database";
 import { diffSchema, REPLACING } from "./schema-diff";
@@ -29,15 +29,14 @@ import {
   refreshedInputs,
   stateOf,
 } from "./schema-state";
-import { nameOf } from "./urn";
 
-/** Check: the inputs with defaults filled in, and every fault in them. */
+/** Check: the inputs with defaults filled in, and every problem with them. */
 export function check(request: CheckRequest): CheckResponse {
   const { inputs, failures } = checkSchema(nameOf(request.getUrn()), fromStruct(request.getNews()));
   return checked(inputs, failures);
 }
 
-/** Diff: every change is an update, but one of the database. */
+/** Diff: every change is an update in place, except that of the database, which replaces the schema. */
 export function diff(request: DiffRequest): DiffResponse {
   const state = fromStruct(request.getOlds());
   const news = fromStruct(request.getNews());
@@ -116,14 +115,14 @@ export async function update(
   return answer;
 }
 
-/** Delete: drops the schema. What is in it keeps it, unless the state says `dropCascade`. */
+/** Delete: drops the schema. It fails when the schema is not empty, unless the state says `dropCascade`. */
 export async function destroy(request: DeleteRequest, connections: Connections): Promise<Empty> {
   const state = schemaOf(fromStruct(request.getProperties()));
   await failing(`deleting ${request.getUrn()}`, () => dropSchema(connections, state));
   return new Empty();
 }
 
-/** The work, its error in the form of the official plugin's Terraform core. */
+/** Does the work; an error gets the form that the official plugin's Terraform core gives it. */
 async function failing<T>(doing: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

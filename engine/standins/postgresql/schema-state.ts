@@ -3,8 +3,8 @@ import type { LiveSchema } from "./schema-database";
 import { withDefaults } from "./schema-inputs";
 
 /**
- * How the official plugin's Terraform core finds its own state in ours: it is written as the
- * official plugin writes it, so that either can go on where the other stopped.
+ * The property in which the official plugin keeps how its Terraform state differs from the Pulumi state.
+ * The stand-in writes it too, so that each of the two plugins can use the state that the other wrote.
  */
 const RAW_STATE_DELTA = "__pulumi_raw_state_delta";
 
@@ -36,34 +36,34 @@ export function parseId(id: string): Pick<LiveSchema, "database" | "name"> {
 /**
  * The state of a schema that was made or updated.
  *
- * @param inputs what PostgreSQL does not know of it: its checked inputs.
- * @param older the state before, whose policies live on.
+ * @param inputs its checked inputs, for what PostgreSQL does not know of a schema.
+ * @param older the state before, whose policies are kept.
  */
 export function stateOf(live: LiveSchema, inputs: Properties, older: Properties = {}): Properties {
   return stateWith(live, withDefaults(inputs), older);
 }
 
 /**
- * The state of a schema that was looked for. What no stack has said of it yet is null: the official
- * plugin fills in no defaults when it reads.
+ * The state of a schema that a refresh or an import found. What no stack has declared of it is null: the
+ * official plugin fills in no defaults when it reads.
  *
  * @param older the state before; empty for a schema that is known by its id alone.
  */
 export function foundState(live: LiveSchema, older: Properties): Properties {
-  return stateWith(live, { ...UNSAID, ...older }, older);
+  return stateWith(live, { ...UNDECLARED, ...older }, older);
 }
 
-const UNSAID: Properties = { ifNotExists: null, dropCascade: null };
+const UNDECLARED: Properties = { ifNotExists: null, dropCascade: null };
 
 function stateWith(live: LiveSchema, given: Properties, older: Properties): Properties {
   const { ifNotExists = null, dropCascade = null } = given;
   const kept = Object.fromEntries(Object.entries(older).filter(([key]) => key in OFFICIAL));
-  // The delta tells of the policies beside it, so a state has its own of both, or ours.
+  // The delta describes the policies, so both are taken from the same source: the older state, or here.
   const official = "policies" in older ? kept : OFFICIAL;
   return { ...official, ifNotExists, dropCascade, ...live, id: idOf(live) };
 }
 
-/** The state to be, as a preview shows it: PostgreSQL chooses what the inputs leave open. */
+/** The state as a preview shows it: what the inputs leave open is unknown until PostgreSQL chooses it. */
 export function plannedState(
   inputs: Properties,
   older: Properties = CHOSEN_BY_POSTGRESQL,
@@ -78,7 +78,7 @@ const CHOSEN_BY_POSTGRESQL: Properties = {
   policies: UNKNOWN,
 };
 
-/** The inputs that would have made the state: of the older ones, those that are still there. */
+/** The inputs after a refresh: those that the stack gave before, with the values that were found. */
 export function refreshedInputs(state: Properties, older: Properties): Properties {
   const inputs: Properties = {};
   for (const key of Object.keys(older)) {
@@ -95,5 +95,5 @@ export function refreshedInputs(state: Properties, older: Properties): Propertie
 
 /** The inputs of a schema that is imported. */
 export function importedInputs({ database, name, owner }: LiveSchema): Properties {
-  return { ...UNSAID, database, name, owner, [DEFAULTS]: [] };
+  return { ...UNDECLARED, database, name, owner, [DEFAULTS]: [] };
 }

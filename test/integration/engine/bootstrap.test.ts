@@ -120,11 +120,11 @@ describe("what goes wrong is one line and a non-zero exit", () => {
     expect(stderr).toBe("The build failed:\na.ts(1,1): error TS1\nb.ts(2,2): error TS2\n");
   });
 
-  it("when the word is none of its words", async () => {
+  it("when there is no such command", async () => {
     const { code, stderr } = await checkout.run(["constructor"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^usage: node engine\/bootstrap\.mjs start\|test\|doctor\|token\|pulumi/,
+      /^usage: node scripts\/bootstrap\.mjs start\|test\|doctor\|token\|pulumi/,
     );
   });
 });

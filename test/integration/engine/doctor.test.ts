@@ -18,9 +18,11 @@ describe("the doctor", () => {
   it("says of each missing piece what to do, and makes none", async () => {
     const findings = await tryPieces(tree.places);
     expect(findings).toHaveLength(4);
-    for (const { origin, fault } of findings) {
+    for (const { origin, problem } of findings) {
       expect(origin).toBeUndefined();
-      expect(fault).toBe("It is not there. Run `npm start` or `npm test`: both find it or make it");
+      expect(problem).toBe(
+        "It is not there. Run `npm start` or `npm test`: both find it or make it",
+      );
     }
   });
 
@@ -30,7 +32,7 @@ describe("the doctor", () => {
     const [cli, host] = await tryPieces(tree.places);
     for (const finding of [cli, host]) {
       expect(finding).toMatchObject({ version: "3.246.0", origin: "PATH" });
-      expect(finding?.fault).toContain("`pulumi stack init doctor` failed: error: it only knows");
+      expect(finding?.problem).toContain("`pulumi stack init doctor` failed: error: it only knows");
     }
   });
 
@@ -38,7 +40,7 @@ describe("the doctor", () => {
     tree.cli("bin/pulumi", "3.246.0", "echo 'Previewing update'");
     tree.plugin("bin/pulumi-language-nodejs", "3.246.0");
     const [cli] = await tryPieces(tree.places);
-    expect(cli?.fault).toContain("`pulumi preview` failed");
+    expect(cli?.problem).toContain("`pulumi preview` failed");
   });
 
   it("shows a language host's own version, not that of the newer CLI beside it", async () => {
@@ -56,8 +58,8 @@ describe("the doctor", () => {
     );
     const [, , postgresql, dynamic] = await tryPieces(tree.places);
     expect(postgresql).toMatchObject({ version: "3.18.1", origin: "PATH" });
-    expect(postgresql?.fault).toBeUndefined();
-    expect(dynamic?.fault).toMatch(/named no port to listen on: node: command not found/);
+    expect(postgresql?.problem).toBeUndefined();
+    expect(dynamic?.problem).toMatch(/named no port to listen on: node: command not found/);
   });
 
   it("says why a provider cannot be kept running", async () => {
@@ -68,6 +70,8 @@ describe("the doctor", () => {
     const later = `[ -e "${asked}" ] && echo "no licence" >&2 && exec sleep 600`;
     tree.script("bin/pulumi-resource-postgresql", `${later}\n: > "${asked}"\nexec "${plugin}"`);
     const kept = (await tryPieces(tree.places)).find(({ piece }) => piece === "kept providers");
-    expect(kept?.fault).toMatch(/^provider postgresql names no port in 15 s no licence\. Set-ups/);
+    expect(kept?.problem).toMatch(
+      /^provider postgresql names no port in 15 s no licence\. Set-ups/,
+    );
   });
 });

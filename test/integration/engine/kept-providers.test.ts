@@ -18,7 +18,7 @@ import {
   type KeptProviders,
   type KeptProvidersSettings,
 } from "../../../engine/providers/kept-providers";
-import { attach } from "../../../engine/obtain/plugin-process";
+import { attach } from "../../../engine/system/plugin-client";
 import { eventually } from "../../support/killable-service";
 
 let engine: Engine;
@@ -42,7 +42,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function keep(changes: Partial<KeptProvidersSettings> = {}): KeptProviders {
   const env = { ...process.env, ...engine.env };
   const made = keepProviders({
-    ...{ engine, cwd: checkout, code: [], hangsAfter: 500 },
+    ...{ engine, cwd: checkout, code: [], hangTimeoutMs: 500 },
     env: { postgresql: env, "pulumi-nodejs": env },
     report: (line) => said.push(line),
     ...changes,
@@ -135,10 +135,10 @@ exec node "$program" "$@"`,
 
 describe("while one provider does not start,", () => {
   const started = path.join(folder, "started");
-  const endless = (startsWithinMs: number) =>
+  const endless = (startTimeoutMs: number) =>
     keep({
       engine: withPiece("postgresql plugin", script("endless", `: > "${started}"; exec sleep 600`)),
-      startsWithinMs,
+      startTimeoutMs,
     });
 
   test("a lease holds the other one, is as good as any, and is not waited for", async () => {

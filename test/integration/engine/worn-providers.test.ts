@@ -8,7 +8,7 @@ import {
   type ProviderLease,
 } from "../../../engine/providers/kept-providers";
 import type { WearLimits } from "../../../engine/providers/wear";
-import { attach } from "../../../engine/obtain/plugin-process";
+import { attach } from "../../../engine/system/plugin-client";
 import { eventually } from "../../support/killable-service";
 
 // A postgresql plugin that grows by 2 MB with each engine that attaches to it.

@@ -4,7 +4,7 @@ import {
   percentile,
   summarise,
   together,
-} from "../../../bench/measure/measure";
+} from "../../../bench/measure/samples";
 
 describe("samples", () => {
   it("come to a median, a least and a most, in whatever order they were taken", () => {

@@ -1,6 +1,6 @@
-import { barOf } from "../../../bench/measure/bars";
+import { barOf } from "../../../bench/measure/phases";
 import { asJson, asMarkdown, verdict, type Report } from "../../../bench/report/report";
-import { holds, missed, ratio, side, type Row } from "../../../bench/ground/row";
+import { holds, missed, ratio, side, type Row } from "../../../bench/context/row";
 import { pictureOf } from "../../../bench/report/svg";
 
 const row: Row = {
@@ -17,13 +17,13 @@ const fast = ratio(row, [
 ]);
 const slow = { ...fast, row: { ...row, name: "slow" }, value: 2.1 };
 const goal = { ...slow, row: { ...slow.row, name: "goal", kind: "goal" as const } };
-const gap = { row: { ...row, name: "gap" }, fault: "the service answered 500" };
+const unmeasured = { row: { ...row, name: "unmeasured" }, problem: "the service answered 500" };
 
 const report: Report = {
   date: "2026-01-02T03:04:05.000Z",
   quick: false,
   machine: { cores: "2" },
-  results: [fast, slow, goal, gap],
+  results: [fast, slow, goal, unmeasured],
   bars: [
     barOf("floor", [
       [
@@ -56,14 +56,14 @@ describe("a row", () => {
 
   it("does not hold as a figure that is none", () => {
     expect(holds({ ...fast, value: NaN })).toBe(false);
-    expect(holds(gap)).toBe(false);
+    expect(holds(unmeasured)).toBe(false);
   });
 });
 
 describe("what was missed", () => {
   it("names targets, those that could not be measured too, and no goals", () => {
-    expect(missed(report.results)).toEqual(["slow", "gap"]);
-    expect(verdict(report)).toBe("2 of 3 targets missed: slow, gap.");
+    expect(missed(report.results)).toEqual(["slow", "unmeasured"]);
+    expect(verdict(report)).toBe("2 of 3 targets missed: slow, unmeasured.");
     expect(verdict({ ...report, results: [fast, goal] })).toBe("All 1 targets hold.");
   });
 });
@@ -71,12 +71,12 @@ describe("what was missed", () => {
 describe("the report", () => {
   it("is one object with each row's figure and target", () => {
     const json = JSON.parse(JSON.stringify(asJson(report))) as { rows: object[]; missed: string[] };
-    expect(json.missed).toEqual(["slow", "gap"]);
+    expect(json.missed).toEqual(["slow", "unmeasured"]);
     expect(json.rows).toMatchObject([
       { name: "fast", figure: 1.7, target: 2, must: "at most", unit: "times", holds: true },
       { name: "slow", figure: 2.1, kind: "target", holds: false },
       { name: "goal", figure: 2.1, kind: "goal", holds: false },
-      { name: "gap", figure: null, holds: false, fault: "the service answered 500" },
+      { name: "unmeasured", figure: null, holds: false, problem: "the service answered 500" },
     ]);
   });
 

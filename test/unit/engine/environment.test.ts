@@ -1,4 +1,4 @@
-import { childEnvironment } from "../../../engine/obtain/engine-environment";
+import { childEnvironment } from "../../../engine/obtain/child-environment";
 
 const none = {
   cli: undefined,

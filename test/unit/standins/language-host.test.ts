@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { ProgramInfo, RunRequest } from "@pulumi/pulumi/proto/language_pb";
 import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb";
 import { programCommand } from "../../../engine/standins/language-host/command";
-import { runtimeOptions } from "../../../engine/standins/language-host/options";
-import { requiredPlugins } from "../../../engine/standins/language-host/required";
+import { runtimeOptions } from "../../../engine/standins/language-host/runtime-options";
+import { requiredPlugins } from "../../../engine/standins/language-host/packages";
 
 const ROOT = join(__dirname, "../../../..");
 const ENGINE = { address: "127.0.0.1:5000", tracing: "" };

@@ -8,8 +8,8 @@ import type { Piece } from "./piece";
 import { made, onPath, type Places, pluginDirectory, usersPath } from "./places";
 
 /**
- * What a process needs beside the user's own environment, so that the CLI uses just these pieces,
- * asks nobody for updates and downloads nothing unasked.
+ * The variables that a process gets on top of the user's environment, so that the CLI it starts uses
+ * just these pieces, does not look for updates, and downloads nothing that the user did not ask for.
  */
 export function childEnvironment(
   places: Places,
@@ -25,8 +25,9 @@ export function childEnvironment(
   const { no_grpc_proxy, no_proxy } = places.environment;
   return {
     PATH: path,
-    // Else grpc-js sends even what is for 127.0.0.1 through the proxy of the environment, and no
-    // program reaches its engine. It heeds no_proxy too, but only when this one is not set.
+    // Without it grpc-js sends calls to 127.0.0.1 through the proxy that the environment names, and no
+    // program reaches its engine. grpc-js reads no_proxy only where no_grpc_proxy is not set, so the
+    // user's no_proxy is repeated here.
     no_grpc_proxy: [no_grpc_proxy, no_proxy, "127.0.0.1", "localhost"].filter(Boolean).join(","),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION:
@@ -35,9 +36,9 @@ export function childEnvironment(
 }
 
 /**
- * The CLI looks beside itself without being told, and in its plugin cache for just the version that
- * the npm package names. It warns of plugins that it finds on the PATH, so what need not be there
- * stays away.
+ * Whether the CLI finds the piece without its folder on the PATH: it looks beside itself, and in its
+ * plugin cache for just the version that the npm package names. Such a piece is not put on the PATH,
+ * because the CLI warns of every plugin that it finds there.
  */
 function isFoundUnasked(piece: Piece, cli: Piece | undefined): boolean {
   const own = cli && dirname(realpathSync(cli.path));
@@ -48,8 +49,9 @@ function isFoundUnasked(piece: Piece, cli: Piece | undefined): boolean {
 }
 
 /**
- * The CLI as `<root>/bin/pulumi`: the Automation API takes only that form. An unpacked archive of
- * Pulumi has no `bin`, so such a CLI gets a link, through which it still finds what is beside it.
+ * A path to the CLI of the form `<root>/bin/pulumi`, which is the only one that the Automation API takes.
+ * An unpacked archive of Pulumi has no folder `bin`; for such a CLI this makes a symbolic link. The CLI
+ * resolves the link, so it still finds the plugins beside it.
  */
 export async function inBinDirectory(places: Places, cli: string): Promise<string> {
   if (basename(dirname(cli)) === "bin") return cli;

@@ -1,15 +1,15 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import dbmatePackage from "dbmate/package.json";
-import type { Ground } from "./ground";
-import { optionsSet } from "../sides/service";
+import type { BenchContext } from "./context";
+import { optionsSet } from "../sides/service-environment";
 import { sql } from "../measure/sql";
 
-/** What the bench ran on: a line each, by its name. */
+/** The machine that the bench ran on: the lines of its table, by their names. */
 export type Machine = Readonly<Record<string, string>>;
 
 /** @param load The machine's load average when the bench began. */
 export async function describeMachine(
-  { engine, databases }: Ground,
+  { engine, databases }: BenchContext,
   load: readonly number[],
 ): Promise<Machine> {
   const [row] = await sql<{ version: string }>(
@@ -26,7 +26,7 @@ export async function describeMachine(
     ...Object.fromEntries(
       engine.pieces.map(({ name, version, origin }) => [
         name,
-        // What stands in for an official piece must not pass for it.
+        // A reader must not take a stand-in for the official piece.
         origin === "stand-in" ? `a stand-in for ${version}` : `${version}, ${origin}`,
       ]),
     ),

@@ -29,7 +29,7 @@ export function runtimeOptions(struct: Struct | undefined): RuntimeOptions {
   return { typescript, tsconfig, nodeargs: words(nodeargs), packagemanager };
 }
 
-/** The words of a command line: at spaces, but not within quotes. */
+/** Splits a command line into words: at spaces that are not within quotes. */
 function words(line: string): string[] {
   const found = line.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? [];
   return found.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));

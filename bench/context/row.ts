@@ -1,23 +1,23 @@
-import type { Bar } from "../measure/bars";
-import type { Ground } from "./ground";
-import { summarise, type Summary } from "../measure/measure";
+import type { Bar } from "../measure/phases";
+import type { BenchContext } from "./context";
+import { summarise, type Summary } from "../measure/samples";
 
-/** One line of the bench: what is measured, and what it must be. */
+/** One row of the report: what is measured, and the limit that it must keep. */
 export interface Row {
   readonly name: string;
   readonly what: string;
-  /** A goal is what comes next: it is reported, and missing it is no failure. */
+  /** A target must hold. A goal is to be reached later: it is reported, and missing it is no failure. */
   readonly kind: "target" | "goal";
   readonly must: "at most" | "at least";
   readonly limit: number;
   readonly unit: "times" | "MB";
 }
 
-/** What a row came to. */
+/** What was measured for a row. */
 export interface Figure {
   readonly row: Row;
   readonly value: number;
-  /** What it is made of: each side's samples, in the unit named. */
+  /** The samples of each side, from which the value was computed. */
   readonly sides: Readonly<Record<string, Side>>;
 }
 
@@ -26,10 +26,10 @@ export interface Side extends Summary {
   readonly unit: "ms" | "s" | "MB" | "/s";
 }
 
-/** Why a row has no figure. */
-export interface Gap {
+/** A row without a figure, and why. */
+export interface Unmeasured {
   readonly row: Row;
-  readonly fault: string;
+  readonly problem: string;
 }
 
 /** Rows that are measured together, in one file of rows/. */
@@ -38,14 +38,14 @@ export interface Group {
   readonly rows: readonly Row[];
   /** Whether `--quick` leaves it out. */
   readonly slow?: boolean;
-  /** @throws when something fails that must not: all rows of the group are then missed. */
-  measure(ground: Ground): Promise<Measured>;
+  /** @throws Error when something fails: then no row of the group has a figure. */
+  measure(context: BenchContext): Promise<Measured>;
 }
 
-/** What a group's measuring gives. */
+/** What a group measured. */
 export interface Measured {
-  readonly results: readonly (Figure | Gap)[];
-  /** Where the time went. */
+  readonly results: readonly (Figure | Unmeasured)[];
+  /** How long each phase of a set-up took, for each side. */
   readonly bars?: readonly Bar[];
 }
 
@@ -54,21 +54,21 @@ export function side(samples: readonly number[], unit: Side["unit"] = "ms"): Sid
   return { ...summarise(samples), unit };
 }
 
-/** The first side's median against the second's. */
+/** The figure of a row: the first side's median divided by the second's. */
 export function ratio(row: Row, sides: readonly [[string, Side], [string, Side]]): Figure {
   const [[, first], [, second]] = sides;
   return { row, value: first.median / second.median, sides: Object.fromEntries(sides) };
 }
 
-/** Whether the row is as it must be. A row that could not be measured is not. */
-export function holds(result: Figure | Gap): boolean {
-  if ("fault" in result) return false;
+/** Whether the row keeps its limit. One that could not be measured does not. */
+export function holds(result: Figure | Unmeasured): boolean {
+  if ("problem" in result) return false;
   const { row, value } = result;
   return row.must === "at most" ? value <= row.limit : value >= row.limit;
 }
 
 /** The names of the targets that were missed. */
-export function missed(results: readonly (Figure | Gap)[]): string[] {
+export function missed(results: readonly (Figure | Unmeasured)[]): string[] {
   return results
     .filter((result) => result.row.kind === "target" && !holds(result))
     .map(({ row }) => row.name);

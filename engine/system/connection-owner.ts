@@ -1,33 +1,12 @@
 import { accessSync, constants, readFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { endianness } from "node:os";
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
 
-/** The kernel's lists of TCP sockets; a client may reach an IPv4 address from an IPv6 socket. */
+/** The kernel's lists of TCP sockets. An IPv6 socket can be connected to an IPv4 address. */
 const TABLES = { ipv4: "/proc/net/tcp", ipv6: "/proc/net/tcp6" };
 
-/**
- * Serves gRPC on a free port of 127.0.0.1 to processes of this user, and of root, and of nobody else:
- * any user of the machine can connect to a loopback port, and what a plugin does it does with our
- * rights. A connection whose owner cannot be told is closed too.
- *
- * @returns the port.
- * @throws Error when no port can be bound.
- */
-export function serveOwnUser(server: Server): Promise<number> {
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const front = createServer({ noDelay: true }, (socket) => {
-    if (isOwnUsers(socket)) injector.injectConnection(socket);
-    else socket.destroy();
-  });
-  return new Promise((resolve, reject) => {
-    front.once("error", reject);
-    front.listen(0, "127.0.0.1", () => resolve((front.address() as AddressInfo).port));
-  });
-}
-
-/** Whether this system tells whose a connection is: Linux does. */
-export function tellsUsers(): boolean {
+/** Whether this system says which user made a connection: Linux does. */
+export function canTellUsers(): boolean {
   try {
     accessSync(TABLES.ipv4, constants.R_OK);
     return true;
@@ -36,13 +15,23 @@ export function tellsUsers(): boolean {
   }
 }
 
-function isOwnUsers({ remoteAddress, remotePort, localAddress, localPort }: Socket): boolean {
+/**
+ * Whether a process of this user, or of root, made the connection. False when that cannot be told.
+ *
+ * @param socket The accepted end of a connection to 127.0.0.1.
+ */
+export function isFromOwnUser({
+  remoteAddress,
+  remotePort,
+  localAddress,
+  localPort,
+}: Socket): boolean {
   if (!remoteAddress || !remotePort || !localAddress || !localPort) return false;
   const connection: Connection = {
     from: { address: remoteAddress, port: remotePort },
     to: { address: localAddress, port: localPort },
   };
-  // The kernel may leave a line out while the list changes under the reading.
+  // The kernel may leave a line out when the list changes while it is read.
   for (let attempt = 0; attempt < 3; attempt++) {
     const user = userOf(connection, read(TABLES.ipv4), read(TABLES.ipv6));
     if (user !== undefined) return user === 0 || user === process.geteuid?.();

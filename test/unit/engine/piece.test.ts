@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { checkout } from "../../../engine/obtain/places";
-import { fits, wanted } from "../../../engine/obtain/wanted";
+import { fits, requiredVersions } from "../../../engine/obtain/piece";
 
 describe("the versions that fit", () => {
   it.each(["3.246.0", "v3.246.0", "3.246.1", "3.250.0", "3.247.0-alpha.1"])(
@@ -17,7 +17,7 @@ describe("the versions that fit", () => {
 
   it("are those that the Go module of the CLI builds", () => {
     const module = readFileSync(join(checkout, "engine", "obtain", "cli", "go.mod"), "utf8");
-    expect(module).toContain(`github.com/pulumi/pulumi/pkg/v3 v${wanted.cli}`);
-    expect(module).toContain(`github.com/pulumi/pulumi/sdk/v3 v${wanted.cli}`);
+    expect(module).toContain(`github.com/pulumi/pulumi/pkg/v3 v${requiredVersions.cli}`);
+    expect(module).toContain(`github.com/pulumi/pulumi/sdk/v3 v${requiredVersions.cli}`);
   });
 });

@@ -3,18 +3,19 @@ import { PluginAttach, PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 
 import { reasonOf, runTool } from "../../scripts/tool.cjs";
 
-/** How long a plugin may take to start and to answer, in ms. */
-const PATIENCE = 15_000;
+/** How long a plugin may take to start and to answer. */
+const PLUGIN_TIMEOUT_MS = 15_000;
 
-/** The gRPC services of Pulumi's plugins that tell about themselves. */
+/** The gRPC services of Pulumi's plugins that have the method `GetPluginInfo`. */
 export type PluginService = "LanguageRuntime" | "ResourceProvider";
 
 /**
  * Starts a plugin as the engine does, asks it who it is (`GetPluginInfo`) and ends it.
  *
- * @param args of the plugin; the engine's own address, which plugins take, is optional for most
- * @returns its version, without a leading v; empty when it does not know
- * @throws when it does not start or answer
+ * @param options `args` are the plugin's arguments: an engine gives its own address, which most plugins
+ * do without
+ * @returns its version, without a leading v; empty when the plugin does not know it
+ * @throws Error when it does not start, or does not answer within 15 seconds
  */
 export async function askPlugin(
   path: string,
@@ -23,7 +24,7 @@ export async function askPlugin(
 ): Promise<string> {
   const { args = [], ...rest } = options;
   const done = new AbortController();
-  const tooLate = setTimeout(() => done.abort(), PATIENCE);
+  const tooLate = setTimeout(() => done.abort(), PLUGIN_TIMEOUT_MS);
   try {
     const port = await new Promise<number>((resolve, reject) => {
       const onLine = (line: string) => {
@@ -43,34 +44,36 @@ export async function askPlugin(
 /**
  * Asks a plugin that listens on a port of 127.0.0.1 for its version.
  *
- * @param patience in ms
- * @throws when it does not answer
+ * @param timeoutMs how long it may take to answer
+ * @returns its version, as it says it
+ * @throws Error when it does not answer
  */
 export async function pluginInfo(
   port: number,
   service: PluginService,
-  patience = PATIENCE,
+  timeoutMs = PLUGIN_TIMEOUT_MS,
 ): Promise<string> {
-  const answer = await ask(port, `/pulumirpc.${service}/GetPluginInfo`, Buffer.alloc(0), patience);
+  const answer = await ask(port, `/pulumirpc.${service}/GetPluginInfo`, Buffer.alloc(0), timeoutMs);
   return PluginInfo.deserializeBinary(answer).getVersion();
 }
 
 /**
- * Attaches to a provider that listens on a port of 127.0.0.1, as an engine does that finds it running.
+ * Attaches to a provider that listens on a port of 127.0.0.1, as an engine does for each one that
+ * `PULUMI_DEBUG_PROVIDERS` names.
  *
- * @throws when it does not let itself be attached to, or does not answer
+ * @throws Error when the provider refuses, or does not answer within 15 seconds
  */
 export async function attach(port: number): Promise<void> {
   const request = new PluginAttach();
-  // Of an engine, to which it would send what it has to log.
+  // A provider sends its log to the engine at this address. There is none: nothing listens on port 1.
   request.setAddress("127.0.0.1:1");
   const bytes = Buffer.from(request.serializeBinary());
-  await ask(port, "/pulumirpc.ResourceProvider/Attach", bytes, PATIENCE);
+  await ask(port, "/pulumirpc.ResourceProvider/Attach", bytes, PLUGIN_TIMEOUT_MS);
 }
 
-function ask(port: number, method: string, request: Buffer, patience: number): Promise<Buffer> {
+function ask(port: number, method: string, request: Buffer, timeoutMs: number): Promise<Buffer> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    // The proxy of the environment is for what is far away.
+    // Without it grpc-js would send this call, too, through the proxy that the environment names.
     "grpc.enable_http_proxy": 0,
   });
   return new Promise<Buffer>((resolve, reject) => {
@@ -79,7 +82,7 @@ function ask(port: number, method: string, request: Buffer, patience: number): P
       () => request,
       (bytes: Buffer) => bytes,
       {},
-      { deadline: Date.now() + patience },
+      { deadline: Date.now() + timeoutMs },
       (error, answer) => {
         if (error) reject(error);
         else resolve(answer ?? Buffer.alloc(0));

@@ -1,6 +1,6 @@
-import { summarise, type Summary } from "./measure";
+import { summarise, type Summary } from "./samples";
 
-/** Where the time of one side went: its phases, in the order in which they come. */
+/** How long each phase of a set-up took on one side, in the order in which they come. */
 export interface Bar {
   readonly side: string;
   readonly phases: readonly Phase[];
@@ -8,25 +8,25 @@ export interface Bar {
   readonly total: Summary;
 }
 
-/** A part of the time. */
+/** One phase of a set-up. */
 interface Phase {
   readonly name: string;
-  /** In ms. */
+  /** How long it took, in ms. */
   readonly time: Summary;
 }
 
-/** When each phase of one run ended, in ms of any clock; the first entry is the start of the first. */
+/** When each phase of one run ended, in ms of any clock. The first entry is when the first phase began. */
 export type Marks = readonly (readonly [name: string, at: number])[];
 
 /** How long a run took, in ms. */
-export function lengthOf(marks: Marks): number {
+export function durationOf(marks: Marks): number {
   return (marks.at(-1)?.[1] ?? NaN) - (marks[0]?.[1] ?? NaN);
 }
 
 /**
- * Sums up runs that have the same phases.
+ * Summarises runs that have the same phases.
  *
- * @throws when there is no run, or they differ in their phases.
+ * @throws Error when there is no run, or the runs differ in their phases.
  */
 export function barOf(side: string, runs: readonly Marks[]): Bar {
   const [first = []] = runs;
@@ -42,6 +42,6 @@ export function barOf(side: string, runs: readonly Marks[]): Bar {
   return {
     side,
     phases: names.map((name, i) => ({ name, time: summarise(lengths.map((run) => run[i] ?? 0)) })),
-    total: summarise(runs.map(lengthOf)),
+    total: summarise(runs.map(durationOf)),
   };
 }

@@ -1,8 +1,8 @@
 import { UNKNOWN, type Value } from "./properties";
 
 /**
- * Reads a value of the provider's configuration, where everything but a string travels as JSON in a
- * string. `undefined` is a value that is not set, or not known yet.
+ * Reads a value of the provider's configuration, which Pulumi sends as a string: numbers and booleans as
+ * JSON. The result is `undefined` for a value that is not set, or not known yet.
  *
  * @throws SyntaxError with the message of Go's JSON decoder, which the official plugin prints.
  */

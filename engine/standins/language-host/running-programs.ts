@@ -3,21 +3,21 @@ import { once } from "node:events";
 import { RunResponse } from "@pulumi/pulumi/proto/language_pb";
 import type { Command } from "./command";
 
-/** How long a program may take to end when it is asked to, in ms. */
-const PATIENCE = 5_000;
+/** How long a program may take to end after SIGINT. Then it gets SIGKILL. */
+const INTERRUPT_TIMEOUT_MS = 5_000;
 
-/** `cmd/run` exits with it when it has told the user what went wrong; see its index.js. */
+/** The exit code of `@pulumi/pulumi/cmd/run` when it has shown the user the error itself; see its index.js. */
 const ALREADY_REPORTED = 32;
 
-/** The programs that run. */
-export class Children {
+/** The Pulumi programs that this language host has started and that still run. */
+export class RunningPrograms {
   private readonly running = new Set<ChildProcess>();
 
   /**
    * Runs a program to its end. It writes to this process's stdout and stderr, which the engine
    * shows.
    *
-   * @param onCancel is given what ends the program early.
+   * @param onCancel gets a function that ends the program early.
    */
   async run(command: Command, onCancel: (cancel: () => void) => void): Promise<RunResponse> {
     const child = spawn(process.execPath, command.args, {
@@ -34,8 +34,8 @@ export class Children {
     }
   }
 
-  /** Ends every program, and waits until it has ended. */
-  async stop(): Promise<void> {
+  /** Ends every program, and waits until all have ended. */
+  async close(): Promise<void> {
     await Promise.all(
       [...this.running].map(async (child) => {
         const exit = once(child, "exit");
@@ -48,7 +48,7 @@ export class Children {
 
 function interrupt(child: ChildProcess): void {
   child.kill("SIGINT");
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+  const timer = setTimeout(() => child.kill("SIGKILL"), INTERRUPT_TIMEOUT_MS);
   child.once("exit", () => clearTimeout(timer));
 }
 

@@ -2,30 +2,30 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { checkout } from "../../engine/obtain/places";
 import { runTool } from "../../scripts/tool.cjs";
-import type { Marks } from "../measure/bars";
-import type { Ground } from "./ground";
-import { timed } from "../measure/measure";
+import type { Marks } from "../measure/phases";
+import type { BenchContext } from "./context";
+import { timed } from "../measure/samples";
 
 const TURNS = 5;
 
 /**
- * Times what comes before any engine run can do its work, each part by itself: commands that differ
- * by it only, in turns.
+ * Times each part of what comes before an engine run can do its work, by pairs of commands that differ in
+ * this part only.
  *
  * - CLI start: `pulumi version`.
  * - key derivation: `pulumi config get` of a secret, less `pulumi config`, which decrypts nothing.
  * - program load: a Node that loads the program, less one that loads nothing.
  */
-export async function timeParts(ground: Ground): Promise<Marks[]> {
-  ground.say("timing what comes before an engine run");
-  const cwd = ground.folder("parts");
-  const environment = ground.cliEnvironment("parts-state", "postgres://nobody@127.0.0.1:1/none");
+export async function timeParts(context: BenchContext): Promise<Marks[]> {
+  context.progress("timing what comes before an engine run");
+  const cwd = context.folder("parts");
+  const environment = context.cliEnvironment("parts-state", "postgres://nobody@127.0.0.1:1/none");
   const time = (command: string, ...args: string[]) =>
     timed(async () => {
       const { ok, output } = await runTool(command, args, { cwd, environment });
       if (!ok) throw new Error(`${args.join(" ")} failed: ${output.at(-1) ?? ""}`);
     });
-  const pulumi = (...args: string[]) => time(ground.engine.pulumi, ...args, "--non-interactive");
+  const pulumi = (...args: string[]) => time(context.engine.pulumi, ...args, "--non-interactive");
 
   writeFileSync(path.join(cwd, "Pulumi.yaml"), "name: parts\nruntime: nodejs\n");
   await pulumi("stack", "init", "dev", "--secrets-provider", "passphrase");

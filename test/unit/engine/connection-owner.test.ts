@@ -1,4 +1,4 @@
-import { userOf } from "../../../engine/system/own-user";
+import { userOf } from "../../../engine/system/connection-owner";
 
 const columns = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid";
 

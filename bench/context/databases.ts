@@ -3,7 +3,7 @@ import { migrations } from "../../provider/resources";
 import { migrationInputs } from "../sides/floor";
 import { sql } from "../measure/sql";
 
-/** A PostgreSQL for the bench alone. */
+/** A temporary PostgreSQL server for the bench alone. */
 export interface Databases {
   /** Makes a database with the control tables; gives its URL. */
   readonly migrated: (name: string) => Promise<string>;
@@ -30,7 +30,7 @@ export async function startDatabases(): Promise<Databases> {
 }
 
 async function applyPublicMigrations(name: string, url: string): Promise<void> {
-  // Of its own, since two may be made at once.
+  // A variable for each database, because two may be made at the same time.
   const urlEnv = `BENCH_URL_OF_${name.toUpperCase().replaceAll("-", "_")}`;
   process.env[urlEnv] = url;
   const inputs = { urlEnv, schemaName: "public", forceDestroy: false };

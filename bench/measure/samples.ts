@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What a list of samples comes to, in the samples' own unit. */
+/** A summary of samples, in their own unit. */
 export interface Summary {
   readonly count: number;
   readonly median: number;
@@ -8,7 +8,11 @@ export interface Summary {
   readonly max: number;
 }
 
-/** @throws when there is no sample. */
+/**
+ * Summarises samples.
+ *
+ * @throws Error when there is none.
+ */
 export function summarise(samples: readonly number[]): Summary {
   return {
     count: samples.length,
@@ -19,10 +23,10 @@ export function summarise(samples: readonly number[]): Summary {
 }
 
 /**
- * The value below which the given part (0 to 1) of the samples lies, in a straight line between the
- * two samples next to it.
+ * The value below which the given part (0 to 1) of the samples lies. Between two samples it is
+ * interpolated.
  *
- * @throws when there is no sample.
+ * @throws Error when there is no sample.
  */
 export function percentile(samples: readonly number[], part: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -59,14 +63,14 @@ export async function together<T>(
   return results;
 }
 
-/** Begins the work once a second, `count` times, whether or not what it began before has ended. */
+/** Begins the work once a second, `count` times, even when earlier work has not ended yet. */
 export async function onceASecond<T>(count: number, work: () => Promise<T>): Promise<T[]> {
   const began = performance.now();
   const running: Promise<T>[] = [];
   for (let turn = 0; turn < count; turn++) {
     await delay(Math.max(0, began + turn * 1_000 - performance.now()));
     const started = work();
-    // It is waited for below, where a failure is heard.
+    // A failure is thrown by the Promise.all below. Until then Node must not take it for unhandled.
     started.catch(() => undefined);
     running.push(started);
   }

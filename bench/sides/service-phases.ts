@@ -1,11 +1,11 @@
 import type { Step } from "../../service/operations/store/operation";
-import { barOf, type Bar, type Marks } from "../measure/bars";
-import type { Service, SetUp } from "../sides/service";
+import { barOf, type Bar, type Marks } from "../measure/phases";
+import type { Service, SetUp } from "./service";
 import { sql } from "../measure/sql";
 
-interface Row {
+interface OperationRow {
   readonly slug: string;
-  /** In ms since 1970, as the others. */
+  /** In ms since 1970, as the other two. */
   readonly created: number;
   readonly started: number;
   readonly finished: number;
@@ -13,16 +13,17 @@ interface Row {
 }
 
 /**
- * Where the time of the service's set-ups went, by its own rows of operations: until the answer, and
- * what it did after that.
+ * The phases of the service's set-ups, from the times that it keeps in its table of operations: those until
+ * the answer as one bar, and those after it as another. A phase lasts from the end of the one before it to
+ * its own end.
  *
- * A step lasts from the end of what was before it to its own end.
+ * @throws Error when the service has no operation for one of them.
  */
 export async function serviceBars(
   { databaseUrl }: Service,
   setUps: readonly SetUp[],
 ): Promise<Bar[]> {
-  const rows = await sql<Row>(
+  const rows = await sql<OperationRow>(
     databaseUrl,
     `select slug, steps, extract(epoch from created_at)::float8 * 1000 as created,
       extract(epoch from started_at)::float8 * 1000 as started,
