@@ -169,7 +169,7 @@ async function applyPublicMigrations(report: Report): Promise<void> {
   await ping();
   report("database: applying the migrations of the public schema");
   await migrate({
-    urlEnv: DEFAULT_URL_VARIABLE,
+    database: DEFAULT_URL_VARIABLE,
     schemaName: "public",
     directory: publicMigrationsDir,
     files: readMigrations(publicMigrationsDir),

@@ -8,12 +8,11 @@ import { MigrationFailedError } from "../contract/errors";
 import { refuseLost } from "./lost-data";
 import type { MigrationDigests } from "./migrations";
 import { withSessionLock } from "./pool";
-import { connectionSettings, dbmateUrl } from "./settings";
+import { dbmateUrl, settingsOf, type DatabaseAddress } from "./settings";
 
 /** Where migrations run, and which. */
 export interface MigrationRun {
-  /** Environment variable with the database's URL. */
-  readonly urlEnv: string | undefined;
+  readonly database: DatabaseAddress;
   /** The schema they run in; also the only one on the search path. */
   readonly schemaName: string;
   /** The folder they are in. */
@@ -62,11 +61,11 @@ export async function migrate(run: MigrationRun): Promise<void> {
  * same file twice.
  */
 async function withSchemaLock(
-  { urlEnv, schemaName }: MigrationRun,
+  { database, schemaName }: MigrationRun,
   work: (client: ClientBase) => Promise<void>,
 ): Promise<void> {
   // As long as it takes: who holds it may be at a long migration.
-  await withSessionLock(urlEnv, `pulumi-tenant migrations ${schemaName}`, 0, async (client) => {
+  await withSessionLock(database, `pulumi-tenant migrations ${schemaName}`, 0, async (client) => {
     await endOrphans(client, schemaName);
     await work(client);
   });
@@ -101,7 +100,7 @@ function sessionName(schemaName: string): string {
 async function runDbmate(run: MigrationRun, client: ClientBase): Promise<string | undefined> {
   const { resolveBinary } = await import("dbmate");
   const { PGPASSWORD } = process.env;
-  const settings = connectionSettings(run.urlEnv);
+  const settings = settingsOf(run.database);
   const child = spawn(
     // The binary itself: dbmate's cli.js exits 0 when the binary is killed.
     resolveBinary(),

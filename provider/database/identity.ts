@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { OtherDatabaseError } from "../contract/errors";
 import { rowsIfAny, withConnection } from "./pool";
-import { connectionSettings } from "./settings";
+import { settingsOf, type DatabaseAddress } from "./settings";
 
 const databaseIdentity = z.object({
   /** Of the one row of `public.tenant_database`. */
@@ -17,13 +17,13 @@ const databaseIdentity = z.object({
 export type DatabaseIdentity = z.infer<typeof databaseIdentity>;
 
 /**
- * Asks the database that the environment variable names which one it is.
+ * Asks the database which one it is.
  *
  * @throws {@link OtherDatabaseError} when it is a copy that nobody has said what it is; errors of pg as
  * they are.
  */
-export async function identify(urlEnv: string | undefined): Promise<DatabaseIdentity> {
-  const [row] = await withConnection(urlEnv, (client) =>
+export async function identify(database: DatabaseAddress): Promise<DatabaseIdentity> {
+  const [row] = await withConnection(database, (client) =>
     rowsIfAny<Row>(
       client,
       `select id, name, server, replaces, current_database() as live_name,
@@ -31,7 +31,7 @@ export async function identify(urlEnv: string | undefined): Promise<DatabaseIden
       from public.tenant_database`,
     ),
   );
-  if (row === undefined) return { name: connectionSettings(urlEnv).database };
+  if (row === undefined) return { name: settingsOf(database).database };
   const found = identityOf({ ...row, name: row.live_name, server: row.live_server });
   const differing = differences(identityOf(row), found);
   if (differing.length > 0) throw new OtherDatabaseError(copyWords(row, differing));

@@ -1,8 +1,8 @@
 import { Pool, type ClientBase, type PoolClient, type PoolConfig, type QueryResultRow } from "pg";
-import { connectionSettings, pgConfig } from "./settings";
+import { pgConfig, settingsOf, type DatabaseAddress } from "./settings";
 
 /**
- * Runs `work` on a connection to the database that the environment variable names.
+ * Runs `work` on a connection to the database.
  *
  * The pools live as long as the process: the engine keeps a provider's process for a whole run, and
  * the service for many. Idle connections do not keep a process alive.
@@ -10,18 +10,18 @@ import { connectionSettings, pgConfig } from "./settings";
  * @throws ConfigurationError when the variable is not usable; errors of pg as they are.
  */
 export async function withConnection<T>(
-  variable: string | undefined,
+  database: DatabaseAddress,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withClient(poolFor(variable, workPool), work);
+  return withClient(poolFor(database, workPool), work);
 }
 
 /** Like {@link withConnection}, in one transaction: all of `work` is kept, or nothing. */
 export async function inTransaction<T>(
-  variable: string | undefined,
+  database: DatabaseAddress,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withConnection(variable, async (client) => {
+  return withConnection(database, async (client) => {
     await client.query("begin");
     try {
       const result = await work(client);
@@ -43,12 +43,12 @@ export async function inTransaction<T>(
  * @throws errors of pg as they are: SQLSTATE 55P03 when somebody else holds the lock for too long.
  */
 export async function withSessionLock<T>(
-  variable: string | undefined,
+  database: DatabaseAddress,
   name: string,
   patience: number,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withClient(poolFor(variable, lockPool), async (client, discard) => {
+  return withClient(poolFor(database, lockPool), async (client, discard) => {
     // How long to wait is for the caller to say, not for the role's statement_timeout.
     await client.query(
       `select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)`,
@@ -124,8 +124,8 @@ const lockPool = { max: 64 };
 
 const pools = new Map<string, Pool>();
 
-function poolFor(variable: string | undefined, kind: PoolConfig): Pool {
-  const settings = connectionSettings(variable);
+function poolFor(database: DatabaseAddress, kind: PoolConfig): Pool {
+  const settings = settingsOf(database);
   const key = JSON.stringify([settings, kind]);
   const known = pools.get(key);
   if (known) return known;

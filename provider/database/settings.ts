@@ -22,6 +22,18 @@ export interface ConnectionSettings {
   readonly sslrootcert: string | undefined;
 }
 
+/** Where a database is: its settings, or the environment variable with its URL (default: DATABASE_URL). */
+export type DatabaseAddress = ConnectionSettings | string | undefined;
+
+/**
+ * The settings of a database.
+ *
+ * @throws {@link ConfigurationError} when a variable is named that is not set or holds no usable URL.
+ */
+export function settingsOf(database: DatabaseAddress): ConnectionSettings {
+  return typeof database === "object" ? database : connectionSettings(database);
+}
+
 /**
  * Reads the settings out of the named environment variable of this process.
  *

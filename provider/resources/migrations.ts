@@ -148,7 +148,7 @@ export const migrations = {
 
 function run(inputs: Inputs): MigrationRun {
   const { urlEnv, schemaName, files, recreate = false } = inputs;
-  return { urlEnv, schemaName, files, recreate, directory: folder(inputs) };
+  return { database: urlEnv, schemaName, files, recreate, directory: folder(inputs) };
 }
 
 /** The public schema's folder is always the package's own. */

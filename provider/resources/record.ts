@@ -188,6 +188,16 @@ function present(props: Record<string, unknown>): Record<string, unknown> {
 /** Makes the row, or goes on with the one that an interrupted run of the same owner left. */
 async function insertOrAdopt(client: PoolClient, inputs: Inputs): Promise<string> {
   const values = [inputs.tenantId ?? null, inputs.name, inputs.slug, inputs.owner];
+  // A run may have died after it changed the slug: then the row is there, under the old one.
+  const own = await namingConflicts(client, inputs, () =>
+    client.query<{ id: string }>(
+      `update public.tenants set name = $2, slug = $3,
+        status = case status when 'deleted' then 'provisioning' else status end, updated_at = now()
+      where id = $1 and owner = $4 returning id`,
+      values,
+    ),
+  );
+  if (own.rows[0] !== undefined) return own.rows[0].id;
   const { rows } = await namingConflicts(client, inputs, () =>
     client.query<{ id: string }>(
       `insert into public.tenants as t (id, name, slug, owner)

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Client } from "pg";
 import { migrate } from "../../provider/database/dbmate";
+import { parseDatabaseUrl } from "../../provider/database/settings";
 import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
 import { readmeBlock } from "./readme";
 
@@ -78,12 +79,10 @@ async function asSuperuser(database: string, statements: readonly string[]): Pro
 }
 
 async function applyPublicMigrations(name: string, url: string): Promise<void> {
-  const urlEnv = `${name.toUpperCase()}_URL`;
-  process.env[urlEnv] = url;
-  try {
-    const files = readMigrations(publicMigrationsDir);
-    await migrate({ urlEnv, schemaName: "public", directory: publicMigrationsDir, files });
-  } finally {
-    Reflect.deleteProperty(process.env, urlEnv);
-  }
+  await migrate({
+    database: parseDatabaseUrl(url, name),
+    schemaName: "public",
+    directory: publicMigrationsDir,
+    files: readMigrations(publicMigrationsDir),
+  });
 }

@@ -48,7 +48,7 @@ const work: Record<string, () => Promise<unknown>> = {
 };
 
 const applyAll = (schemaName: string, directory: string) =>
-  migrate({ urlEnv, schemaName, directory, files: readMigrations(directory) });
+  migrate({ database: urlEnv, schemaName, directory, files: readMigrations(directory) });
 
 describe("with the role that the README makes", () => {
   test("all that is wanted is made", async () => {
