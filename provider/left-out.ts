@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { countTables } from "./database/schema";
 import { withConnection } from "./database/pool";
+import { valueOf } from "./outputs";
 import { isUnknown } from "./resources/dynamic";
 import { rules } from "./contract/rules";
 
@@ -37,9 +38,9 @@ export function tellLeftOut(provider: pulumi.ProviderResource): void {
   declared.set(stack, all);
   // Else the SDK may hang up as soon as the last resource is registered.
   const done = pulumi.runtime.rpcKeepAlive();
-  void settled(stack.outputs)
+  void valueOf(stack.outputs)
     .then(() =>
-      Promise.all([all.databases, all.tenants].map((ids) => Promise.all(ids.map(settled)))),
+      Promise.all([all.databases, all.tenants].map((ids) => Promise.all(ids.map(valueOf)))),
     )
     // A program that failed has not declared all that it holds, and says why by itself.
     .then(tellAll, () => undefined)
@@ -103,10 +104,4 @@ async function tenantsInState(): Promise<TenantInState[]> {
 /** The id of a resource that is to be made is none, or what the engine writes for what it does not know. */
 function isKnownId(id: unknown): id is string {
   return typeof id === "string" && id !== "" && !isUnknown(id);
-}
-
-/** The output's value, as far as a preview knows it. */
-async function settled(output: pulumi.Output<unknown>): Promise<unknown> {
-  // The SDK hides this method from its types. Its `apply` never calls back where the value is unknown.
-  return (output as unknown as { promise(): Promise<unknown> }).promise();
 }

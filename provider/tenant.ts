@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
+import { ownerOf } from "./owner";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
@@ -147,23 +148,6 @@ export class Tenant extends pulumi.ComponentResource {
       migrationVersion: this.migrationVersion,
     });
   }
-}
-
-/**
- * Who declares the tenant: `organization/project/stack::name`, with the types of its parents before the
- * name where it has any. A tenant that moves without an alias is thus another owner's, and refused:
- * adopted, it would end with the old one.
- */
-function ownerOf(urn: pulumi.Output<string>): Promise<string> {
-  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  // As a promise it carries no dependency on the tenant, which is done when its steps are.
-  return new Promise((resolve) => {
-    urn.apply((text) => {
-      const [types = "", ...name] = text.split("::").slice(2);
-      const parents = types.split("$").slice(0, -1);
-      resolve([stack, ...(parents.length > 0 ? [parents.join("$")] : []), ...name].join("::"));
-    });
-  });
 }
 
 // Programs of several stacks may run in one process (Automation API): each has its own database.
