@@ -1,9 +1,6 @@
 import { Client, Pool } from "pg";
-import {
-  connectionSettings,
-  DEFAULT_URL_VARIABLE,
-  pgConfig,
-} from "../../provider/database/settings";
+import { connectionSettings, DEFAULT_URL_VARIABLE } from "../../provider/database/settings";
+import { pgConfig } from "../../provider/database/client-config";
 
 /** Connections to the database of DATABASE_URL that can be cut, whoever has them. */
 export interface QueuePool {

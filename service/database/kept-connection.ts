@@ -1,10 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import {
-  connectionSettings,
-  DEFAULT_URL_VARIABLE,
-  pgConfig,
-} from "../../provider/database/settings";
+import { connectionSettings, DEFAULT_URL_VARIABLE } from "../../provider/database/settings";
+import { pgConfig } from "../../provider/database/client-config";
 import { dropWorkerLock, tryWorkerLock } from "../cluster/dead-workers";
 
 /** How long after a loss, or a failed try, the next connection, or a lock, is tried, in ms. */

@@ -1,4 +1,4 @@
-import { readConfig } from "../../../program/config";
+import { readStackConfig } from "../../../program/config";
 
 const acme = {
   name: "Acme Corp",
@@ -11,7 +11,7 @@ const acme = {
 
 const faultsOf = (tenants: unknown, database?: unknown): string => {
   try {
-    readConfig(tenants, database);
+    readStackConfig(tenants, database);
   } catch (error) {
     return (error as Error).message;
   }
@@ -20,11 +20,11 @@ const faultsOf = (tenants: unknown, database?: unknown): string => {
 
 describe("a stack's configuration", () => {
   it("may hold no tenant yet", () => {
-    expect(readConfig(undefined, undefined)).toEqual({ tenants: [], database: {} });
+    expect(readStackConfig(undefined, undefined)).toEqual({ tenants: [], database: {} });
   });
 
   it("gives normalised tenants", () => {
-    expect(readConfig([{ ...acme, name: " Acme Corp " }], { urlEnv: "TENANTS_URL" })).toEqual({
+    expect(readStackConfig([{ ...acme, name: " Acme Corp " }], { urlEnv: "TENANTS_URL" })).toEqual({
       tenants: [acme],
       database: { urlEnv: "TENANTS_URL" },
     });
@@ -58,7 +58,7 @@ describe("a stack's configuration", () => {
 
   it("refuses two tenants with one key, which is the slug where none is named", () => {
     const renamed = { ...acme, slug: "acme-ltd", key: "acme" };
-    expect(readConfig([renamed], undefined).tenants).toEqual([renamed]);
+    expect(readStackConfig([renamed], undefined).tenants).toEqual([renamed]);
     expect(faultsOf([acme, renamed])).toContain("tenant acme-ltd: key: acme is another tenant's");
   });
 
