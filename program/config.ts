@@ -25,11 +25,11 @@ const databaseConfig = z.strictObject({
 });
 
 /**
- * Reads the stack's `tenants` and `database`.
+ * Validates the stack's configuration.
  *
- * @param tenants A list, or undefined for none.
- * @param database See `TenantDatabaseArgs`, or undefined for its defaults.
- * @throws {@link ConfigurationError} with every fault, each naming its tenant and field.
+ * @param tenants The value of `tenants`: a list, or undefined for none.
+ * @param database The value of `database`: see `TenantDatabaseArgs`; undefined for its defaults.
+ * @throws {@link ConfigurationError} with all faults, each with its tenant and field.
  */
 export function readStackConfig(tenants: unknown, database: unknown): StackDeclaration {
   const faults: string[] = [];
@@ -38,7 +38,9 @@ export function readStackConfig(tenants: unknown, database: unknown): StackDecla
   const declared = (list.data ?? []).flatMap((entry, index) => {
     const parsed = tenantConfig.safeParse(entry);
     if (parsed.success) return [parsed.data];
-    faults.push(...parsed.error.issues.map((issue) => `${nameOf(entry, index)}: ${words(issue)}`));
+    faults.push(
+      ...parsed.error.issues.map((issue) => `${nameOf(entry, index)}: ${describe(issue)}`),
+    );
     return [];
   });
   for (const [index, tenant] of declared.entries()) {
@@ -51,7 +53,7 @@ export function readStackConfig(tenants: unknown, database: unknown): StackDecla
   }
   const connection = databaseConfig.safeParse(database ?? {});
   if (!connection.success) {
-    faults.push(...connection.error.issues.map((issue) => `database: ${words(issue)}`));
+    faults.push(...connection.error.issues.map((issue) => `database: ${describe(issue)}`));
   }
   if (faults.length > 0 || !connection.success) {
     throw new ConfigurationError(
@@ -65,13 +67,13 @@ function keyOf({ key, slug }: z.infer<typeof tenantConfig>): string {
   return key ?? slug;
 }
 
-/** A tenant by its slug where it has one, and by its place in the list. */
+/** What a fault calls an entry: by its slug where it has one, and by its place in the list. */
 function nameOf(entry: unknown, index: number): string {
   const slug = z.object({ slug: z.string() }).safeParse(entry);
   return slug.success ? `tenant ${slug.data.slug} (tenants[${index}])` : `tenants[${index}]`;
 }
 
-function words(issue: z.core.$ZodIssue): string {
+function describe(issue: z.core.$ZodIssue): string {
   const field = issue.path.map((part) => `${String(part)}: `).join("");
   if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: is not a known field`;
   return issue.message.endsWith("received undefined")

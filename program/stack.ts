@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Tenant, TenantDatabase, type TenantDatabaseArgs } from "../provider";
 
-/** One tenant as configuration, or a request, declares it: values that are known and validated. */
+/** One tenant as the configuration or a request declares it: plain values, validated. */
 export interface TenantDeclaration {
-  /** What its resources and outputs are called; the slug, unless the slug changed since. */
+  /** The name of its resources and outputs. Default: the slug; needed once the slug changes. */
   readonly key?: string | undefined;
   readonly name: string;
   readonly slug: string;
@@ -24,7 +24,7 @@ export interface StackDeclaration {
   readonly tenants: readonly TenantDeclaration[];
 }
 
-/** What a stack tells of one tenant. */
+/** The outputs of a stack for one tenant. */
 export interface TenantOutputs {
   readonly id: pulumi.Output<string>;
   readonly schemaName: pulumi.Output<string>;
@@ -36,13 +36,13 @@ export interface TenantOutputs {
 /**
  * The program: makes the resources of a stack, each tenant under its key.
  *
- * @returns the stack's outputs: key → what it tells of that tenant.
+ * @returns the stack's outputs, by the key of each tenant.
  */
 export function declareStack(stack: StackDeclaration): { tenants: Record<string, TenantOutputs> } {
   return declareTenants(declareDatabase(stack.database), stack.tenants);
 }
 
-/** The first half of {@link declareStack}, which needs no tenant. */
+/** The first half of {@link declareStack}: it can run before it is known which tenants there will be. */
 export function declareDatabase(database: TenantDatabaseArgs): TenantDatabase {
   return new TenantDatabase("database", database);
 }
@@ -50,8 +50,8 @@ export function declareDatabase(database: TenantDatabaseArgs): TenantDatabase {
 /**
  * The second half of {@link declareStack}.
  *
- * @param options `protect`: a run that leaves a tenant out fails, before anything is deleted, where the
- *   run before declared it so.
+ * @param options `protect`: Pulumi's resource option for each tenant. A later run that leaves out a tenant
+ *   which was applied with it fails before it deletes anything.
  */
 export function declareTenants(
   database: TenantDatabase,

@@ -2,32 +2,33 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { countTables } from "./database/schema";
 import { withConnection } from "./database/pool";
+import { valueOf } from "./outputs";
 import { isUnknown } from "./resources/dynamic";
 import { rules } from "./contract/rules";
 
-/** What a program declares, as outputs of which a preview knows those that the state has already. */
+/** What a program declares, as ids. A preview knows those of resources that are in the state already. */
 interface Declared {
   readonly databases: pulumi.Output<string>[];
   readonly tenants: pulumi.Output<string>[];
 }
 
-/** By stack: programs of several may run in one process. */
+/** By stack, because programs of several stacks may run in one process. */
 const declared = new WeakMap<pulumi.Resource, Declared>();
 
-/** Notes that the program declares this tenant, for {@link tellLeftOut}. */
+/** Notes that the program declares this tenant, for {@link warnOfLeftOut}. */
 export function noteDeclared(tenantId: pulumi.Output<string>): void {
   const stack = pulumi.runtime.getStackResource();
   if (stack) declared.get(stack)?.tenants.push(tenantId);
 }
 
 /**
- * In a preview, says of each tenant that the stack's state holds, and the program declares no more,
- * whether its end keeps or drops its data. The engine shows the resources that go, and asks no provider
- * about them. To be called for each database, before its tenants are declared.
+ * In a preview, warns of each tenant that is in the stack's state and not in the program any more, and says
+ * whether its data will be kept or dropped. The program has to do it: for a resource that is to be deleted
+ * the engine asks no provider. To be called for each database, before its tenants are declared.
  *
- * @param provider Of the database's tenants.
+ * @param provider The dynamic provider of the database's tenants.
  */
-export function tellLeftOut(provider: pulumi.ProviderResource): void {
+export function warnOfLeftOut(provider: pulumi.ProviderResource): void {
   const stack = pulumi.runtime.getStackResource();
   if (!pulumi.runtime.isDryRun() || stack === undefined) return;
   const known = declared.get(stack);
@@ -35,38 +36,38 @@ export function tellLeftOut(provider: pulumi.ProviderResource): void {
   all.databases.push(provider.id);
   if (known) return;
   declared.set(stack, all);
-  // Else the SDK may hang up as soon as the last resource is registered.
+  // Without this the SDK may disconnect from the engine once the last resource is registered.
   const done = pulumi.runtime.rpcKeepAlive();
-  void settled(stack.outputs)
+  void valueOf(stack.outputs)
     .then(() =>
-      Promise.all([all.databases, all.tenants].map((ids) => Promise.all(ids.map(settled)))),
+      Promise.all([all.databases, all.tenants].map((ids) => Promise.all(ids.map(valueOf)))),
     )
-    // A program that failed has not declared all that it holds, and says why by itself.
-    .then(tellAll, () => undefined)
+    // A program that failed may not have declared all of its tenants, and reports its own error.
+    .then(warnOfAll, () => undefined)
     .finally(done);
 }
 
-async function tellAll([databases = [], tenants = []]: readonly unknown[][]): Promise<void> {
-  // The CLI panics when it is asked for what a stack holds that was never applied.
+async function warnOfAll([databases = [], tenants = []]: readonly unknown[][]): Promise<void> {
+  // The CLI panics when it is asked for the resources of a stack that was never applied.
   // https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/backend/backend.go#L444
   if (!databases.some(isKnownId)) return;
   const schemas = tenants.filter(isKnownId).map((id) => `tenant_${id}`);
   try {
     for (const tenant of await tenantsInState()) {
-      if (!schemas.includes(tenant.schemaName)) await tell(tenant);
+      if (!schemas.includes(tenant.schemaName)) await warnOf(tenant);
     }
   } catch (error) {
     await pulumi.log.warn(`this preview cannot tell which tenants are left out: ${String(error)}`);
   }
 }
 
-async function tell({ name, urlEnv, schemaName, forceDestroy }: TenantInState): Promise<void> {
+async function warnOf({ name, urlEnv, schemaName, forceDestroy }: TenantInState): Promise<void> {
   const leftOut = `tenant ${name} is declared no more: its end`;
   if (!forceDestroy) {
     await pulumi.log.warn(`${leftOut} keeps schema ${schemaName} and its data`);
     return;
   }
-  // A preview needs no database.
+  // A preview has to work without a database: then the number of tables is not known.
   const tables = await withConnection(urlEnv, (client) => countTables(client, schemaName)).catch(
     () => "all its",
   );
@@ -87,7 +88,7 @@ const state = z.object({
   outputs: z.record(z.string(), z.object({ type: z.string(), outputs: z.unknown() })),
 });
 
-/** Asks the engine for what the state of this stack holds, as it does for stack references. */
+/** The tenants in this stack's state, read by the call that serves stack references. */
 async function tenantsInState(): Promise<TenantInState[]> {
   const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
   const token = "pulumi:pulumi:readStackResourceOutputs";
@@ -100,13 +101,7 @@ async function tenantsInState(): Promise<TenantInState[]> {
     }));
 }
 
-/** The id of a resource that is to be made is none, or what the engine writes for what it does not know. */
+/** Whether a preview knows the id. Of a resource that is yet to be made, it is empty or marked as unknown. */
 function isKnownId(id: unknown): id is string {
   return typeof id === "string" && id !== "" && !isUnknown(id);
-}
-
-/** The output's value, as far as a preview knows it. */
-async function settled(output: pulumi.Output<unknown>): Promise<unknown> {
-  // The SDK hides this method from its types. Its `apply` never calls back where the value is unknown.
-  return (output as unknown as { promise(): Promise<unknown> }).promise();
 }

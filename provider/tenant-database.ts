@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
 import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
-import { tellLeftOut } from "./left-out";
+import { warnOfLeftOut } from "./left-out";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 import type { DatabaseArgs } from "./resources/one-database";
@@ -15,7 +15,7 @@ export interface TenantDatabaseArgs {
    * holds this name, never the URL. Default: `DATABASE_URL`.
    */
   urlEnv?: string;
-  /** `false` when something else keeps the control tables of the public schema. Default: `true`. */
+  /** `false` when the control tables in the public schema are migrated in another way. Default: `true`. */
   publicMigrations?: boolean;
   /**
    * `true` to keep the password out of the postgresql provider's inputs, and so out of the state. The
@@ -24,8 +24,8 @@ export interface TenantDatabaseArgs {
    */
   passwordFromEnvironment?: boolean;
   /**
-   * `false` for a program that always runs after a refresh, which asks the database at each step:
-   * otherwise the program asks it, once, which one it is. Default: `true`.
+   * Whether the program asks the database which one it is, before any resource is declared. `false` saves
+   * that query where every run refreshes first, because a refresh asks it for each resource. Default: `true`.
    */
   askFirst?: boolean;
 }
@@ -45,14 +45,15 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly provider: postgresql.Provider;
   /** The provider of the steps that are dynamic resources. */
   readonly dynamicProvider: pulumi.ProviderResource;
-  /** Which database was found; undefined where that is not known. */
+  /** Which database was found; undefined with `askFirst: false`, or when a preview could not ask it. */
   readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
 
   /**
-   * A database that does not answer, or is a copy of another, fails the program; but a preview goes on
-   * without one that does not answer.
+   * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
+   * warning; a copy that nobody has declared fails it with `OTHER_DATABASE`.
    *
-   * @throws ConfigurationError when the environment variable is unusable, or not set in `pulumi up`.
+   * @throws {@link ConfigurationError} when the environment variable is not usable, or, in `pulumi up`, not
+   * set.
    */
   constructor(
     name: string,
@@ -64,16 +65,17 @@ export class TenantDatabase extends pulumi.ComponentResource {
     assertVariableName(this.urlEnv);
     const providerArgs = this.providerArgs(args);
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
-    tellLeftOut(this.dynamicProvider);
+    warnOfLeftOut(this.dynamicProvider);
     const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
     const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
-    // One that had no control tables has an identity as soon as they are made.
+    // A new database has no identity until its control tables are made: it is a row in one of them.
     this.identity = found.apply((known) =>
       known?.id === undefined && migrations !== undefined ? migrations.database : found,
     );
     this.provider = new postgresql.Provider(name, providerArgs, {
       parent: this,
-      // Where they refuse the database, the state keeps the connection to the right one.
+      // When the migrations refuse the database as another one, the engine must not have saved the
+      // connection to it in the state already.
       dependsOn: migrations ?? [],
     });
     this.registerOutputs({ urlEnv: this.urlEnv });
@@ -91,7 +93,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
       return await identify(this.urlEnv);
     } catch (error) {
       if (error instanceof TenantError) throw error;
-      const fault = `the database of ${this.urlEnv} does not answer: ${wordsOf(error)}`;
+      const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
       if (!isPreview) throw new DatabaseUnreachableError(fault, { cause: error });
       await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
       return undefined;
@@ -125,15 +127,16 @@ export class TenantDatabase extends pulumi.ComponentResource {
       sslmode,
       ...(sslrootcert === undefined ? {} : { sslrootcert }),
       connectTimeout: 15,
-      // Without these the plugin asks the server at each start; a superuser it never is.
+      // Given, so that the plugin does not ask the server for them at each start. The role needs no
+      // superuser's rights, and the plugin is to use none.
       superuser: false,
       expectedVersion: "15.0.0",
     };
   }
 }
 
-/** Node tells of several addresses that refuse a connection by their code alone. */
-function wordsOf(error: unknown): string {
+/** Where several addresses refuse a connection, Node's error has an empty message, and only a code. */
+function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || String((error as NodeJS.ErrnoException).code);
 }

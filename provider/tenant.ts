@@ -2,38 +2,40 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
+import { ownerOf } from "./owner";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
 import { TenantRecord } from "./resources/record";
 
-/** The arguments of {@link Tenant}. What each must look like is in the README, under "Inputs". */
+/** The arguments of {@link Tenant}. What each must look like is in docs/stacks.md, and in contract/rules.ts. */
 export interface TenantArgs {
-  /** What people call it, 1 to 200 characters. Can change. */
+  /** What people call it: 1 to 200 characters. Can be changed. */
   name: pulumi.Input<string>;
-  /** Its part of an address, 3 to 63 of a-z, 0-9 and inner single hyphens; unique. Can change. */
+  /** Its name in addresses: 3 to 63 of a-z, 0-9 and inner single hyphens; unique. Can be changed. */
   slug: pulumi.Input<string>;
-  /** The admin's e-mail. A user who has it is linked, anybody else is made. Cannot change. */
+  /** The admin's e-mail. The user who has it is linked; where there is none, one is made. Cannot be changed. */
   adminEmail: pulumi.Input<string>;
-  /** The admin's first password, or its argon2id PHC string. */
+  /** The admin's first password, 8 to 128 characters, or its argon2id PHC string. A linked user keeps theirs. */
   adminPassword: pulumi.Input<string>;
-  /** The admin's first name, when they are made. */
+  /** The first name of an admin who is made: 1 to 100 characters. */
   adminFirstName: pulumi.Input<string>;
-  /** The admin's last name, when they are made. */
+  /** The last name of an admin who is made: 1 to 100 characters. */
   adminLastName: pulumi.Input<string>;
   /** The folder with the tenant migrations; relative to Pulumi.yaml. Default: the package's own. */
   migrationsDir?: pulumi.Input<string>;
   /**
    * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
-   * row is marked `deleted`. Pulumi's option `retainOnDelete` goes before it: nothing is touched then.
+   * row is marked `deleted`. With Pulumi's option `retainOnDelete`, nothing in the database is touched,
+   * whatever this says.
    */
   forceDestroy?: boolean;
   /**
-   * Whether a schema that is gone, dropped behind the engine's back, is made anew, EMPTY. Default: `false`:
-   * that its data is gone is an error. Take it out again once it is done.
+   * Whether a schema that somebody dropped is made anew, EMPTY. Default: `false`: the run fails with
+   * `DATA_GONE`. Take it out again after the run that made the schema.
    */
   recreate?: boolean;
-  /** The tenant's UUID. Default: PostgreSQL makes one. Another id replaces the tenant. */
+  /** The tenant's UUID. Default: PostgreSQL makes one. Another id is another tenant: it replaces this one. */
   id?: pulumi.Input<string>;
   /** Default: the database of DATABASE_URL, one for the whole stack. */
   database?: TenantDatabase;
@@ -66,7 +68,7 @@ export class Tenant extends pulumi.ComponentResource {
   readonly migrationVersion: pulumi.Output<string>;
 
   constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    // The arguments stay out of the component's own inputs: one of them is a password.
+    // No arguments among the component's own inputs: the state would hold the password in them.
     super("pulumi-tenant:index:Tenant", name, {}, opts);
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
@@ -76,7 +78,8 @@ export class Tenant extends pulumi.ComponentResource {
     const provider = database.dynamicProvider;
     const after = (step: pulumi.Resource) => ({
       ...{ parent: this, dependsOn: [step], provider },
-      // Made first, a replacement adopts what is there, and the end of the old one takes it away.
+      // If the new one were made first, it would adopt the old one's rows, and the engine would then
+      // delete them with the old one.
       deleteBeforeReplace: true,
     });
 
@@ -108,9 +111,10 @@ export class Tenant extends pulumi.ComponentResource {
       {
         ...after(admin),
         provider: database.provider,
-        // Without a word of its own it does as the other steps, which take the option of their parents.
+        // With forceDestroy the option is left out, so that it is inherited from the tenant's parents, as
+        // the other steps inherit it.
         ...(forceDestroy ? {} : { retainOnDelete: true }),
-        // A schema that is renamed would carry the old tenant's data over to the new one.
+        // By default the plugin renames the schema, and another tenant would get this one's data.
         replaceOnChanges: ["name"],
       },
     );
@@ -149,24 +153,7 @@ export class Tenant extends pulumi.ComponentResource {
   }
 }
 
-/**
- * Who declares the tenant: `organization/project/stack::name`, with the types of its parents before the
- * name where it has any. A tenant that moves without an alias is thus another owner's, and refused:
- * adopted, it would end with the old one.
- */
-function ownerOf(urn: pulumi.Output<string>): Promise<string> {
-  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  // As a promise it carries no dependency on the tenant, which is done when its steps are.
-  return new Promise((resolve) => {
-    urn.apply((text) => {
-      const [types = "", ...name] = text.split("::").slice(2);
-      const parents = types.split("$").slice(0, -1);
-      resolve([stack, ...(parents.length > 0 ? [parents.join("$")] : []), ...name].join("::"));
-    });
-  });
-}
-
-// Programs of several stacks may run in one process (Automation API): each has its own database.
+// By stack, because programs of several stacks may run in one process (Automation API).
 const defaultDatabases = new WeakMap<pulumi.Resource, TenantDatabase>();
 
 function defaultDatabase(): TenantDatabase {

@@ -1,98 +1,152 @@
-/** What can go wrong in the library, as a closed set that a caller can switch on. */
-export type TenantErrorCode =
-  | "CONFIGURATION"
-  | "SLUG_TAKEN"
-  | "REPLACEMENT_REFUSED"
-  | "TENANT_GONE"
-  | "MIGRATIONS_UNREADABLE"
-  | "MIGRATION_FAILED"
-  | "SCHEMA_IN_USE"
-  | "DATABASE_UNREACHABLE"
-  | "OTHER_DATABASE"
-  | "DATA_GONE";
+/**
+ * The library's errors: each has a class, and a code to switch on. The message says what happened and
+ * what to do, and holds no secret.
+ */
 
-/** An error a caller can act on: the message says what happened and what to do, with no secret in it. */
+/** Every code that an error of the library can have, in the order of the classes below. */
+export const tenantErrorCodes = [
+  "CONFIGURATION",
+  "SLUG_TAKEN",
+  "REPLACEMENT_REFUSED",
+  "TENANT_GONE",
+  "MIGRATIONS_UNREADABLE",
+  "MIGRATION_FAILED",
+  "SCHEMA_IN_USE",
+  "DATABASE_UNREACHABLE",
+  "OTHER_DATABASE",
+  "DATA_GONE",
+] as const;
+
+/** One of {@link tenantErrorCodes}. */
+export type TenantErrorCode = (typeof tenantErrorCodes)[number];
+
+/**
+ * What all errors of the library have in common.
+ *
+ * @example
+ * if (error instanceof TenantError && error.code === "SLUG_TAKEN") …
+ */
 export abstract class TenantError extends Error {
+  /** Which error it is. A code keeps its meaning from version to version; a message may be reworded. */
   abstract readonly code: TenantErrorCode;
 
+  /** @param options `cause`: the error that led to this one. */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
-    // The message is all there is to say. Pulumi prints the whole stack of what a program or a diff
-    // throws, and Node 20.20 takes half a minute to format one with the SDK's source maps in it.
+    // No frames: the message is all that a reader needs. Pulumi prints the whole stack of what a program
+    // or a diff throws, and Node 20.20 takes half a minute to format one with the SDK's source maps.
     // https://github.com/nodejs/node/issues/64011
     this.stack = `${this.name}: ${message}`;
   }
 }
 
-/** The environment or the stack's configuration lacks something or holds something unusable. */
+/**
+ * An environment variable or the stack's configuration is missing, or holds a value that cannot be used.
+ * The message names each of them; set or correct them, then run again. Nothing was changed.
+ */
 export class ConfigurationError extends TenantError {
   readonly code = "CONFIGURATION";
 }
 
-/** Another owner holds the slug. */
+/**
+ * The slug, or the id, belongs to another tenant, which the message names with its owner. Choose another
+ * one, or end that tenant first.
+ */
 export class SlugTakenError extends TenantError {
   readonly code = "SLUG_TAKEN";
 }
 
-/** The replacement of a tenant would leave its data behind and its slug taken. */
+/**
+ * A program gave a tenant another id, and the old tenant would stay behind with its data and its slug.
+ * Apply `forceDestroy: true` first if that data may go, or give the new tenant a slug of its own.
+ */
 export class ReplacementRefusedError extends TenantError {
   readonly code = "REPLACEMENT_REFUSED";
 }
 
-/** The tenant's row is not there any more. */
+/**
+ * The tenant's row, or its admin's, is not in the database any more, or not in the one that is named.
+ * Run `pulumi refresh` and then `pulumi up`, which makes the row again; or name the right database.
+ */
 export class TenantGoneError extends TenantError {
   readonly code = "TENANT_GONE";
 }
 
-/** The migrations' folder cannot be read, or holds a file that dbmate would not run. */
+/**
+ * The folder with the migrations cannot be read, has no `.sql` file, or has one that dbmate would pass
+ * over. Correct the folder or the file that the message names.
+ */
 export class MigrationsUnreadableError extends TenantError {
   readonly code = "MIGRATIONS_UNREADABLE";
 }
 
-/** A migration failed. What ran before it stays; the next run goes on with it. */
+/**
+ * A migration failed, or was edited after it was applied. Correct the file that the message names and run
+ * again: the migrations before it stay applied.
+ */
 export class MigrationFailedError extends TenantError {
   readonly code = "MIGRATION_FAILED";
 }
 
-/** Something outside a tenant's schema depends on something in it, so it cannot be dropped. */
+/**
+ * An object outside of a tenant's schema, such as a view in another one, depends on an object in it.
+ * Dropping the schema would drop that too, so nothing was dropped. Drop the object that the message names.
+ */
 export class SchemaInUseError extends TenantError {
   readonly code = "SCHEMA_IN_USE";
 }
 
-/** The database does not answer, so nobody knows whether it is what the state says. */
+/**
+ * The database does not answer, so nobody can tell whether it is the one that the state is about. `cause`
+ * is the connection's error. Bring the database back and run again.
+ */
 export class DatabaseUnreachableError extends TenantError {
   readonly code = "DATABASE_UNREACHABLE";
 }
 
-/** The database is another one than the state is about, or a copy of it. */
+/**
+ * The database is not the one that the state is about, or is a copy that was not declared. Nothing was
+ * read or changed in it. Name the right database, or say in this one what it is: the message has the SQL.
+ */
 export class OtherDatabaseError extends TenantError {
   readonly code = "OTHER_DATABASE";
 
   /** @param reason What differs, and what to do. */
-  constructor(reason: string) {
-    super(refusal("OTHER_DATABASE", reason));
+  constructor(reason: string, options?: ErrorOptions) {
+    super(refusal("OTHER_DATABASE", reason), options);
   }
 }
 
-/** A tenant's data was there, and is not any more. */
+/**
+ * A tenant's schema, or all tables in it, were dropped, and its data with them. Restore a backup and run
+ * `pulumi refresh`; or give the tenant `recreate: true`, which makes the schema anew, empty.
+ */
 export class DataGoneError extends TenantError {
   readonly code = "DATA_GONE";
 
   /** @param reason Whose data, what is gone, and what to do. */
-  constructor(reason: string) {
-    super(refusal("DATA_GONE", reason));
+  constructor(reason: string, options?: ErrorOptions) {
+    super(refusal("DATA_GONE", reason), options);
   }
 }
 
 const refusals = ["OTHER_DATABASE", "DATA_GONE"] as const;
 
-/** The engine hands on words alone, so the code is among them: see {@link isRefusal}. */
+/**
+ * Writes the code in front of the reason. The engine reports a provider's error as text only, so whoever
+ * runs it can tell by the text alone which error it was: see {@link isRefusal}.
+ *
+ * @returns such as `DATA_GONE: of tenant acme is gone: …`.
+ */
 export function refusal(code: (typeof refusals)[number], reason: string): string {
   return `${code}: ${reason}`;
 }
 
-/** Tells whether what the engine said is one of the errors that another try only meets again. */
+/**
+ * Tells whether a text that the engine reported is an {@link OtherDatabaseError} or a
+ * {@link DataGoneError}: a second try would fail in the same way.
+ */
 export function isRefusal(words: string): boolean {
   return refusals.some((code) => words.includes(`${code}: `));
 }

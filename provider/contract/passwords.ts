@@ -6,29 +6,31 @@ import { Semaphore } from "async-mutex";
 /** OWASP's minimum for argon2id: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 
-// Hashes fill Node's thread pool, where DNS and files wait too: no more at once than there are cores.
-const turns = new Semaphore(Math.min(availableParallelism(), 4));
+// Hashes run in Node's thread pool, which has four threads and also serves DNS and files: without a limit
+// those would wait for hashes. More hashes at once than there are cores would not be faster.
+const slots = new Semaphore(Math.min(availableParallelism(), 4));
 
 /**
  * Hashes a password, at OWASP's minimum cost, into an argon2id PHC string.
  *
- * @param account Who it is for, in words that name no other account in the world. The salt is made
- * from them, so the same password of the same account gives the same text and a stack sees no
- * change. A salt has to be unique, not secret (RFC 9106, section 3.1).
+ * @param account A text that names this account and no other in the world. The salt is made from it, so
+ *   that the same password of the same account always gives the same hash, and a stack shows no change. A
+ *   salt has to be unique, not secret (RFC 9106, section 3.1).
+ * @returns `$argon2id$v=19$m=19456,t=2,p=1$…`.
  */
 export async function hashPassword(password: string, account: string): Promise<string> {
   const salt = createHash("sha256").update(`pulumi-tenant ${account}`).digest().subarray(0, 16);
-  return turns.runExclusive(() => argon2.hash(password, { ...cost, salt }));
+  return slots.runExclusive(() => argon2.hash(password, { ...cost, salt }));
 }
 
-/** Tells whether the hash, one of {@link hashPassword}, is of this password. */
+/** Tells whether this password has this hash, which {@link hashPassword} made. */
 export async function verifyPassword(hash: string, password: string): Promise<boolean> {
-  return turns.runExclusive(() => argon2.verify(hash, password));
+  return slots.runExclusive(() => argon2.verify(hash, password));
 }
 
 /**
  * Tells whether the text is an argon2id PHC string, with its version, cost, salt and hash.
- * A cost that would stall a login (10 GiB and more, 1,000 passes and more) is none.
+ * One of so high a cost that a login would hang (10 GiB or 1,000 passes and more) is refused.
  */
 export function isPasswordHash(text: string): boolean {
   const [, cost] =

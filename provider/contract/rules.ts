@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { isPasswordHash } from "./passwords";
 
-/** Slugs that would read as the product's own addresses. */
+/** Slugs that could be mistaken for addresses of the product itself. */
 const reservedSlugs = new Set(
   "admin api app assets auth blog cdn dashboard docs help login logout mail public root setup static status support system tenant tenants www".split(
     " ",
   ),
 );
 
-/** The passwords that guessing starts with, of those that are long enough; compared in lower case. */
+/** The passwords of at least 8 characters that are guessed first; compared in lower case. */
 const commonPasswords = new Set(
   (
     "password password1 password12 password123 password1234 passw0rd p@ssw0rd p@ssword 12345678 123456789 " +
@@ -22,14 +22,14 @@ const commonPasswords = new Set(
   ).split(" "),
 );
 
-/** Control characters, line and paragraph separators, and what reverses the direction of text. */
+/** Control characters, line and paragraph separators, and characters that change the direction of text. */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 const loneSurrogate = /\p{Cs}/u;
 
 /**
- * The texts by which the engine's protocol says that a value is not known yet, so none of them can be
- * a value: https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/go/common/resource/plugin/rpc.go#L53
+ * The texts that the engine's protocol sends in the place of a value that is not known yet. As a name or a
+ * slug they would be taken for such a place: https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/go/common/resource/plugin/rpc.go#L53
  */
 const unknownValues = new Set([
   "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",

@@ -18,7 +18,7 @@ export async function appliedVersions(
   return rows.map((row) => row.version);
 }
 
-/** The files that are not applied yet, in the order dbmate runs them. */
+/** The names of the files that are not applied yet, in the order in which dbmate runs them. */
 export async function pendingFiles(
   client: ClientBase,
   schemaName: string,
@@ -29,8 +29,8 @@ export async function pendingFiles(
 }
 
 /**
- * Compares the applied files with what they were then. The state has their digests too, and knows
- * nothing of a run that failed, or of a state that was lost.
+ * Compares the applied files with their digests in the control table. The state has digests as well, but
+ * not of the files of a run that failed, and a state can be lost.
  *
  * @returns how many files have a digest on record.
  * @throws {@link MigrationFailedError} naming the files that were edited since.
@@ -57,7 +57,10 @@ export async function assertUnedited(
   );
 }
 
-/** Keeps the digests of the files that are applied by now, where the control table for them is there. */
+/**
+ * Writes down the digests of the files that are applied by now. Does nothing where the control table for
+ * them does not exist, as in a database whose control tables are somebody else's.
+ */
 export async function keepDigests(
   client: ClientBase,
   schemaName: string,

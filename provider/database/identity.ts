@@ -1,29 +1,29 @@
 import { z } from "zod";
 import { OtherDatabaseError } from "../contract/errors";
 import { rowsIfAny, withConnection } from "./pool";
-import { connectionSettings } from "./settings";
+import { settingsOf, type DatabaseAddress } from "./settings";
 
 const databaseIdentity = z.object({
-  /** Of the one row of `public.tenant_database`. */
+  /** The id in the one row of `public.tenant_database`. */
   id: z.uuid().optional(),
   name: z.string(),
-  /** PostgreSQL's system identifier, where the role may ask for it. */
+  /** PostgreSQL's system identifier: decimal digits. Absent where the role may not read it. */
   server: z.string().optional(),
-  /** The ids of the databases whose place it took. */
+  /** The ids of the databases whose place this one took. */
   replaces: z.array(z.uuid()).optional(),
 });
 
-/** Which database it is, as a state holds it. Where there are no control tables, it has no id. */
+/** Which database it is, as a state holds it. Without control tables it has a name only. */
 export type DatabaseIdentity = z.infer<typeof databaseIdentity>;
 
 /**
- * Asks the database that the environment variable names which one it is.
+ * Asks the database which one it is.
  *
- * @throws {@link OtherDatabaseError} when it is a copy that nobody has said what it is; errors of pg as
- * they are.
+ * @throws {@link OtherDatabaseError} when it is a copy of another, or was renamed or moved, and nobody has
+ * said in it which of the two it is to be; {@link ConfigurationError}; errors of pg as they are.
  */
-export async function identify(urlEnv: string | undefined): Promise<DatabaseIdentity> {
-  const [row] = await withConnection(urlEnv, (client) =>
+export async function identify(database: DatabaseAddress): Promise<DatabaseIdentity> {
+  const [row] = await withConnection(database, (client) =>
     rowsIfAny<Row>(
       client,
       `select id, name, server, replaces, current_database() as live_name,
@@ -31,10 +31,10 @@ export async function identify(urlEnv: string | undefined): Promise<DatabaseIden
       from public.tenant_database`,
     ),
   );
-  if (row === undefined) return { name: connectionSettings(urlEnv).database };
+  if (row === undefined) return { name: settingsOf(database).database };
   const found = identityOf({ ...row, name: row.live_name, server: row.live_server });
   const differing = differences(identityOf(row), found);
-  if (differing.length > 0) throw new OtherDatabaseError(copyWords(row, differing));
+  if (differing.length > 0) throw new OtherDatabaseError(copyMessage(row, differing));
   return found;
 }
 
@@ -57,10 +57,11 @@ function identityOf(row: Pick<Row, "id" | "name" | "server" | "replaces">): Data
 }
 
 /**
- * Says why the database that was found is not the one that a state is about.
+ * Compares the database that was found with the one that a state is about.
  *
- * @param recorded What the state has, nobody has read it yet.
- * @returns undefined when it is the one, or has taken its place, or where the state knows of none.
+ * @param recorded The identity in the state, not validated yet.
+ * @returns how they differ and what to do; undefined when they are the same, when the found one has taken
+ *   the place of the other, or when the state holds no identity.
  */
 export function otherDatabase(recorded: unknown, found: DatabaseIdentity): string | undefined {
   const known = readIdentity(recorded);
@@ -81,12 +82,12 @@ export function otherDatabase(recorded: unknown, found: DatabaseIdentity): strin
   );
 }
 
-/** Reads an identity out of a state or an input; undefined where there is none. */
+/** Validates an identity out of a state or an input; undefined where it is none. */
 export function readIdentity(value: unknown): DatabaseIdentity | undefined {
   return databaseIdentity.safeParse(value).data;
 }
 
-/** What tells the second database from the first, each with both values. */
+/** The parts in which two identities differ, such as `name other instead of app`. */
 function differences(one: DatabaseIdentity, other: DatabaseIdentity): string[] {
   return (["id", "name", "server"] as const)
     .filter((part) => part !== "server" || (one.server && other.server))
@@ -94,7 +95,7 @@ function differences(one: DatabaseIdentity, other: DatabaseIdentity): string[] {
     .map((part) => `${part} ${String(other[part])} instead of ${String(one[part])}`);
 }
 
-function copyWords({ name }: Row, differing: string[]): string {
+function copyMessage({ name }: Row, differing: string[]): string {
   const set = "update public.tenant_database set id = default, name = default, server = default";
   return (
     `this database is a copy of ${name} (${differing.join(", ")}), or was renamed or moved. Name the ` +

@@ -3,10 +3,10 @@ import { DataGoneError } from "../contract/errors";
 import { rowsIfAny } from "./pool";
 
 /**
- * Tells what is gone of a schema that was migrated: it has files on record, and not even the table that
- * dbmate keeps in each schema.
+ * Finds out whether a schema that was migrated has lost its tables. It has when the control table lists
+ * files for it, and the table in which dbmate keeps the applied versions is not there.
  *
- * @returns undefined where nothing is gone.
+ * @returns what is gone, in words; undefined where nothing is.
  */
 export async function lostData(
   client: ClientBase,
@@ -26,8 +26,8 @@ export async function lostData(
   return `${what}, with what ${found.files} migrations had made and all its data`;
 }
 
-/** @throws DataGoneError where something is gone, unless `recreate` says that it is made anew. */
-export async function refuseLost(
+/** @throws {@link DataGoneError} where data is gone; with `recreate`, this is only printed. */
+export async function assertNotLost(
   client: ClientBase,
   schemaName: string,
   recreate = false,
@@ -39,19 +39,19 @@ export async function refuseLost(
     [schemaName],
   );
   const tenant = rows[0]?.slug ?? schemaName;
-  if (!recreate) throw new DataGoneError(lostWords(tenant, lost));
-  console.log(emptyWords(tenant, lost));
+  if (!recreate) throw new DataGoneError(lostMessage(tenant, lost));
+  console.log(recreateMessage(tenant, lost));
 }
 
-/** What is gone, and the two ways on. */
-export function lostWords(tenant: string, lost: string): string {
+/** Says whose data is gone, and the two ways to go on. */
+export function lostMessage(tenant: string, lost: string): string {
   return (
     `of tenant ${tenant} is gone: ${lost}. Restore it from a backup, then run pulumi refresh; or give the ` +
     `tenant recreate: true, which makes the schema anew, EMPTY`
   );
 }
 
-/** Says, in a preview too, that nothing of the data comes back. */
-export function emptyWords(tenant: string, lost: string): string {
+/** Says that the schema is made anew and its data does not come back; a preview prints it too. */
+export function recreateMessage(tenant: string, lost: string): string {
   return `Tenant ${tenant} is made anew, EMPTY (recreate: true): gone is ${lost}.`;
 }

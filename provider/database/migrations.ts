@@ -17,8 +17,8 @@ export const tenantMigrationsDir = path.join(packaged, "tenant");
 /**
  * Reads which migrations a folder holds.
  *
- * @throws {@link MigrationsUnreadableError} when it is no readable folder, holds none, or holds an
- * SQL file that dbmate would pass over without a word.
+ * @throws {@link MigrationsUnreadableError} when the folder cannot be read, has no `.sql` file, has one that
+ * dbmate would silently ignore because of its name, or two of the same version.
  */
 export function readMigrations(directory: string): MigrationDigests {
   const names = listFiles(directory).filter((name) => name.endsWith(".sql"));
@@ -45,7 +45,7 @@ export function readMigrations(directory: string): MigrationDigests {
   return digests;
 }
 
-/** The version dbmate records for a file: the digits its name starts with. */
+/** The version that dbmate records for a file: the digits at the start of its name. */
 export function migrationVersion(file: string): string {
   return /^\d+/.exec(file)?.[0] ?? "";
 }

@@ -1,13 +1,13 @@
 import { Pool, type ClientBase, type PoolClient, type PoolConfig, type QueryResultRow } from "pg";
-import { pgConfig, settingsOf, type DatabaseAddress } from "./settings";
+import { pgConfig } from "./client-config";
+import { settingsOf, type DatabaseAddress } from "./settings";
 
 /**
- * Runs `work` on a connection to the database.
+ * Runs `work` on a connection to the database, out of a pool that lives as long as the process. Idle
+ * connections do not keep a process alive.
  *
- * The pools live as long as the process: the engine keeps a provider's process for a whole run, and
- * the service for many. Idle connections do not keep a process alive.
- *
- * @throws ConfigurationError when the variable is not usable; errors of pg as they are.
+ * @throws {@link ConfigurationError} when the variable is not usable; errors of pg as they are: SQLSTATE
+ * 55P03 when a statement has waited for a lock for a minute.
  */
 export async function withConnection<T>(
   database: DatabaseAddress,
@@ -16,7 +16,10 @@ export async function withConnection<T>(
   return withClient(poolFor(database, workPool), work);
 }
 
-/** Like {@link withConnection}, in one transaction: all of `work` is kept, or nothing. */
+/**
+ * Like {@link withConnection}, in one transaction: it is committed when `work` ends, and rolled back when
+ * `work` throws.
+ */
 export async function inTransaction<T>(
   database: DatabaseAddress,
   work: (client: PoolClient) => Promise<T>,
@@ -35,37 +38,41 @@ export async function inTransaction<T>(
 }
 
 /**
- * Holds a session-level advisory lock while `work` runs, on the connection that has it. However this
- * process ends, PostgreSQL gives the lock back.
+ * Holds a session-level advisory lock while `work` runs, and gives `work` the connection that holds it.
+ * PostgreSQL gives the lock back when that connection ends, so also when this process is killed.
  *
- * @param name Of the lock.
- * @param patience How long to wait for it, in ms; 0 for ever.
- * @throws errors of pg as they are: SQLSTATE 55P03 when somebody else holds the lock for too long.
+ * @param name The lock's name; all who use it in this database wait for each other.
+ * @param waitMs How long to wait for the lock; 0 for no limit.
+ * @throws {@link ConfigurationError} when the variable is not usable; errors of pg as they are: SQLSTATE
+ * 55P03 when the lock could not be had in that time.
  */
 export async function withSessionLock<T>(
   database: DatabaseAddress,
   name: string,
-  patience: number,
+  waitMs: number,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   return withClient(poolFor(database, lockPool), async (client, discard) => {
-    // How long to wait is for the caller to say, not for the role's statement_timeout.
+    // The role may have a statement_timeout of its own, which would end the wait earlier.
     await client.query(
       `select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)`,
-      [String(patience)],
+      [String(waitMs)],
     );
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [name]);
     try {
       return await work(client);
     } finally {
       const unlock = "select pg_advisory_unlock(hashtextextended($1, 0))";
-      // A connection that is given back with its lock would hold it for nobody.
+      // Back in the pool with its lock, the connection would keep everybody else from it for nothing.
       await client.query(unlock, [name]).catch(discard);
     }
   });
 }
 
-/** The rows of a query; none where the table is not there, as a refresh must be able to tell. */
+/**
+ * The rows of a query, or none where a table in it does not exist: a refresh of a database that has lost
+ * its control tables must find nothing, and not fail.
+ */
 export async function rowsIfAny<Row extends QueryResultRow>(
   client: ClientBase,
   statement: string,
@@ -79,7 +86,7 @@ export async function rowsIfAny<Row extends QueryResultRow>(
   }
 }
 
-/** Tells whether PostgreSQL refused a statement, with the given SQLSTATE if one is named. */
+/** Tells whether the error is one that PostgreSQL reported, with this SQLSTATE if one is given. */
 export function isDatabaseError(
   error: unknown,
   sqlstate?: string,
@@ -105,7 +112,7 @@ async function withClient<T>(
     broken = false;
     return result;
   } catch (error) {
-    // A refused statement leaves a usable connection, anything else may not.
+    // After an error that PostgreSQL reported, the connection can be used again; after others perhaps not.
     broken = !isDatabaseError(error);
     throw error;
   } finally {
@@ -113,12 +120,15 @@ async function withClient<T>(
   }
 }
 
-/** For statements: one that waits longer than this waits for a lock that nobody gives back. */
-const workPool = { max: 8, lock_timeout: 60_000 };
+/** How long a statement may wait for a lock: whoever holds one for longer will not give it back. */
+const LOCK_TIMEOUT_MS = 60_000;
+
+/** For statements. */
+const workPool = { max: 8, lock_timeout: LOCK_TIMEOUT_MS };
 
 /**
- * For session-level locks, each for as long as what it guards. So many that nobody waits for a
- * connection who could have the lock.
+ * For session-level locks, whose connections are held for as long as the work under the lock takes. The
+ * pool is large, so that nobody whose lock is free has to wait for a connection.
  */
 const lockPool = { max: 64 };
 
@@ -135,8 +145,8 @@ function poolFor(database: DatabaseAddress, kind: PoolConfig): Pool {
     allowExitOnIdle: true,
     ...kind,
   });
-  // The server may end a connection that is idle, or asked nothing just then as during a migration, or
-  // being closed. The next statement tells; unheard, it ends the process.
+  // The server may end a connection while no statement runs on it. pg then emits an error, and an error
+  // event without a listener ends the process. Nothing is lost by ignoring it: the next statement fails.
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
   pools.set(key, pool);

@@ -2,10 +2,11 @@ import type { PoolClient } from "pg";
 import { SchemaInUseError } from "../contract/errors";
 
 /**
- * Empties a schema: all that is in it goes, the schema itself stays.
+ * Drops all that is in a schema and keeps the schema itself, with its owner. Where there is no such schema,
+ * does nothing. To be called in a transaction.
  *
- * @throws {@link SchemaInUseError} when something outside of the schema depends on something in it,
- * such as a view in another schema. A cascade would take that along.
+ * @throws {@link SchemaInUseError} when an object outside of the schema, such as a view in another one,
+ * depends on an object in it. `drop … cascade` would drop that as well.
  */
 export async function emptySchema(client: PoolClient, schemaName: string): Promise<void> {
   const { rows } = await client.query<{ owner: string }>(
@@ -18,14 +19,14 @@ export async function emptySchema(client: PoolClient, schemaName: string): Promi
   await assertUnusedOutside(client, schemaName);
   const schema = client.escapeIdentifier(schemaName);
   await client.query(`drop schema ${schema} cascade`);
-  // 'regrole' quotes the role's name where it must be quoted.
+  // Not escaped here: 'regrole' has quoted the name where that is needed.
   await client.query(`create schema ${schema} authorization ${owner}`);
 }
 
 /**
- * Looks whether the schema could go without taking anything else along. A schema that is not there could.
+ * Checks that dropping the schema would drop nothing outside of it. Passes where there is no such schema.
  *
- * @throws {@link SchemaInUseError} naming what outside of the schema depends on something in it.
+ * @throws {@link SchemaInUseError} with the objects outside that depend on an object in it.
  */
 export async function assertUnusedOutside(client: PoolClient, schemaName: string): Promise<void> {
   const outsiders = await dependentsOutside(client, schemaName);
@@ -35,7 +36,7 @@ export async function assertUnusedOutside(client: PoolClient, schemaName: string
   );
 }
 
-/** How many tables a schema has; none where it is not there. */
+/** How many tables a schema has, partitions not counted; 0 where there is no such schema. */
 export async function countTables(client: PoolClient, schemaName: string): Promise<number> {
   const { rows } = await client.query<{ tables: number }>(
     `select count(*)::int as tables from pg_class c join pg_namespace n on n.oid = relnamespace
@@ -46,12 +47,13 @@ export async function countTables(client: PoolClient, schemaName: string): Promi
 }
 
 /**
- * Keeps others from making a view or a foreign key on the schema's tables until the transaction ends.
- * One that is made while a `drop … cascade` waits for the table's lock would be dropped with it.
+ * Keeps other sessions from making a view or a foreign key on the schema's tables until the transaction
+ * ends. Without it, one that is made after the check, while `drop … cascade` waits for a table's lock, would
+ * be dropped too.
  */
 async function lockTables(client: PoolClient, schemaName: string): Promise<void> {
   const { rows } = await client.query<{ table: string }>(
-    // Other roles' tables go with the schema too, but may not be locked by its owner.
+    // Only tables that this role may lock. The drop takes those of other roles as well.
     `select format('%I.%I', nspname, relname) as table
     from pg_class c join pg_namespace n on n.oid = relnamespace
     where nspname = $1 and relkind in ('r', 'p') and pg_has_role(relowner, 'usage')
@@ -62,7 +64,7 @@ async function lockTables(client: PoolClient, schemaName: string): Promise<void>
   await client.query(`lock table ${rows.map(({ table }) => table).join(", ")}`);
 }
 
-/** Follows pg_depend from the schema; names what it reaches in other schemas. */
+/** Follows pg_depend from the schema, and describes each object that it reaches in another schema. */
 async function dependentsOutside(client: PoolClient, schemaName: string): Promise<string[]> {
   const { rows } = await client.query<{ object: string }>(
     `with recursive
@@ -76,7 +78,8 @@ async function dependentsOutside(client: PoolClient, schemaName: string): Promis
           from pg_depend d
           where d.refclassid = r.classid and d.refobjid = r.objid
           union all
-          -- What is an internal part of a whole, as a view's rule is of the view, leads to the whole.
+          -- An internal part (deptype i) leads to its whole: a view depends on a table by its rule, and
+          -- only the rule is listed as dependent on the table.
           select d.refclassid, d.refobjid
           from pg_depend d
           where d.classid = r.classid and d.objid = r.objid and d.deptype = 'i'

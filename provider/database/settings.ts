@@ -1,16 +1,13 @@
-import { readFileSync } from "node:fs";
-import type { ClientConfig, PoolConfig } from "pg";
 import { z } from "zod";
 import { rules } from "../contract/rules";
 import { ConfigurationError } from "../contract/errors";
-import { watchConnection } from "../connections/heartbeat";
 
 /** The environment variable that holds the database URL unless a stack names another. */
 export const DEFAULT_URL_VARIABLE = "DATABASE_URL";
 
 const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
 
-/** One reading of a database URL, so that pg, dbmate and the postgresql plugin never differ on it. */
+/** A database URL, read once, so that pg, dbmate and the postgresql plugin connect alike. */
 export interface ConnectionSettings {
   readonly host: string;
   readonly port: number;
@@ -18,11 +15,14 @@ export interface ConnectionSettings {
   readonly user: string;
   readonly password: string | undefined;
   readonly sslmode: (typeof sslModes)[number];
-  /** Path of the file with the certificate authority, for verify-ca and verify-full. */
+  /** Path of the PEM file with the certificate authority, for verify-ca and verify-full. */
   readonly sslrootcert: string | undefined;
 }
 
-/** Where a database is: its settings, or the environment variable with its URL (default: DATABASE_URL). */
+/**
+ * Where a database is: its settings, or the name of the environment variable that holds its URL. Without
+ * either, the variable is DATABASE_URL.
+ */
 export type DatabaseAddress = ConnectionSettings | string | undefined;
 
 /**
@@ -51,7 +51,11 @@ export function connectionSettings(variable: string = DEFAULT_URL_VARIABLE): Con
   return parseDatabaseUrl(text, variable);
 }
 
-/** @throws {@link ConfigurationError} when a URL, say, is given where its variable's name belongs. */
+/**
+ * Refuses a text that is no variable's name, such as the URL itself, before the text reaches a state.
+ *
+ * @throws {@link ConfigurationError} without the text, which may have a password in it.
+ */
 export function assertVariableName(variable: string): void {
   if (rules.environmentVariable.safeParse(variable).success) return;
   throw new ConfigurationError(
@@ -62,10 +66,11 @@ export function assertVariableName(variable: string): void {
 /**
  * Parses `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…`.
  *
- * Without `sslmode` the connection is plain to this machine's own addresses and `require` to all
- * others, because the three clients' own defaults differ (pg: disable, lib/pq: require).
+ * Without `sslmode` it is `disable` for addresses of this machine and `require` for all others, because
+ * the three clients' own defaults differ (pg: disable, lib/pq: require).
  *
- * @throws {@link ConfigurationError} naming the variable and the fault, never the value.
+ * @param variable What the URL is called in an error.
+ * @throws {@link ConfigurationError} with the variable's name and what is wrong, never the value.
  */
 export function parseDatabaseUrl(text: string, variable: string): ConnectionSettings {
   const fault = (reason: string) => new ConfigurationError(`${variable} ${reason}`);
@@ -103,83 +108,4 @@ const queryKeys = new Set(["sslmode", "sslrootcert"]);
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** After how many seconds each end of a connection asks the other whether it is still there. */
-const KEEPALIVE_IDLE = 10;
-
-/**
- * When the server gives up a session whose client is silent: within half a minute, where the system's
- * own limits are two hours for one that is idle and a quarter of an hour for one that is answered.
- * Startup parameters: https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-TCP-KEEPALIVES-IDLE
- */
-const serverLimits = {
-  tcp_keepalives_idle: String(KEEPALIVE_IDLE), // in s
-  tcp_keepalives_interval: "5", // in s
-  tcp_keepalives_count: "3",
-  tcp_user_timeout: "30000", // in ms
-};
-
-/**
- * The settings as node-postgres takes them. Reads the certificate authority's file when one is named.
- *
- * A pool's connections are destroyed when they go silent. A client that is in no pool has to be handed
- * to `onConnect` for that.
- */
-export function pgConfig(settings: ConnectionSettings): PoolConfig {
-  const config = clientConfig(settings);
-  return {
-    ...config,
-    onConnect: (client) => watchConnection(client, config),
-  };
-}
-
-function clientConfig(settings: ConnectionSettings): ClientConfig {
-  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
-  const { PGOPTIONS } = process.env;
-  const limits = Object.entries(serverLimits).map(([name, value]) => `-c ${name}=${value}`);
-  return {
-    host,
-    port,
-    database,
-    user,
-    ...(password === undefined ? {} : { password }),
-    ssl: sslmode !== "disable" && {
-      rejectUnauthorized: sslmode !== "require",
-      ...(sslrootcert === undefined ? {} : { ca: readFileSync(sslrootcert, "utf8") }),
-      // verify-ca checks who signed the certificate, not for which name it was made.
-      ...(sslmode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
-    },
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEPALIVE_IDLE * 1_000,
-    // What is given here takes the place of the variable.
-    options: [...(PGOPTIONS ? [PGOPTIONS] : []), ...limits].join(" "),
-    application_name: "pulumi-tenant",
-  };
-}
-
-/**
- * The settings as a URL for dbmate, whose driver is lib/pq, with `schema` as the whole search path
- * and `sessionName` as what PostgreSQL lists its session by.
- *
- * The schema is not quoted: with quotes dbmate makes a schema whose name has quotes in it.
- */
-export function dbmateUrl(
-  settings: ConnectionSettings,
-  schema: string,
-  sessionName: string,
-): string {
-  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
-  const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
-  const query = new URLSearchParams({
-    sslmode,
-    search_path: schema,
-    application_name: sessionName,
-    connect_timeout: "10", // in s
-    ...serverLimits,
-  });
-  if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
-  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  return `postgres://${login.join(":")}@${address}/${encodeURIComponent(database)}?${query.toString()}`;
 }

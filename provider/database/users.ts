@@ -2,11 +2,12 @@ import type { PoolClient } from "pg";
 import { isDatabaseError } from "./pool";
 
 /**
- * Removes a user who was made by a set-up and whom nothing needs any more: no membership, no tenant
- * whose admin they are to be, nothing of the product's that refers to them.
+ * Deletes a user who was made for a tenant and is not needed any more: who is member of no tenant, is to be
+ * admin of none, and to whom no other table refers. To be called in a transaction.
  */
 export async function removeUserUnlessNeeded(client: PoolClient, id: string): Promise<void> {
-  // Two tenants that end at once wait here for each other, so the second sees that it is the last.
+  // When the last two tenants of a user end at once, the second transaction waits here for the first. So it
+  // sees that the other membership is gone; without the lock, neither would delete the user.
   await client.query("select from public.users where id = $1 for update", [id]);
   await client.query("savepoint removal");
   await client
@@ -17,7 +18,7 @@ export async function removeUserUnlessNeeded(client: PoolClient, id: string): Pr
       [id],
     )
     .catch(async (error: unknown) => {
-      // foreign_key_violation: somebody refers to them meanwhile
+      // foreign_key_violation: a table that this package does not know refers to the user
       if (!isDatabaseError(error, "23503")) throw error;
       await client.query("rollback to savepoint removal");
     });

@@ -4,10 +4,10 @@ import { z } from "zod";
 import { TenantGoneError } from "../contract/errors";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
-import { hashPassword, isPasswordHash } from "../contract/passwords";
 import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
+import { seal, sealedPassword } from "./sealed-password";
 
 /** The inputs of step 2. */
 export interface AdminUserArgs extends DatabaseArgs {
@@ -19,14 +19,14 @@ export interface AdminUserArgs extends DatabaseArgs {
   password: pulumi.Input<string>;
   firstName: pulumi.Input<string>;
   lastName: pulumi.Input<string>;
-  /** Names the resource among those of all stacks; with the e-mail it salts the hash. */
+  /** Names the resource among those of all stacks. The hash's salt is made from it and the e-mail. */
   account: pulumi.Input<string>;
-  /** Whether the end of the resource removes a user who belongs to no other tenant. */
+  /** Whether deleting the resource deletes a user whom it made and who belongs to no other tenant. */
   forceDestroy: pulumi.Input<boolean>;
 }
 
 /**
- * Step 2, admin: the user in `public.users`, made, or found by e-mail without regard to case. The
+ * Step 2, admin: a row in `public.users`, or the existing one with that e-mail, in any case of letters. The
  * resource's id is the user's.
  */
 export class AdminUser extends DynamicResource {
@@ -34,33 +34,11 @@ export class AdminUser extends DynamicResource {
     const { account, ...inputs } = args;
     const password = pulumi
       .all([pulumi.secret(args.password), account, args.email])
-      // What is missing is for check to report, with all other faults.
+      // A missing password is not refused here: check reports it along with all other faults.
       .apply(([plain, name, email]) => seal(plain, `${name} ${email}`.toLowerCase()));
     super("AdminUser", "adminUser", name, { ...inputs, password }, opts);
   }
 }
-
-const refused = "refused: ";
-
-/**
- * Puts the password's hash in its place while it is still in the program: at `-v=9` the engine logs
- * every input that it is given, secrets too. A password that breaks the rules becomes their words,
- * for `check` to report along with all other faults.
- */
-async function seal(password: string, account: string): Promise<string> {
-  const parsed = rules.password.safeParse(password);
-  if (!parsed.success) {
-    return refused + parsed.error.issues.map(({ message }) => message).join("; ");
-  }
-  return isPasswordHash(parsed.data) ? parsed.data : hashPassword(parsed.data, account);
-}
-
-const sealedPassword = z.string().refine(isPasswordHash, {
-  error: ({ input }) =>
-    typeof input === "string" && input.startsWith(refused)
-      ? input.slice(refused.length)
-      : "must be an argon2id hash by now",
-});
 
 const shape = {
   urlEnv: rules.environmentVariable,
@@ -98,7 +76,7 @@ export const adminUser = {
     return { id, outs: { ...inputs } };
   },
 
-  /** What a person changed of their own account since is theirs, and no drift. */
+  /** Looks only whether the user is there: what people change in their own account is no drift. */
   async read(id: string, props: Inputs) {
     const rows = await withConnection(props.urlEnv, (client) =>
       rowsIfAny(client, "select from public.users where id = $1", [id]),
@@ -106,7 +84,7 @@ export const adminUser = {
     return rows.length === 0 ? {} : { id, props };
   },
 
-  /** Changes what is still as this resource made it; nothing of a user who was linked. */
+  /** Changes each column that still has the value that this resource wrote; nothing of a linked user. */
   async update(id: string, olds: Inputs, news: Inputs) {
     await withConnection(news.urlEnv, (client) =>
       client.query(
@@ -144,7 +122,8 @@ async function makeOrLink(client: PoolClient, inputs: Inputs): Promise<string> {
     throw new TenantGoneError(`tenant ${inputs.tenantId} is gone: run pulumi refresh, then up`);
   }
   const made = await client.query<{ id: string }>(
-    // A user with no membership yet, made for this very tenant, is an interrupted run's.
+    // A user who was made for this tenant and is member of none is left by an interrupted run: that one
+    // is taken over, with the values that are declared now.
     `insert into public.users as u (email, password_hash, first_name, last_name, made_for_tenant_id)
     values ($1, $2, $3, $4, $5)
     on conflict (lower(email)) do update
@@ -175,7 +154,8 @@ async function findByEmail(client: PoolClient, email: string): Promise<{ id: str
 }
 
 async function removeUnlessNeeded(client: PoolClient, id: string, props: Inputs): Promise<void> {
-  // As in removeUserUnlessNeeded, and before the tenant's row: the locks in one order.
+  // The user's row is locked before the tenant's, as everywhere where both are: two transactions that lock
+  // the same two rows in different orders would wait for each other.
   await client.query("select from public.users where id = $1 for update", [id]);
   await client.query(
     `update public.tenants set admin_user_id = null, status = 'deleted', updated_at = now()

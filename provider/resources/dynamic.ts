@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 
-/** How the engine writes an input whose value only `pulumi up` will tell. */
+/** What the engine sends in the place of an input that only `pulumi up` will know. */
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** The names under which `pulumi-tenant/resources` exports its life cycles. */
@@ -15,22 +15,23 @@ const lifecycleNames = ["tenantRecord", "adminUser", "migrations", "adminMembers
  *
  * `pulumi.dynamic.Resource` writes the same property by serializing a closure, which loads the
  * TypeScript compiler into every program and gives a text that changes with the SDK and the build.
- * This text never changes, so any later version of the package serves the states of all before it.
- * The dynamic provider's side of it:
+ * This text never changes, so every later version of the package can serve the states of all earlier ones.
+ * The dynamic provider reads it here:
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/cmd/dynamic-provider/index.ts#L77
  */
 export function providerText(lifecycle: LifecycleName): string {
   return `exports.handler = () => require("pulumi-tenant/resources").${lifecycle};`;
 }
 
-/** Every text that {@link providerText} gives, and so all that a state of any release holds. */
+/** Every text that {@link providerText} returns. No state of any release holds another. */
 export const providerTexts: readonly string[] = lifecycleNames.map(providerText);
 
 /**
  * The engine's provider for dynamic resources, as a resource of its own.
  *
- * Without it they belong to the default one, into whose inputs, and so into the state, the engine
- * copies the stack's whole configuration: the admins' passwords, decrypted by `--show-secrets`.
+ * Without it dynamic resources belong to the default one, into whose inputs, and so into the state, the engine
+ * copies the stack's whole configuration, the admins' passwords included: `--show-secrets` would print
+ * them.
  * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/target.go#L35
  */
 export class DynamicProvider extends pulumi.ProviderResource {
@@ -57,13 +58,15 @@ export abstract class DynamicResource extends pulumi.CustomResource {
   }
 }
 
-/** The inputs of a resource as the engine sends them: nobody has read them yet. */
+/** The inputs of a resource as the engine sends them, not validated yet. */
 export type RawInputs = Record<string, unknown>;
 
 /**
- * Validates every input whose value is known and lets the unknown ones pass.
+ * Validates every input whose value is known, and lets those pass that are not known yet.
  *
- * @returns the normalised inputs and all faults at once, each under its property.
+ * @param shape The rule of each input. An input without a rule is a fault.
+ * @param news The inputs as the engine sent them.
+ * @returns the normalised inputs, and all faults, each under its property.
  */
 export function checkInputs(
   shape: Record<string, z.ZodType>,
@@ -92,8 +95,9 @@ export function checkInputs(
 }
 
 /**
- * The engine prints the value of a property that is refused, a secret's too. Where that may be a
- * password, or a URL given in the place of a variable's name, the fault names no property to it.
+ * The engine prints the value of the property that a fault names, even a secret's. So a fault of
+ * `password`, or of `urlEnv`, where somebody may have put the URL itself, names its property in the words
+ * only.
  * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/step_generator.go
  */
 function failure(property: string, reason: string): pulumi.dynamic.CheckFailure {
@@ -102,26 +106,28 @@ function failure(property: string, reason: string): pulumi.dynamic.CheckFailure 
 }
 
 /**
- * A mark that a create leaves among its outputs. A later step that takes it as an input runs again
- * when an earlier one was made anew, by `pulumi up --replace` say, though no value of it changed.
+ * A random UUID, an output of each create. A later step has it as an input, so that the later step runs
+ * again when the earlier one was made anew, such as by `pulumi up --replace`, even where none of its other
+ * outputs changed.
  */
 export function newMark(): string {
   return randomUUID();
 }
 
-/** A mark, as an input. */
+/** The rule for a mark as an input: one mark, or several joined by spaces. */
 export const mark = z.string().optional();
 
-/** Tells whether the value is one that only `pulumi up` will tell. */
+/** Tells whether the engine sent this in the place of a value that only `pulumi up` will know. */
 export function isUnknown(value: unknown): boolean {
   return value === unknown;
 }
 
 /**
- * Says whether the inputs ask for something else than the state holds.
+ * Compares the inputs with the state.
  *
- * @param replaces The inputs of which a change makes another thing.
- * @param ignores The inputs of which a change means nothing, such as where files lie.
+ * @param shape Has a property for each input that is compared.
+ * @param replaces The inputs whose change replaces the resource.
+ * @param ignores The inputs whose change is no change of the resource, such as a folder's path.
  */
 export function diffInputs(
   shape: Record<string, unknown>,
@@ -132,7 +138,8 @@ export function diffInputs(
   const changed = Object.keys(shape).filter(
     (property) =>
       !ignores.includes(property) &&
-      // A preview of an earlier step's update does not know its mark, which an update leaves as it is.
+      // While a preview shows an update of an earlier step, it does not know that step's outputs. The mark
+      // is one of them, and an update keeps it.
       !(shape[property] === mark && isUnknown(news[property])) &&
       JSON.stringify(olds[property]) !== JSON.stringify(news[property]),
   );

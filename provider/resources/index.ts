@@ -1,6 +1,6 @@
 /**
- * The life cycles of the dynamic resources, under the names that states hold (see `providerText`).
- * A name that was ever released stays: old states ask for it.
+ * The life cycles of the dynamic resources, under the names that states hold (see `providerText`). A name
+ * that was released must stay exported, because old states name it.
  */
 import { adminUser as admin } from "./admin";
 import { adminMembership as membership } from "./membership";

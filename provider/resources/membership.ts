@@ -16,7 +16,7 @@ export interface AdminMembershipArgs extends DatabaseArgs {
   userId: pulumi.Input<string>;
   /** The marks of the steps before: see `newMark`. */
   mark?: pulumi.Input<string>;
-  /** Whether the end of the resource removes the row, and with it takes the tenant out of service. */
+  /** Whether deleting the resource deletes the row, and marks the tenant `deleted`. */
   forceDestroy: pulumi.Input<boolean>;
 }
 
@@ -25,7 +25,7 @@ export interface AdminMembershipArgs extends DatabaseArgs {
  * tenant becomes `active`. The resource's id is `{tenantId}/{userId}`.
  */
 export class AdminMembership extends DynamicResource {
-  /** `active`, as long as nobody changed it behind the engine's back. */
+  /** The status that the last run or refresh found: `active`, unless somebody changed it. */
   declare readonly status: pulumi.Output<string>;
 
   constructor(name: string, args: AdminMembershipArgs, opts?: pulumi.CustomResourceOptions) {
@@ -103,9 +103,10 @@ async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<vo
 }
 
 /**
- * The first step of a tenant's end: what would refuse a later one is looked for here, while nothing is
- * taken yet. An end that stops after this one leaves a tenant that is `deleted`, never one that is
- * `active` without its admin; the next `up` takes it back, the next destroy goes on.
+ * The first step of a tenant's deletion. It checks what would stop a later step, before anything is gone:
+ * whether the schema can be dropped. And it marks the tenant `deleted`, so that a deletion which stops half
+ * way never leaves an `active` tenant without its admin. After that, the next `up` takes the tenant back, and
+ * the next destroy goes on.
  */
 async function unpublish(client: PoolClient, { tenantId, userId }: Inputs): Promise<void> {
   await client.query(

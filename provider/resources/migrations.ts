@@ -29,7 +29,7 @@ export interface MigrationsArgs extends DatabaseArgs {
    * the package's own.
    */
   migrationsDir?: pulumi.Input<string> | undefined;
-  /** Whether the end of the resource empties the schema. */
+  /** Whether deleting the resource drops all that is in the schema. */
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that was migrated, and whose tables are gone, is made anew, empty. */
   recreate?: pulumi.Input<boolean> | undefined;
@@ -42,7 +42,7 @@ export interface MigrationsArgs extends DatabaseArgs {
 export class TenantMigrations extends DynamicResource {
   /** The newest applied version: the digits its file's name starts with. */
   declare readonly version: pulumi.Output<string>;
-  /** Another one for each create: see `newMark`. */
+  /** Changes with each create: see `newMark`. */
   declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
@@ -53,9 +53,9 @@ export class TenantMigrations extends DynamicResource {
   }
 }
 
-/** The control tables' migrations, in the public schema. They are never taken back. */
+/** The control tables' migrations, in the public schema. Deleting the resource drops nothing. */
 export class PublicMigrations extends DynamicResource {
-  /** Which database it is: one of the control tables says so. */
+  /** Which database it is: the id is in one of the control tables. */
   declare readonly database: pulumi.Output<DatabaseIdentity | undefined>;
 
   constructor(
@@ -114,7 +114,7 @@ export const migrations = {
     return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
   },
 
-  /** Lists only the files that are applied, so that a half-migrated schema shows as a change. */
+  /** Returns only the files that are applied, so that a refresh shows a half-migrated schema as a change. */
   async read(id: string, props: Inputs) {
     const applied = await withConnection(props.urlEnv, (client) => appliedVersions(client, id));
     if (applied === undefined) return {};
@@ -132,7 +132,7 @@ export const migrations = {
   async delete(id: string, props: Inputs) {
     if (!props.forceDestroy) return;
     await inTransaction(props.urlEnv, async (client) => {
-      // Nobody must meet a tenant whose tables are gone.
+      // In the same transaction, so that nobody finds an active tenant without its tables.
       await client.query(
         `update public.tenants set status = 'deleted', updated_at = now()
         where 'tenant_' || id = $1`,
@@ -159,7 +159,10 @@ function folder(inputs: RawInputs): string {
     : tenantMigrationsDir;
 }
 
-/** The engine runs providers in the program's folder, which `main` may set apart from Pulumi.yaml's. */
+/**
+ * Makes a path that starts at Pulumi.yaml's folder relative to the folder that the program runs in. The
+ * provider runs in the same one, and `main` in Pulumi.yaml may set it to another than Pulumi.yaml's.
+ */
 function fromProgram(directory: string): string {
   if (path.isAbsolute(directory)) return directory;
   return path.relative("", path.resolve(pulumi.runtime.getRootDirectory(), directory)) || ".";

@@ -3,13 +3,13 @@ import { OtherDatabaseError, refusal } from "../contract/errors";
 import { identify, otherDatabase, readIdentity, type DatabaseIdentity } from "../database/identity";
 import { isUnknown, type RawInputs } from "./dynamic";
 
-/** The input by which the program says which database it has found. */
+/** The input that holds the database which the program has found. */
 export interface DatabaseArgs {
-  /** Absent where that is not known, as in a preview without a database. */
+  /** Absent where the program did not ask it, or a preview could not. */
   database?: pulumi.Input<DatabaseIdentity | undefined> | undefined;
 }
 
-/** A life cycle whose resource is in a database; the parameters are those of each step. */
+/** A life cycle whose resource is in a database. `never` stands for inputs, which differ from step to step. */
 interface Lifecycle {
   check(olds: RawInputs, news: RawInputs): Checked;
   diff(id: string, olds: never, news: never): { changes: boolean; replaces: string[] };
@@ -25,11 +25,12 @@ interface Checked {
 }
 
 /**
- * Adds to a life cycle what all have in common: the state holds the identity of the database that the
- * resource is in, as `database`, and another database is refused before anything is read, made, changed
- * or removed in it. A state that has no identity yet takes it over when it is next updated or refreshed.
+ * Has a life cycle work in one database only. The state keeps the identity of that database, as `database`,
+ * and when another one is found, each function fails before it reads or changes anything there. A state of an
+ * earlier version has no identity; the next update or refresh writes it.
  *
- * check and diff ask no database: what the program has found is among the inputs.
+ * check and diff do not connect to the database. They compare the state with the identity among the inputs,
+ * which the program has found.
  */
 export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
   const guarded: Lifecycle = {
@@ -41,17 +42,19 @@ export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
         failures.push({ property: "database", reason: "is no identity of a database" });
       }
       const fault = found && isSameVariable(olds, news) && otherDatabase(olds.database, found);
-      // Named to no property: the engine would print all that is in it.
+      // No property is named: the engine would print its value.
       if (fault)
-        failures.push({ property: "", reason: refusal("OTHER_DATABASE", words(news, fault)) });
-      // What has no identity yet gets one as it is made, and a refresh would see that as a change.
+        failures.push({ property: "", reason: refusal("OTHER_DATABASE", message(news, fault)) });
+      // Of a database without control tables only the name is known. As an input of a new resource, that
+      // would differ from the identity which the state has once they are made, and every refresh would show
+      // a change.
       const isToBeMade =
         olds.urlEnv === undefined && found?.id === undefined && !isUnknown(database);
       if (isToBeMade) return { inputs, failures };
       return { inputs: { ...inputs, database: found ?? database }, failures };
     },
 
-    /** Another database is a change, so that update judges it: a refresh asks too, of what it has read. */
+    /** Reports another database as a change, so that update runs and decides whether it is refused. */
     diff(id, olds: RawInputs, news: RawInputs) {
       const diff = lifecycle.diff(id, olds as never, news as never);
       const [known, found] = [olds, news].map(({ database }) => readIdentity(database));
@@ -66,36 +69,37 @@ export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
     },
 
     async read(id, props: RawInputs) {
-      const found = await same(props, props);
+      const found = await assertSameDatabase(props, props);
       const result = await lifecycle.read(id, props as never);
       if (result.props === undefined || found.id === undefined) return result;
       return { ...result, props: { ...result.props, database: found } };
     },
 
     async update(id, olds: RawInputs, news: RawInputs) {
-      // Another variable names another database on purpose; whether the tenant is in it the record asks.
-      const found = await same(isSameVariable(olds, news) ? olds : {}, news);
+      // Another variable is meant to name another database, so the old identity is not compared. The
+      // record's own update checks that the tenant is in the new one.
+      const found = await assertSameDatabase(isSameVariable(olds, news) ? olds : {}, news);
       const { outs } = await lifecycle.update(id, olds as never, news as never);
       return { outs: { ...outs, ...(await identityAfter(news, found)) } };
     },
 
     async delete(id, props: RawInputs) {
-      await same(props, props);
+      await assertSameDatabase(props, props);
       await lifecycle.delete(id, props as never);
     },
   };
   return { ...lifecycle, ...guarded };
 }
 
-/** @throws OtherDatabaseError when the variable does not name the database that the state is about. */
-async function same(state: RawInputs, inputs: RawInputs): Promise<DatabaseIdentity> {
+/** @throws {@link OtherDatabaseError} when the database is not the one that the state is about. */
+async function assertSameDatabase(state: RawInputs, inputs: RawInputs): Promise<DatabaseIdentity> {
   const found = await identify(variableOf(inputs));
   const fault = otherDatabase(state.database, found);
-  if (fault !== undefined) throw new OtherDatabaseError(words(inputs, fault));
+  if (fault !== undefined) throw new OtherDatabaseError(message(inputs, fault));
   return found;
 }
 
-/** The control tables, and with them the identity, may have been made just now. */
+/** Asks again where there was no identity: this very step may have made the control tables with it. */
 async function identityAfter(
   inputs: RawInputs,
   before: DatabaseIdentity,
@@ -104,7 +108,7 @@ async function identityAfter(
   return found.id === undefined ? {} : { database: found };
 }
 
-function words(inputs: RawInputs, fault: string): string {
+function message(inputs: RawInputs, fault: string): string {
   return `${String(inputs.urlEnv)} names another database: ${fault}`;
 }
 

@@ -1,14 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { PoolClient } from "pg";
 import { z } from "zod";
-import { refusal, ReplacementRefusedError, TenantGoneError } from "../contract/errors";
-import { emptyWords, lostData, lostWords } from "../database/lost-data";
+import { refusal, ReplacementRefusedError } from "../contract/errors";
+import { lostData, lostMessage, recreateMessage } from "../database/lost-data";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
-import { removeUserUnlessNeeded } from "../database/users";
 import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
-import { namingConflicts, slugTaken } from "./slug-conflict";
+import { assertMoved, insertOrAdopt, removeTenant, updateOrRestore } from "./record-row";
 
 /** The inputs of step 1. */
 export interface TenantRecordArgs extends DatabaseArgs {
@@ -20,9 +18,9 @@ export interface TenantRecordArgs extends DatabaseArgs {
   slug: pulumi.Input<string>;
   /** Who declares it: `organization/project/stack::name`. */
   owner: pulumi.Input<string>;
-  /** Whether the end of the resource removes the row rather than marking it `deleted`. */
+  /** Whether deleting the resource deletes the row. Otherwise it is marked `deleted`. */
   forceDestroy: pulumi.Input<boolean>;
-  /** Whether a schema that is gone with its data is made anew, empty. */
+  /** Whether a schema that somebody dropped is made anew, empty. */
   recreate?: pulumi.Input<boolean> | undefined;
 }
 
@@ -33,7 +31,7 @@ export interface TenantRecordArgs extends DatabaseArgs {
 export class TenantRecord extends DynamicResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly slug: pulumi.Output<string>;
-  /** Another one for each create: see `newMark`. */
+  /** Changes with each create: see `newMark`. */
   declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: TenantRecordArgs, opts?: pulumi.CustomResourceOptions) {
@@ -52,24 +50,24 @@ const shape = {
 };
 
 type Inputs = z.infer<z.ZodObject<typeof shape>> & {
-  /** What a refresh found to be gone of the tenant's data. */
+  /** What of the tenant's data a refresh found to be gone, in words. */
   lost?: string;
 };
 
 /** The life cycle of {@link TenantRecord}. */
 export const tenantRecord = {
-  /** Refuses, in a preview too, to make anew what a refresh found to be gone. */
+  /** Fails where a refresh found data to be gone and `recreate` is not set, so that a preview fails too. */
   check(olds: RawInputs, news: RawInputs) {
     const { inputs, failures } = checkInputs(shape, news);
     if (typeof olds.lost === "string" && news.recreate !== true) {
-      const reason = refusal("DATA_GONE", lostWords(String(news.slug), olds.lost));
+      const reason = refusal("DATA_GONE", lostMessage(String(news.slug), olds.lost));
       failures.push({ property: "", reason });
     }
     return { inputs, failures };
   },
 
   diff(id: string, olds: Inputs, news: Inputs) {
-    // An id that the database made stays when the program starts, or stops, to name it.
+    // A program that begins to name the tenant's id, or no longer names it, changes nothing.
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
     const diff = diffInputs(shape, known, news, {
       replaces: ["tenantId"],
@@ -82,8 +80,9 @@ export const tenantRecord = {
           `forceDestroy: true first if that may go, or give the new tenant a slug of its own`,
       );
     }
-    if (olds.lost !== undefined && news.recreate) console.log(emptyWords(news.slug, olds.lost));
-    // The slug is unique: the old row must let go of it first.
+    if (olds.lost !== undefined && news.recreate)
+      console.log(recreateMessage(news.slug, olds.lost));
+    // The slug is unique, so the old row has to be gone before the new one is made.
     return {
       ...diff,
       changes: diff.changes || olds.lost !== undefined,
@@ -96,7 +95,10 @@ export const tenantRecord = {
     return { id, outs: { ...inputs, mark: newMark() } };
   },
 
-  /** A row that is gone is told by leaving its columns out, so that the repair gives it the same id. */
+  /**
+   * For a row that is gone, returns the resource without the row's columns. The engine then shows a change,
+   * and update makes the row again with the same id. Without the resource, create would make another id.
+   */
   async read(id: string, { lost: lostBefore, ...props }: Inputs) {
     const { rows, lost } = await withConnection(props.urlEnv, async (client) => ({
       rows: await rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
@@ -109,25 +111,16 @@ export const tenantRecord = {
     const gone = { name: undefined, slug: undefined, owner: undefined };
     const found = { id, props: present({ ...props, ...(rows[0] ?? gone), lost }) };
     if (lost === undefined && lostBefore === undefined) return found;
-    // check is given the former inputs, and no other part of the state.
+    // Among the inputs, because those are all that check is given of the state.
     return { ...found, inputs: present({ ...inputsOf(props), lost }) };
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
-    if (olds.urlEnv !== news.urlEnv) await assertMoved(id, news);
-    await withConnection(news.urlEnv, (client) =>
-      namingConflicts(client, news, () =>
-        client.query(
-          `insert into public.tenants as t (id, name, slug, owner)
-          values ($1, $2, $3, $4)
-          on conflict (id) do update
-          set name = excluded.name, slug = excluded.slug, owner = excluded.owner,
-            status = case t.status when 'deleted' then 'provisioning' else t.status end,
-            updated_at = now()`,
-          [id, news.name, news.slug, news.owner],
-        ),
-      ),
-    );
+    await withConnection(news.urlEnv, async (client) => {
+      // Another variable may name another database, in which there is nothing of the tenant yet.
+      if (olds.urlEnv !== news.urlEnv) await assertMoved(client, id, news);
+      await updateOrRestore(client, id, news);
+    });
     return { outs: present({ ...olds, ...news, lost: undefined }) };
   },
 
@@ -149,30 +142,7 @@ export const tenantRecord = {
   },
 };
 
-/** The row, its memberships, and the users that set-ups made and that belong to no other tenant. */
-async function removeTenant(client: PoolClient, id: string): Promise<void> {
-  const members = await client.query<{ user_id: string }>(
-    "delete from public.tenant_users where tenant_id = $1 returning user_id",
-    [id],
-  );
-  await client.query("delete from public.tenants where id = $1", [id]);
-  for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
-}
-
-/** Another variable may name another database, where nothing of the tenant is yet. */
-async function assertMoved(id: string, { urlEnv, slug }: Inputs): Promise<void> {
-  const { rowCount } = await withConnection(urlEnv, (client) =>
-    client.query("select from public.tenants where id = $1", [id]),
-  );
-  if (rowCount === 0) {
-    throw new TenantGoneError(
-      `tenant ${slug} (${id}) is not in the database of ${urlEnv}: move its data there first, or ` +
-        `give the tenant of that database a slug and a name of its own`,
-    );
-  }
-}
-
-/** Of all that the state has, what a program gives. */
+/** Those properties of the state that are inputs. */
 function inputsOf(props: Inputs): RawInputs {
   const inputs: RawInputs = { ...props };
   return Object.fromEntries(
@@ -180,37 +150,7 @@ function inputsOf(props: Inputs): RawInputs {
   );
 }
 
-/** What the engine's messages can hold: no property whose value is undefined. */
+/** Leaves out properties that are undefined, which the engine's messages cannot hold. */
 function present(props: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined));
-}
-
-/** Makes the row, or goes on with the one that an interrupted run of the same owner left. */
-async function insertOrAdopt(client: PoolClient, inputs: Inputs): Promise<string> {
-  const values = [inputs.tenantId ?? null, inputs.name, inputs.slug, inputs.owner];
-  // A run may have died after it changed the slug: then the row is there, under the old one.
-  const own = await namingConflicts(client, inputs, () =>
-    client.query<{ id: string }>(
-      `update public.tenants set name = $2, slug = $3,
-        status = case status when 'deleted' then 'provisioning' else status end, updated_at = now()
-      where id = $1 and owner = $4 returning id`,
-      values,
-    ),
-  );
-  if (own.rows[0] !== undefined) return own.rows[0].id;
-  const { rows } = await namingConflicts(client, inputs, () =>
-    client.query<{ id: string }>(
-      `insert into public.tenants as t (id, name, slug, owner)
-      values (coalesce($1, gen_random_uuid()), $2, $3, $4)
-      on conflict (slug) do update
-      set name = excluded.name,
-        status = case t.status when 'deleted' then 'provisioning' else t.status end,
-        updated_at = now()
-      where t.owner = excluded.owner and ($1::uuid is null or t.id = $1)
-      returning id`,
-      values,
-    ),
-  );
-  if (rows[0] === undefined) throw await slugTaken(client, inputs);
-  return rows[0].id;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { pgConfig, type ConnectionSettings } from "../../provider/database/settings";
+import { pgConfig } from "../../provider/database/client-config";
+import type { ConnectionSettings } from "../../provider/database/settings";
 import { dropLock, tryLock } from "./liveness";
 
 /** How long after a loss, or a failed try, the next connection, or a lock, is tried, in ms. */

@@ -1,5 +1,6 @@
 import { Client, Pool } from "pg";
-import { pgConfig, type ConnectionSettings } from "../../provider/database/settings";
+import { pgConfig } from "../../provider/database/client-config";
+import type { ConnectionSettings } from "../../provider/database/settings";
 
 /** Connections to a database that can be cut, whoever has them. */
 export interface QueuePool {

@@ -67,6 +67,16 @@ describe("create", () => {
     expect(await rowsOf(inputs.slug)).toEqual(before);
   });
 
+  it("goes on with the row of its id, whose slug was changed by a run that died", async () => {
+    const tenantId = randomUUID();
+    const before = declared({ tenantId });
+    await tenantRecord.create(before);
+    const after = { ...before, slug: `${before.slug}-renamed`, name: "Acme Ltd" };
+    expect((await tenantRecord.create(after)).id).toBe(tenantId);
+    expect(await rowsOf(after.slug)).toMatchObject([{ id: tenantId, name: "Acme Ltd" }]);
+    expect(await rowsOf(before.slug)).toEqual([]);
+  });
+
   it("refuses an id that another tenant has", async () => {
     const tenantId = randomUUID();
     const inputs = declared({ tenantId });

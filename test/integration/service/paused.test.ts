@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { eventually } from "../../support/killable-service";
@@ -8,6 +8,9 @@ import { ownedByService, useServiceDatabase } from "../../support/service-databa
 import { signed } from "../../support/service-tokens";
 
 const database = useServiceDatabase();
+let paused: ChildProcess | undefined;
+// A stopped process hears of nothing else, and keeps the tests from ending.
+afterAll(() => paused?.kill("SIGKILL"));
 
 const job = () =>
   database.sql<{ id: string; key: string; locked_by: string }>(
@@ -17,9 +20,9 @@ const job = () =>
 test("an instance that was paused leaves the job to the one that has taken it over", async () => {
   const file = path.join(__dirname, "../../support/instance-to-pause.js");
   // Jest's environment is its own.
-  const paused = fork(file, { env: process.env });
-  const exited = once(paused, "exit");
-  const tells = () => Promise.race([once(paused, "message"), exited]);
+  const instance = (paused = fork(file, { env: process.env }));
+  const exited = once(instance, "exit");
+  const tells = () => Promise.race([once(instance, "message"), exited]);
   expect(await tells()).toEqual(["started", undefined]);
   const idle = await startServiceApp(database.handle, noEngine());
   const { body } = await send(`${idle.url}/api/tenant/setup`, {
@@ -28,7 +31,7 @@ test("an instance that was paused leaves the job to the one that has taken it ov
   });
   expect(await tells()).toEqual([{ began: "taken-over" }, undefined]);
   const [before] = await job();
-  paused.kill("SIGSTOP");
+  instance.kill("SIGSTOP");
   await database.asSuperuser(
     `select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name like 'pulumi-tenant%'`,
@@ -52,9 +55,9 @@ test("an instance that was paused leaves the job to the one that has taken it ov
   expect(taken?.locked_by).not.toBe(before?.locked_by);
 
   // It brings what it has to its end, and then ends itself.
-  paused.kill("SIGCONT");
-  paused.send("end");
-  paused.kill("SIGTERM");
+  instance.kill("SIGCONT");
+  instance.send("end");
+  instance.kill("SIGTERM");
   expect(await exited).toEqual([0, null]);
   expect(await job()).toEqual([taken]);
   end();

@@ -1,10 +1,6 @@
 import fc from "fast-check";
-import {
-  connectionSettings,
-  dbmateUrl,
-  parseDatabaseUrl,
-  pgConfig,
-} from "../../../provider/database/settings";
+import { connectionSettings, parseDatabaseUrl } from "../../../provider/database/settings";
+import { dbmateUrl, pgConfig } from "../../../provider/database/client-config";
 
 const parse = (url: string) => parseDatabaseUrl(url, "DATABASE_URL");
 

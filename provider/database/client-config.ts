@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import type { ClientConfig, PoolConfig } from "pg";
+import { watchConnection } from "../connections/heartbeat";
+import type { ConnectionSettings } from "./settings";
+
+/** How long a connection is idle before each end asks the other whether it is still there. */
+const KEEPALIVE_IDLE_S = 10;
+
+/**
+ * Has the server end a session whose client is silent within half a minute. By the operating system's own
+ * limits a session would keep its locks for two hours while it is idle, and for a quarter of an hour while
+ * the server sends it an answer. Startup parameters: https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-TCP-KEEPALIVES-IDLE
+ */
+const serverLimits = {
+  tcp_keepalives_idle: String(KEEPALIVE_IDLE_S), // in s
+  tcp_keepalives_interval: "5", // in s
+  tcp_keepalives_count: "3",
+  tcp_user_timeout: "30000", // in ms
+};
+
+/**
+ * The settings as node-postgres takes them. Reads the certificate authority's file when one is named.
+ *
+ * A pool calls `onConnect` with each of its connections, which are then destroyed when they go silent.
+ * Whoever makes a client without a pool has to call it.
+ *
+ * @throws errors of the file system when that file cannot be read.
+ */
+export function pgConfig(settings: ConnectionSettings): PoolConfig {
+  const config = clientConfig(settings);
+  return {
+    ...config,
+    onConnect: (client) => watchConnection(client, config),
+  };
+}
+
+function clientConfig(settings: ConnectionSettings): ClientConfig {
+  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const { PGOPTIONS } = process.env;
+  const limits = Object.entries(serverLimits).map(([name, value]) => `-c ${name}=${value}`);
+  return {
+    host,
+    port,
+    database,
+    user,
+    ...(password === undefined ? {} : { password }),
+    ssl: sslmode !== "disable" && {
+      rejectUnauthorized: sslmode !== "require",
+      ...(sslrootcert === undefined ? {} : { ca: readFileSync(sslrootcert, "utf8") }),
+      // verify-ca checks who signed the certificate, not for which name it was made.
+      ...(sslmode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
+    },
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_IDLE_S * 1_000,
+    // pg passes over the variable when this option is given, so the variable is part of it.
+    options: [...(PGOPTIONS ? [PGOPTIONS] : []), ...limits].join(" "),
+    application_name: "pulumi-tenant",
+  };
+}
+
+/**
+ * The settings as a URL for dbmate, whose driver is lib/pq.
+ *
+ * @param schema The whole search path. It is not quoted: given in quotes, dbmate would make a schema whose
+ *   name has quotes in it.
+ * @param sessionName The session's `application_name`, at most 63 bytes.
+ */
+export function dbmateUrl(
+  settings: ConnectionSettings,
+  schema: string,
+  sessionName: string,
+): string {
+  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
+  const query = new URLSearchParams({
+    sslmode,
+    search_path: schema,
+    application_name: sessionName,
+    connect_timeout: "10", // in s
+    ...serverLimits,
+  });
+  if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `postgres://${login.join(":")}@${address}/${encodeURIComponent(database)}?${query.toString()}`;
+}

@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ClientBase } from "pg";
+import { dbmateUrl } from "./client-config";
+import { settingsOf, type DatabaseAddress } from "./settings";
+
+/** How often it is looked up what dbmate's session does. */
+const LOOK_INTERVAL_MS = 5_000;
+
+/** How long dbmate may have no session at work. Between two statements it needs milliseconds. */
+const QUIET_LIMIT_MS = 15_000;
+
+/** What dbmate is started with. */
+export interface DbmateRun {
+  readonly database: DatabaseAddress;
+  readonly schemaName: string;
+  readonly directory: string;
+}
+
+/**
+ * Runs `dbmate migrate` to its end.
+ *
+ * @param client Holds the lock on the schema.
+ * @returns what went wrong, with no URL in it; undefined where nothing did.
+ */
+export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<string | undefined> {
+  const { resolveBinary } = await import("dbmate");
+  const { PGPASSWORD } = process.env;
+  const child = spawn(
+    // Not dbmate's cli.js, which exits with 0 when the binary is killed.
+    resolveBinary(),
+    [
+      // An empty env file, because dbmate would otherwise read .env of the folder it is started in.
+      ...["--env", "DBMATE_URL", "--env-file", "/dev/null", "--no-dump-schema"],
+      ...["--migrations-dir", run.directory, "--migrations-table", "schema_migrations"],
+      "migrate",
+    ],
+    {
+      env: {
+        DBMATE_URL: dbmateUrl(
+          settingsOf(run.database),
+          run.schemaName,
+          sessionName(run.schemaName),
+        ),
+        ...(PGPASSWORD === undefined ? {} : { PGPASSWORD }),
+        ...instanceMark(),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let output = "";
+  const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-20_000));
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  const ended = new AbortController();
+  void endWhenQuiet(child, client, run.schemaName, ended.signal);
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+    (resolve, reject) => {
+      child.once("error", reject).once("close", (...end) => resolve(end));
+    },
+  ).finally(() => ended.abort());
+  if (code === 0) return undefined;
+  return signal
+    ? `dbmate was ended by ${signal}; run again`
+    : `${explain(output)}; mend it and run again`;
+}
+
+/**
+ * The `application_name` of dbmate's session while it migrates a schema. It has the schema's name as a
+ * digest: PostgreSQL cuts an application's name at 63 bytes, and a schema's may be as long as that.
+ */
+export function sessionName(schemaName: string): string {
+  const digest = createHash("sha256").update(schemaName).digest("hex").slice(0, 32);
+  return `pulumi-tenant migrations ${digest}`;
+}
+
+/**
+ * Kills dbmate when its connection has gone silent, which dbmate itself would notice after a quarter of
+ * an hour. The server shows it: dbmate's session has done nothing for a while, or there is none. Kills it
+ * too when `client` fails, because the lock on the schema went with it and another run may have the lock.
+ */
+async function endWhenQuiet(
+  child: ChildProcess,
+  client: ClientBase,
+  schemaName: string,
+  ended: AbortSignal,
+): Promise<void> {
+  let busyAtMs = performance.now();
+  const isQuiet = async () => {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where application_name = $1 and datname = current_database()
+      and (state = 'active' or state_change > clock_timestamp() - $2 * interval '1 ms')`,
+      [sessionName(schemaName), LOOK_INTERVAL_MS],
+    );
+    if (rowCount !== 0) busyAtMs = performance.now();
+    return performance.now() - busyAtMs > QUIET_LIMIT_MS;
+  };
+  do {
+    await delay(LOOK_INTERVAL_MS, undefined, { signal: ended, ref: false }).catch(() => undefined);
+    if (ended.aborted) return;
+  } while (!(await isQuiet().catch(() => true)));
+  child.kill("SIGKILL");
+}
+
+/** Hands on the variable by which the service finds what a killed process of its own has left running. */
+function instanceMark(): Record<string, string> {
+  const { PULUMI_TENANT_INSTANCE: mark } = process.env;
+  return mark === undefined ? {} : { PULUMI_TENANT_INSTANCE: mark };
+}
+
+/** The last error that dbmate printed, without any URL. */
+function explain(output: string): string {
+  const line = output
+    .split("\n")
+    .filter((text) => text.startsWith("Error:"))
+    .at(-1);
+  return (line ?? "dbmate failed without a message")
+    .replace(/^Error:\s*/, "")
+    .replace(/\b[a-z]+:\/\/\S+/gi, "(URL)")
+    .trim();
+}

@@ -1,0 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ownerOf } from "../../../provider/owner";
+
+beforeAll(async () => {
+  const mocks = {
+    newResource: () => ({ id: "", state: {} }),
+    call: () => ({}),
+  };
+  await pulumi.runtime.setMocks(mocks, "shop", "prod", false, "organization");
+});
+
+const urn = (types: string) => `urn:pulumi:prod::shop::${types}::acme`;
+
+test.each([
+  ["of the stack's own", "pulumi-tenant:index:Tenant", "organization/shop/prod::acme"],
+  [
+    "with parents",
+    "a:b:Country$a:b:City$pulumi-tenant:index:Tenant",
+    "organization/shop/prod::a:b:Country$a:b:City::acme",
+  ],
+])(
+  "a tenant %s is declared by its stack under its parents and its name",
+  async (_, types, owner) => {
+    await expect(ownerOf(pulumi.output(urn(types)))).resolves.toBe(owner);
+  },
+);
