@@ -1,4 +1,4 @@
-import { Client, Pool } from "pg";
+import { Client, Pool, type PoolClient } from "pg";
 import {
   connectionSettings,
   DEFAULT_URL_VARIABLE,
@@ -19,7 +19,7 @@ export interface QueuePool {
  * @param statementMs How long PostgreSQL may take for one statement, in ms; undefined for ever.
  */
 export function openQueuePool(max: number, statementMs?: number): QueuePool {
-  const pool = new Pool({
+  const pool = new ForgivingPool({
     ...pgConfig(connectionSettings(DEFAULT_URL_VARIABLE)),
     max,
     ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
@@ -46,4 +46,33 @@ export function openQueuePool(max: number, statementMs?: number): QueuePool {
       for (const client of clients) client.end().catch(() => undefined);
     },
   };
+}
+
+type Connected = Parameters<Pool["connect"]>[0];
+
+/**
+ * Takes no offence at a connection that is given back twice. The library does so where it goes down
+ * while its LISTEN is not answered yet, and that fails then, as it does when the connection is cut: its
+ * `release()` in `listenForChanges()` has no memory. The second one throws in a promise that nobody has,
+ * which ends the process. So in 0.17.3.
+ */
+class ForgivingPool extends Pool {
+  override connect(): Promise<PoolClient>;
+  override connect(connected: Connected): void;
+  override connect(connected?: Connected): Promise<PoolClient> | undefined {
+    if (connected === undefined) return super.connect();
+    super.connect((error, client, giveBack) => {
+      if (client === undefined) {
+        // Without a connection the pool gives nothing to give it back by.
+        connected(error, client, giveBack);
+        return;
+      }
+      let isBack = false;
+      connected(error, client, (release) => {
+        if (!isBack) giveBack(release);
+        isBack = true;
+      });
+    });
+    return undefined;
+  }
 }
