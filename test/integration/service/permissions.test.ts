@@ -123,13 +123,13 @@ const routes = [
 ];
 
 describe.each(callers)("%s", (_, tokenFor, statuses) => {
-  test.each(routes.map((route, number) => [route, statuses[number]]))(
+  test.each(routes.map((route, number): [string, number] => [route, statuses[number] ?? 0]))(
     "%s: %i",
     async (route, status) => {
       const token = await tokenFor();
-      const [method] = String(route).split(" ");
-      const response = await fetch(`${service.url}${String(paths[String(route)])}`, {
-        method: String(method),
+      const [method = ""] = route.split(" ");
+      const response = await fetch(`${service.url}${String(paths[route])}`, {
+        method,
         headers: {
           "Content-Type": "application/json",
           ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -200,6 +200,6 @@ describe("tokens without a name", () => {
     expect((await open({ permissions, jti: "another" })).status).toBe(429);
     const named = await open({ permissions, sub: "viewer" });
     expect(named.status).toBe(200);
-    await Promise.all([first, named].map(({ body }) => body?.cancel()));
+    for (const { body } of [first, named]) await body?.cancel();
   });
 });
