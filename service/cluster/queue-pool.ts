@@ -1,4 +1,4 @@
-import { Client, Pool } from "pg";
+import { Client, Pool, type PoolClient } from "pg";
 import { pgConfig } from "../../provider/database/client-config";
 import type { ConnectionSettings } from "../../provider/database/settings";
 
@@ -20,7 +20,7 @@ export function openQueuePool(
   max: number,
   statementMs?: number,
 ): QueuePool {
-  const pool = new Pool({
+  const pool = new ForgivingPool({
     ...pgConfig(settings),
     max,
     ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
@@ -47,4 +47,33 @@ export function openQueuePool(
       for (const client of clients) client.end().catch(() => undefined);
     },
   };
+}
+
+type Connected = Parameters<Pool["connect"]>[0];
+
+/**
+ * Takes no offence at a connection that is given back twice. The library does so where it goes down
+ * while its LISTEN is not answered yet, and that fails then, as it does when the connection is cut: its
+ * `release()` in `listenForChanges()` has no memory. The second one throws in a promise that nobody has,
+ * which ends the process. So in 0.17.3.
+ */
+class ForgivingPool extends Pool {
+  override connect(): Promise<PoolClient>;
+  override connect(connected: Connected): void;
+  override connect(connected?: Connected): Promise<PoolClient> | undefined {
+    if (connected === undefined) return super.connect();
+    super.connect((error, client, giveBack) => {
+      if (client === undefined) {
+        // Without a connection the pool gives nothing to give it back by.
+        connected(error, client, giveBack);
+        return;
+      }
+      let isBack = false;
+      connected(error, client, (release) => {
+        if (!isBack) giveBack(release);
+        isBack = true;
+      });
+    });
+    return undefined;
+  }
 }

@@ -48,3 +48,28 @@ test("a stack that cannot be removed keeps nothing else from being done", async 
   for (let steps = 0; steps < 2; steps += 1) await upkeep.step();
   expect(did).toEqual(["make spare", "remove lost", "make spare"]);
 });
+
+test("instances are dead when two looks in a row find them without their lock, and not before", async () => {
+  const looks = [["was-away", "dead"], ["dead"], ["was-away"], []];
+  const taken: (readonly string[])[] = [];
+  const stacks: Partial<Stacks> = {
+    countSpare: () => Promise.resolve(2),
+    suspects: () => Promise.resolve(looks.shift() ?? []),
+    takeLost(dead) {
+      taken.push(dead);
+      return Promise.resolve([]);
+    },
+  };
+  const [cli, log] = [{} as StackCli, pino({ level: "silent" })];
+  const upkeep = new StackUpkeep({ count: 2, stacks: stacks as Stacks, cli, log });
+  const clock = jest.spyOn(performance, "now");
+  try {
+    for (const ms of [0, 1, 1_499, 1_500, 3_000, 4_500]) {
+      clock.mockReturnValue(ms);
+      await upkeep.step();
+    }
+  } finally {
+    clock.mockRestore();
+  }
+  expect(taken).toEqual([[], ["dead"], [], []]);
+});
