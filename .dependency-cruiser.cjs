@@ -8,7 +8,7 @@ const only = (name, from, allowed, comment) => ({
   severity: "error",
   from: { path: `^${from}/` },
   to: {
-    path: "^(provider|program|service|engine|bench|test)/",
+    path: "^(provider|program|service|engine|bench|docs|test)/",
     pathNot: `^(${allowed.join("|")})/`,
   },
 });
@@ -38,6 +38,12 @@ module.exports = {
       "engine",
       ["engine", "provider/connections"],
       "The engine knows no tenant. A stand-in's connections are watched as the library's are.",
+    ),
+    only(
+      "docs-on-what-they-describe",
+      "docs",
+      ["docs", "service"],
+      "A page is made from the service; nothing is made from a page.",
     ),
     only(
       "bench-on-all-but-tests",

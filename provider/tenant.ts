@@ -7,7 +7,7 @@ import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
 import { TenantRecord } from "./resources/record";
 
-/** The arguments of {@link Tenant}. What each must look like is in the README, under "Inputs". */
+/** The arguments of {@link Tenant}. What each must look like is in docs/stacks.md, under "Inputs". */
 export interface TenantArgs {
   /** What people call it, 1 to 200 characters. Can change. */
   name: pulumi.Input<string>;

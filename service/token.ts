@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { readDevelopmentSecrets } from "./config/development-secrets";
-import { environment, EnvironmentError, parseEnvironment } from "./config/variables";
+import { EnvironmentError, parseEnvironment, variables } from "./config/variables";
 import { signToken, type TokenClaims } from "./auth/sign-token";
 
 const help = `Prints a token for the service, signed with JWT_SECRET or, without DATABASE_URL,
@@ -18,7 +18,7 @@ with the development secret that the first start made.
 
 const known = ["CREATE_TENANT", "VIEW_TENANTS"] as const;
 
-const variables = environment.pick({
+const wanted = variables.pick({
   DATABASE_URL: true,
   DATA_DIR: true,
   JWT_SECRET: true,
@@ -33,7 +33,7 @@ function main(): void {
     console.log(help);
     return;
   }
-  const values = parseEnvironment(variables, process.env);
+  const values = parseEnvironment(wanted, process.env);
   const claims = { ...args, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE };
   console.log(signToken(signingSecret(values), claims));
 }
@@ -62,7 +62,7 @@ function readArguments(argv: string[]): "help" | Omit<TokenClaims, "issuer" | "a
   return { permissions, expiresIn, subject, role };
 }
 
-function signingSecret(values: z.infer<typeof variables>): string {
+function signingSecret(values: z.infer<typeof wanted>): string {
   if (values.JWT_SECRET !== undefined) return values.JWT_SECRET;
   if (values.JWT_PUBLIC_KEY !== undefined) {
     throw new Error("only JWT_PUBLIC_KEY is set: tokens come from whoever has its private key");

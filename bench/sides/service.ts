@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import path from "node:path";
 import { sign } from "jsonwebtoken";
-import { environment as serviceEnvironment } from "../../service/config/variables";
+import { variables } from "../../service/config/variables";
 import { residentMemory, treeOf, untilIdle } from "../measure/processes";
 import { newTenant } from "../measure/tenants";
 
@@ -96,7 +96,7 @@ export function memoryOf({ pid }: Service): { own: number; all: number } {
 
 /** The service's options that the environment sets, which are passed on: `NAME=value` each. */
 export function optionsSet(env: NodeJS.ProcessEnv): string[] {
-  return Object.keys(serviceEnvironment.shape)
+  return Object.keys(variables.shape)
     .filter((name) => env[name] !== undefined && !(name in own))
     .map((name) => `${name}=${env[name] ?? ""}`);
 }

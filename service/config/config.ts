@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { z } from "zod";
 import { developmentSecrets } from "./development-secrets";
-import { environment, EnvironmentError, parseEnvironment } from "./variables";
+import { EnvironmentError, parseEnvironment, variables } from "./variables";
 import type { StreamLimits } from "../http/stream-places";
 import type { Ways } from "../pulumi/engine-options";
 import { secretVerification, type TokenSettings } from "../auth/token-settings";
@@ -39,7 +39,7 @@ export interface Config {
   readonly logLevel: string;
 }
 
-type Environment = z.infer<typeof environment>;
+type Environment = z.infer<typeof variables>;
 
 const required = {
   PULUMI_BACKEND_URL: "set it to where Pulumi keeps state, such as s3://BUCKET or file:///FOLDER",
@@ -53,7 +53,7 @@ const required = {
  * @throws {@link EnvironmentError} with every fault.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const values = parseEnvironment(environment, env);
+  const values = parseEnvironment(variables, env);
   const embedded = values.DATABASE_URL === undefined;
   const faults = embedded ? embeddedFaults(values) : missing(values);
   if (values.JWT_SECRET !== undefined && values.JWT_PUBLIC_KEY !== undefined) {

@@ -1,9 +1,9 @@
 import path from "node:path";
 import { findEmbeddedPostgres } from "../../engine/postgres/embedded";
 import { readDevelopmentSecrets } from "./development-secrets";
-import { environment, parseEnvironment } from "./variables";
+import { parseEnvironment, variables } from "./variables";
 
-const variables = environment.pick({ DATABASE_URL: true, DATA_DIR: true });
+const wanted = variables.pick({ DATABASE_URL: true, DATA_DIR: true });
 
 /**
  * What `npm run pulumi` adds to its environment in embedded mode: the database that `npm start`
@@ -12,7 +12,7 @@ const variables = environment.pick({ DATABASE_URL: true, DATA_DIR: true });
  * @returns nothing to add when DATABASE_URL is set, or when no embedded database runs.
  */
 export async function embeddedEnvironment(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
-  const { DATABASE_URL, DATA_DIR } = parseEnvironment(variables, env);
+  const { DATABASE_URL, DATA_DIR } = parseEnvironment(wanted, env);
   if (DATABASE_URL !== undefined) return {};
   const url = await findEmbeddedPostgres(path.join(DATA_DIR, "postgres"));
   const secrets = readDevelopmentSecrets(DATA_DIR);

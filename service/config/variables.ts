@@ -32,37 +32,102 @@ const readable = (read: (value: string) => unknown) =>
     }
   });
 
-/** The variables that the service reads, each by its own rule; what they mean is in the README. */
-export const environment = z.object({
-  DATABASE_URL: readable((url) => parseDatabaseUrl(url, "DATABASE_URL")).optional(),
+/**
+ * The variables that the service reads, each by its own rule. What each means is its description, from
+ * which docs/configuration.md is made.
+ */
+export const variables = z.object({
+  DATABASE_URL: readable((url) => parseDatabaseUrl(url, "DATABASE_URL"))
+    .optional()
+    .describe(
+      "The database: `postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=…`, a direct connection, not PgBouncer. " +
+        "Without `sslmode`: `disable` to this machine, `require` to others. Default: an embedded PostgreSQL",
+    ),
   DATA_DIR: z
     .string()
     .default(path.resolve(__dirname, "../../../.data"))
-    .transform((directory) => path.resolve(directory)),
-  HOST: z.string().default("127.0.0.1"),
-  PORT: integer(0, 65_535).default(3000),
-  JWT_SECRET: jwtSecret.optional(),
-  JWT_PUBLIC_KEY: jwtPublicKey.optional(),
-  JWT_ISSUER: z.string().optional(),
-  JWT_AUDIENCE: z.string().optional(),
-  PULUMI_BACKEND_URL: backendUrl.optional(),
-  PULUMI_CONFIG_PASSPHRASE: z.string().min(12, "must have at least 12 characters").optional(),
+    .transform((directory) => path.resolve(directory))
+    .describe(
+      "What embedded mode keeps: database, state, and secrets made at random, mode 0600. Default: `.data/`",
+    ),
+  HOST: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Where it listens; without `DATABASE_URL` on loopback only"),
+  PORT: integer(0, 65_535).default(3000).describe("Where it listens; 0 for any free port"),
+  JWT_SECRET: jwtSecret
+    .optional()
+    .describe("What tokens are signed with, by HS256: 32 random bytes or more"),
+  JWT_PUBLIC_KEY: jwtPublicKey
+    .optional()
+    .describe("Instead of `JWT_SECRET`: a PEM; RS256, ES256 or EdDSA by the key's type"),
+  JWT_ISSUER: z.string().optional().describe("The issuer a token must name. Default: not checked"),
+  JWT_AUDIENCE: z
+    .string()
+    .optional()
+    .describe("The audience a token must name. Default: not checked"),
+  PULUMI_BACKEND_URL: backendUrl
+    .optional()
+    .describe(
+      "Where the state is kept: `file://`, `s3://`, `gs://`, `azblob://`, `postgres://`: what the CLI takes by itself, not Pulumi Cloud. Needed with `DATABASE_URL`",
+    ),
+  PULUMI_CONFIG_PASSPHRASE: z
+    .string()
+    .min(12, "must have at least 12 characters")
+    .optional()
+    .describe(
+      "Encrypts the secrets in the state; 12 characters or more. Needed with `DATABASE_URL`",
+    ),
   TENANT_MIGRATIONS_DIR: readable(readMigrations)
     .transform((directory) => path.resolve(directory))
-    .optional(),
-  SETUP_CONCURRENCY: integer(1, 64).default(availableParallelism()),
-  SETUP_WAIT: integer(1, 3_600).default(30),
-  SETUP_TIMEOUT: integer(10, 86_400).default(600),
-  SETUP_MEMORY: integer(128, 65_536).default(512),
-  KEEP_PROVIDERS: flag.default(fastest.keptProviders),
-  PARKED_RUNS: integer(0, 64).default(fastest.parkedRuns),
-  SPARE_STACKS: integer(0, 1_000).default(fastest.spareStacks),
-  SKIP_CHECKPOINTS: flag.default(fastest.skipCheckpoints),
-  QUEUE_LIMIT: integer(1, 100_000).default(1_000),
-  RATE_LIMIT: integer(1, 100_000).default(60),
-  EVENT_STREAMS: integer(1, 100_000).default(1_000),
-  EVENT_STREAMS_PER_SUB: integer(1, 100_000).default(100),
-  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
+    .optional()
+    .describe("The tenant migrations. Default: this package's"),
+  SETUP_CONCURRENCY: integer(1, 64)
+    .default(availableParallelism())
+    .describe("Engine runs at once. Default: the cores"),
+  SETUP_WAIT: integer(1, 3_600)
+    .default(30)
+    .describe("Seconds a caller waits for the end of an operation before the answer is 202"),
+  SETUP_TIMEOUT: integer(10, 86_400)
+    .default(600)
+    .describe(
+      "Seconds after which a run counts as hung: it is killed, and the operation has failed",
+    ),
+  SETUP_MEMORY: integer(128, 65_536)
+    .default(512)
+    .describe("MB of heap that the program of a run may have"),
+  KEEP_PROVIDERS: flag
+    .default(fastest.keptProviders)
+    .describe(
+      "Whether the providers run for as long as the service does; `false`: each engine starts its own",
+    ),
+  PARKED_RUNS: integer(0, 64)
+    .default(fastest.parkedRuns)
+    .describe("Engine runs begun ahead, each waiting for a tenant; 0 turns it off"),
+  SPARE_STACKS: integer(0, 1_000)
+    .default(fastest.spareStacks)
+    .describe("Stacks made ahead, besides those of runs that were begun ahead"),
+  SKIP_CHECKPOINTS: flag
+    .default(fastest.skipCheckpoints)
+    .describe("Whether the state is saved once for each run, instead of around each step"),
+  QUEUE_LIMIT: integer(1, 100_000)
+    .default(1_000)
+    .describe("Operations that may wait or run, of all instances; one more is 503"),
+  RATE_LIMIT: integer(1, 100_000)
+    .default(60)
+    .describe(
+      "Operations that one `sub` may ask for in a minute, for each instance; the headers `RateLimit` and `RateLimit-Policy` count",
+    ),
+  EVENT_STREAMS: integer(1, 100_000)
+    .default(1_000)
+    .describe("Event streams that an instance has open at once; one more is 503"),
+  EVENT_STREAMS_PER_SUB: integer(1, 100_000)
+    .default(100)
+    .describe("Of these, the streams of one `sub`; one more is 429"),
+  LOG_LEVEL: z
+    .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
+    .default("info")
+    .describe(`How much it logs: ${logLevels.map((level) => `\`${level}\``).join(", ")}`),
 });
 
 /** The environment cannot be used: a line for each fault, saying what to set. */

@@ -5,7 +5,7 @@ import path from "node:path";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { startTemporaryPostgres, type TemporaryPostgres } from "../../engine/postgres/temporary";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
-import { environment } from "../../service/config/variables";
+import { variables } from "../../service/config/variables";
 import { Instance } from "./instance";
 
 /** Two instances of the service, the database and the state that they share, and nothing else. */
@@ -78,6 +78,6 @@ function layMigrations(directory: string): void {
 
 /** The environment without what the service reads, which is the soak's to set. */
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const known = Object.keys(environment.shape);
+  const known = Object.keys(variables.shape);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !known.includes(name)));
 }
