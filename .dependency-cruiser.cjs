@@ -8,7 +8,7 @@ const only = (name, from, allowed, comment) => ({
   severity: "error",
   from: { path: `^${from}/` },
   to: {
-    path: "^(provider|program|service|engine|scripts|bench|test)/",
+    path: "^(provider|program|service|engine|scripts|bench|docs|test)/",
     pathNot: `^(${allowed.join("|")})/`,
   },
 });
@@ -44,6 +44,12 @@ module.exports = {
       "scripts",
       ["scripts"],
       "scripts runs before anything is installed or built.",
+    ),
+    only(
+      "docs-on-what-they-describe",
+      "docs",
+      ["docs", "service"],
+      "A page is made from the service; nothing is made from a page.",
     ),
     only(
       "bench-on-all-but-tests",

@@ -32,7 +32,7 @@ export const oneStack: Group = {
     const databaseUrl = await context.databases.migrated("stack");
     const stack = await stackOf(TENANTS, context.folder("stack"), context.engine.pulumi, {
       ...context.cliEnvironment("stack-state", databaseUrl),
-      // As the README advises for a stack of many tenants.
+      // As docs/performance.md advises for a stack of many tenants.
       PULUMI_EXPERIMENTAL: "true",
       PULUMI_SKIP_CHECKPOINTS: "true",
     });

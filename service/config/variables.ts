@@ -112,18 +112,18 @@ export const variables = z.object({
     .describe("Whether the state is saved once for each run, instead of around each step"),
   QUEUE_LIMIT: integer(1, 100_000)
     .default(1_000)
-    .describe("Operations that may wait or run; one more is 503"),
+    .describe("Operations that may wait or run, of all instances; one more is 503"),
   RATE_LIMIT: integer(1, 100_000)
     .default(60)
-    .describe("Operations that one `sub` may ask for in a minute, for each instance"),
+    .describe(
+      "Operations that one `sub` may ask for in a minute, for each instance; the headers `RateLimit` and `RateLimit-Policy` count",
+    ),
   EVENT_STREAMS: integer(1, 100_000)
     .default(1_000)
-    .describe("Event streams that may be open at once, for each instance; one more is 503"),
+    .describe("Event streams that an instance has open at once; one more is 503"),
   EVENT_STREAMS_PER_SUB: integer(1, 100_000)
     .default(100)
-    .describe(
-      "Event streams that one `sub` may have open at once, for each instance; one more is 429",
-    ),
+    .describe("Of these, the streams of one `sub`; one more is 429"),
   OPERATIONS_RETENTION: integer(1, 36_500)
     .default(90)
     .describe("Days that an operation is kept after its end"),

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { createTestDatabase } from "../support/database";
+import { docBlock } from "../support/docs";
 import { tenant, usePulumiProject } from "../support/pulumi";
-import { readmeBlock } from "../support/readme";
 
 const project = usePulumiProject("examples/three-tenants", [
   "Pulumi.yaml",
@@ -127,7 +127,7 @@ describe("a copy of the database", () => {
   // What a dump that is restored on another server, or under another name, comes with.
   beforeEach(() => project.sql("update tenant_database set server = '1'"));
 
-  const sayWhatItIs = (heading: string) => project.sql(readmeBlock(heading, "sql"));
+  const sayWhatItIs = (heading: string) => project.sql(docBlock("docs/stacks.md", heading, "sql"));
 
   it("is refused until somebody says what it is", async () => {
     await expectRefused(

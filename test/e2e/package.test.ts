@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { createTestDatabase, type TestDatabase } from "../support/database";
+import { docBlock } from "../support/docs";
 
 const repository = path.resolve(__dirname, "../../..");
 const directory = mkdtempSync(path.join(tmpdir(), "somebody-elses-project-"));
@@ -39,22 +40,32 @@ describe("the package, in a project of somebody else's", () => {
   let files: string[];
 
   it("is installed beside @pulumi/pulumi", () => {
+    const [pack = "", install = ""] = docBlock("docs/stacks.md", "Install the package", "sh")
+      .split("\n")
+      .map((line) => line.replace(/ *#.*/, ""));
     const packed = JSON.parse(
-      execute("npm", ["pack", "--json", "--pack-destination", directory], repository),
+      execute("sh", ["-c", `${pack} --json --pack-destination ${directory}`], repository),
     ) as [{ filename: string; files: { path: string }[] }];
     files = packed[0].files.map((file) => file.path);
     write("package.json", JSON.stringify({ name: "shop-infrastructure", private: true }));
     const { version } = JSON.parse(
       readFileSync(path.join(repository, "node_modules/@pulumi/pulumi/package.json"), "utf8"),
     ) as { version: string };
-    const packages = [`./${packed[0].filename}`, `@pulumi/pulumi@${version}`];
-    execute("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...packages]);
+    expect(install).toBe(`npm install ./${packed[0].filename} @pulumi/pulumi@${version}`);
+    execute("sh", ["-c", `${install} --prefer-offline --no-audit --no-fund`]);
   });
 
   it("holds the library, the program and the migrations, and nothing else", () => {
     const rooms = new Set(files.map((file) => file.split("/").slice(0, 2).join("/")));
     expect([...rooms].sort()).toEqual([
-      ...["README.md", "dist/program", "dist/provider", "migrations/public", "migrations/tenant"],
+      ...[
+        "LICENSE",
+        "README.md",
+        "dist/program",
+        "dist/provider",
+        "migrations/public",
+        "migrations/tenant",
+      ],
       "package.json",
     ]);
   });

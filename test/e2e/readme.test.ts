@@ -6,7 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { findEmbeddedPostgres } from "../../engine/postgres/embedded";
-import { readmeBlock } from "../support/readme";
+import { docBlock } from "../support/docs";
 
 const repository = path.resolve(__dirname, "../../..");
 
@@ -15,6 +15,8 @@ const directory = mkdtempSync(path.join(tmpdir(), "readme-"));
 chmodSync(directory, 0o755);
 const dataDir = path.join(directory, "data");
 const env = { ...process.env, DATA_DIR: dataDir, PORT: "0", DATABASE_URL: undefined };
+
+const readmeBlock = (heading: string, language: string) => docBlock("README.md", heading, language);
 
 afterAll(() => {
   rmSync(directory, { recursive: true });
@@ -55,7 +57,8 @@ describe("npm start, as the README tells it,", () => {
 
   it("ends its start with the address and a curl line", async () => {
     // A session of its own, as a terminal gives it: Ctrl-C goes to the whole group.
-    service = spawn("npm", ["start"], { cwd: repository, env, detached: true });
+    const [start = ""] = readmeBlock("Two commands", "sh").split(" #");
+    service = spawn("sh", ["-c", `exec ${start}`], { cwd: repository, env, detached: true });
     for (const stream of [service.stdout, service.stderr]) {
       stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
     }

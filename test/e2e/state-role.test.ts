@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { Client } from "pg";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { createTestDatabase, type TestDatabase } from "../support/database";
+import { docBlock } from "../support/docs";
 import { postgresState } from "../support/pulumi-state";
 
 const run = promisify(execFile);
@@ -15,7 +16,9 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   engine = await obtainEngine(() => undefined);
-  database = await createTestDatabase({ heading: "The role of a postgres:// backend" });
+  database = await createTestDatabase({
+    sql: docBlock("docs/state-and-secrets.md", "The role of a postgres:// backend", "sql"),
+  });
   writeFileSync(path.join(directory, "Pulumi.yaml"), "name: state\nruntime: nodejs\n");
 });
 afterAll(async () => {
@@ -42,7 +45,7 @@ async function asSuperuser(statement: string): Promise<void> {
   await client.query(statement).finally(() => client.end());
 }
 
-test("the CLI keeps stacks under the role that the README makes for the state", async () => {
+test("the CLI keeps stacks under the role that docs/state-and-secrets.md makes for the state", async () => {
   await pulumi("stack", "init", "dev");
   expect(await pulumi("stack", "ls")).toContain("dev");
   await pulumi("stack", "rm", "dev", "--yes");

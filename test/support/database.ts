@@ -3,11 +3,11 @@ import { Client } from "pg";
 import { migrate } from "../../provider/database/dbmate";
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { publicMigrationsDir, readMigrations } from "../../provider/database/migrations";
-import { readmeBlock } from "./readme";
+import { docBlock } from "./docs";
 
 /** A database that one test has for itself. */
 export interface TestDatabase {
-  /** As the role that the README has made for it, which no other test has. */
+  /** As the role that docs/operating.md has made for it, which no other test has. */
   readonly url: string;
   /** The same database as the server's superuser. */
   readonly superuserUrl: string;
@@ -16,17 +16,17 @@ export interface TestDatabase {
 }
 
 /**
- * Makes an empty database on the server of TEST_POSTGRES_URL, by the README's own SQL.
+ * Makes an empty database on the server of TEST_POSTGRES_URL, by the SQL that docs/operating.md tells.
  *
  * @param options.migrated Whether the control tables are in it.
- * @param options.heading Where the README has the SQL.
+ * @param options.sql Other SQL that makes a role and a database.
  */
 export async function createTestDatabase(
-  options: { migrated?: boolean; heading?: string } = {},
+  options: { migrated?: boolean; sql?: string } = {},
 ): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
   const password = randomBytes(16).toString("hex");
-  const [onServer, inDatabase] = setUpStatements(name, password, options.heading);
+  const [onServer, inDatabase] = setUpStatements(name, password, options.sql);
   await asSuperuser("postgres", onServer);
   await asSuperuser(name, inDatabase);
   const url = serverUrl(name);
@@ -45,13 +45,13 @@ export async function createTestDatabase(
   };
 }
 
-/** The README's statements for a role and a database of this name: on the server, then in the database. */
+/** The statements for a role and a database of this name: on the server, then in the database. */
 function setUpStatements(
   name: string,
   password: string,
-  heading = "The database role",
+  sql = docBlock("docs/operating.md", "The database role", "sql"),
 ): [string[], string[]] {
-  const [onServer = "", inDatabase = ""] = readmeBlock(heading, "sql")
+  const [onServer = "", inDatabase = ""] = sql
     .replaceAll(/\b(pulumi_tenant|pulumi_state|app)\b/g, name)
     .replace("…", password)
     .split(`\\connect ${name}\n`);

@@ -50,7 +50,7 @@ const work: Record<string, () => Promise<unknown>> = {
 const applyAll = (schemaName: string, directory: string) =>
   migrate({ database: urlEnv, schemaName, directory, files: readMigrations(directory) });
 
-describe("with the role that the README makes", () => {
+describe("with the role that docs/operating.md makes", () => {
   test("all that is wanted is made", async () => {
     for (const make of Object.values(work)) await make();
   });

@@ -1,4 +1,5 @@
 import { help, readOptions } from "../../../bench/options";
+import { docBlock } from "../../support/docs";
 
 const groups = ["pace", "burst"];
 
@@ -8,6 +9,15 @@ describe("the options of the bench", () => {
       ...{ quick: false, json: false, write: false, help: false },
       only: [],
     });
+  });
+
+  it("are known, those that bench/README.md tells", () => {
+    const commands = docBlock("bench/README.md", "Bench", "sh").trim().split("\n");
+    for (const command of commands) {
+      const [run, options = ""] = command.replace(/ *#.*/, "").split(" -- ");
+      expect(run).toMatch(/^npm run (--silent )?bench$/);
+      expect(() => readOptions(options.split(" ").filter(Boolean), groups)).not.toThrow();
+    }
   });
 
   it("may be several at once", () => {
