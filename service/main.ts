@@ -68,17 +68,25 @@ async function start(): Promise<void> {
   await applyPublicMigrations(database, report);
 
   const log = createLog(config.logLevel, redact);
-  const { backendUrl, passphrase, concurrency, migrationsDir, ways } = config;
-  const env = engineEnvironment({ engine: engine.env, databaseUrl, backendUrl, passphrase, ways });
+  const { backendUrl, passphrase, concurrency, migrationsDir, engineOptions } = config;
+  const env = engineEnvironment({
+    engine: engine.env,
+    databaseUrl,
+    backendUrl,
+    passphrase,
+    engineOptions,
+  });
   const instanceId = randomUUID();
   const root = await shutdown.start(makeRoot, (directory) =>
     rm(directory, { recursive: true, force: true }),
   );
-  const providers = ways.keptProviders ? await startProviders(engine, env, root, log) : undefined;
+  const providers = engineOptions.keptProviders
+    ? await startProviders(engine, env, root, log)
+    : undefined;
   const runs = await shutdown.start(
     () =>
       startRuns({
-        ...{ pulumi: engine.pulumi, env, root, ways, providers, log },
+        ...{ pulumi: engine.pulumi, env, root, engineOptions, providers, log },
         ...{ timeout: config.timeoutMs, memory: config.memoryMb },
         size: concurrency,
         stacks: stacksOf(database, instanceId),

@@ -18,13 +18,13 @@ create table public.service_stacks (
     constraint service_stacks_name_is_valid check (name ~ '^[a-z0-9][a-z0-9-]{0,99}$'),
   status text not null
     constraint service_stacks_status_is_known
-      check (status in ('making', 'spare', 'parked', 'taken', 'removing')),
+      check (status in ('making', 'spare', 'prestarted', 'taken', 'removing')),
   instance uuid,
   settings text,
   created_at timestamptz not null default now(),
   constraint service_stacks_held_by_an_instance
     check (
-      status = 'removing' or (status in ('making', 'parked')) = (instance is not null)
+      status = 'removing' or (status in ('making', 'prestarted')) = (instance is not null)
     )
 );
 

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { z } from "zod";
 import { developmentSecrets } from "./development-secrets";
-import type { Ways } from "./engine-options";
+import type { EngineOptions } from "./engine-options";
 import { EnvironmentError, parseEnvironment, variables } from "./variables";
 import { secretVerification, type TokenSettings } from "../auth/token-settings";
 
@@ -29,7 +29,7 @@ export interface Config {
   readonly timeoutMs: number;
   /** The heap that a run's program may have at most. */
   readonly memoryMb: number;
-  readonly ways: Ways;
+  readonly engineOptions: EngineOptions;
   /** How many operations may wait or run. */
   readonly queueLimit: number;
   /** How many operations a token's subject may ask for in a minute. */
@@ -83,9 +83,9 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     waitMs: values.SETUP_WAIT * 1_000,
     timeoutMs: values.SETUP_TIMEOUT * 1_000,
     memoryMb: values.SETUP_MEMORY,
-    ways: {
+    engineOptions: {
       keptProviders: values.KEEP_PROVIDERS,
-      parkedRuns: values.PARKED_RUNS,
+      prestartedRuns: values.PRESTARTED_RUNS,
       spareStacks: values.SPARE_STACKS,
       skipCheckpoints: values.SKIP_CHECKPOINTS,
     },

@@ -2,7 +2,7 @@
  * By what a set-up through the engine is fast. Each way can be turned off, to compare: what it saves is
  * in bench/README.md.
  */
-export interface Ways {
+export interface EngineOptions {
   /**
    * The dynamic provider and the postgresql plugin run for as long as the service does, and engines
    * attach to them: starting both costs each run more than a second of processor time.
@@ -13,9 +13,9 @@ export interface Ways {
    * CLI's start, its key derivation (a million rounds) and the providers' configuration are over when
    * a request comes. Each holds about 150 MB.
    */
-  readonly parkedRuns: number;
+  readonly prestartedRuns: number;
   /**
-   * How many stacks are made ahead, besides those that are parked: making one starts a CLI, and derives
+   * How many stacks are made ahead, besides those that are prestarted: making one starts a CLI, and derives
    * a key. Each is a file in the backend and a row, and so many are a burst.
    */
   readonly spareStacks: number;
@@ -27,9 +27,9 @@ export interface Ways {
 }
 
 /** All of them. */
-export const fastest: Ways = {
+export const fastest: EngineOptions = {
   keptProviders: true,
-  parkedRuns: 2,
+  prestartedRuns: 2,
   spareStacks: 20,
   skipCheckpoints: true,
 };

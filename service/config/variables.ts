@@ -101,8 +101,8 @@ export const variables = z.object({
     .describe(
       "Whether the providers run for as long as the service does; `false`: each engine starts its own",
     ),
-  PARKED_RUNS: integer(0, 64)
-    .default(fastest.parkedRuns)
+  PRESTARTED_RUNS: integer(0, 64)
+    .default(fastest.prestartedRuns)
     .describe("Engine runs begun ahead, each waiting for a tenant; 0 turns it off"),
   SPARE_STACKS: integer(0, 1_000)
     .default(fastest.spareStacks)

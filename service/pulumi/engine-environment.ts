@@ -1,7 +1,7 @@
 import type { KeptName } from "../../engine/providers/kept-providers";
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { MARK, ownMark } from "../system/processes";
-import type { Ways } from "../config/engine-options";
+import type { EngineOptions } from "../config/engine-options";
 
 /** What the engine runs with besides what this process runs with. */
 export interface EngineEnvironment {
@@ -10,7 +10,7 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
-  readonly ways: Ways;
+  readonly engineOptions: EngineOptions;
 }
 
 /**
@@ -22,7 +22,7 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
   return {
     ...process.env,
     ...settings.engine,
-    ...waysEnvironment(settings.ways),
+    ...optionsEnvironment(settings.engineOptions),
     JWT_SECRET: undefined,
     JWT_PUBLIC_KEY: undefined,
     [MARK]: ownMark(),
@@ -63,7 +63,7 @@ const anyProcess = [
 ];
 
 /** What the CLI has to be told of them, by its environment. */
-function waysEnvironment({ skipCheckpoints }: Ways): Record<string, string> {
+function optionsEnvironment({ skipCheckpoints }: EngineOptions): Record<string, string> {
   return {
     // A CLI that lives for a second and uses some 100 MB needs no garbage collection.
     GOGC: "off",

@@ -14,8 +14,8 @@ const LASTS = 15 * 60_000;
  */
 const RELIEF_PAUSE = 5_000;
 
-/** What runs are parked with. */
-export interface ParkedRunsSettings {
+/** What runs are prestarted with. */
+export interface PrestartedRunsSettings {
   /** How many are to wait. */
   readonly count: number;
   /** A host that has nothing to do, if there is one. */
@@ -25,7 +25,7 @@ export interface ParkedRunsSettings {
   readonly stacks: Stacks;
 }
 
-interface ParkedRun {
+interface PrestartedRun {
   readonly run: LeasedRun;
   readonly stack: StackRow;
   /** By the clock that never jumps. */
@@ -33,8 +33,8 @@ interface ParkedRun {
 }
 
 /** Runs that were begun ahead, on spare stacks, and wait for a tenant. */
-export class ParkedRuns {
-  private waiting: ParkedRun[] = [];
+export class PrestartedRuns {
+  private waiting: PrestartedRun[] = [];
   /** The names of the stacks of all that were begun, and have neither ended nor got a tenant. */
   private readonly held = new Set<string>();
   private beginning: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class ParkedRuns {
   /** When one was last begun anew for the providers that it held. */
   private relievedAt = -Infinity;
 
-  constructor(private readonly settings: ParkedRunsSettings) {}
+  constructor(private readonly settings: PrestartedRunsSettings) {}
 
   /**
    * Gives the tenant a run that waits.
@@ -51,14 +51,14 @@ export class ParkedRuns {
    */
   async use(request: RunRequest, onStep: (event: StepEvent) => void): Promise<HostEnd | undefined> {
     for (;;) {
-      const parked = this.waiting.shift();
-      if (parked === undefined) return undefined;
-      if (!isFresh(parked) || !(await this.take(parked, request))) {
-        await this.endUnused(parked);
+      const prestarted = this.waiting.shift();
+      if (prestarted === undefined) return undefined;
+      if (!isFresh(prestarted) || !(await this.take(prestarted, request))) {
+        await this.endUnused(prestarted);
         continue;
       }
-      this.held.delete(parked.stack.name);
-      const end = await parked.run.finish(request, onStep);
+      this.held.delete(prestarted.stack.name);
+      const end = await prestarted.run.finish(request, onStep);
       return end.reached || end.late ? end : undefined;
     }
   }
@@ -78,11 +78,11 @@ export class ParkedRuns {
   }
 
   /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
-  private async take(parked: ParkedRun, { tenantId }: RunRequest): Promise<boolean> {
+  private async take(prestarted: PrestartedRun, { tenantId }: RunRequest): Promise<boolean> {
     try {
-      return await this.settings.stacks.takeParked(parked.stack.name, tenantId);
+      return await this.settings.stacks.takePrestarted(prestarted.stack.name, tenantId);
     } catch (error) {
-      await this.endUnused(parked);
+      await this.endUnused(prestarted);
       throw error;
     }
   }
@@ -93,14 +93,14 @@ export class ParkedRuns {
     this.waiting = this.waiting.filter(isFresh);
     for (const run of old) await this.endUnused(run);
     const { count, takeHost, giveHost, providers, stacks } = this.settings;
-    // Those that were parked, or ended, when the database did not answer.
-    await stacks.unparkAllBut([...this.held]).catch(() => undefined);
+    // Those that were prestarted, or ended, when the database did not answer.
+    await stacks.returnAllBut([...this.held]).catch(() => undefined);
     // One more, and only then an old one less: a set-up that comes meanwhile finds as many as ever.
     const wanted = count + (this.oneToRelieve() === undefined ? 0 : 1);
     while (!this.closed && this.waiting.length < wanted) {
       const host = takeHost();
       if (host === undefined) break;
-      const stack = await stacks.park().catch(() => undefined);
+      const stack = await stacks.reserve().catch(() => undefined);
       if (stack === undefined) {
         giveHost(host);
         break;
@@ -116,7 +116,7 @@ export class ParkedRuns {
     if (this.waiting.length > count) await this.relieve();
   }
 
-  private oneToRelieve(): ParkedRun | undefined {
+  private oneToRelieve(): PrestartedRun | undefined {
     if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
     return this.waiting.find(({ run }) => run.isRelieved());
   }
@@ -131,19 +131,19 @@ export class ParkedRuns {
   }
 
   /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */
-  private async endUnused({ run, stack }: ParkedRun): Promise<void> {
+  private async endUnused({ run, stack }: PrestartedRun): Promise<void> {
     const { outcome } = await run.finish(undefined);
     await this.settle(stack, outcome.result);
   }
 
   private async settle(stack: StackRow, result: RunOutcome["result"]): Promise<void> {
     const { stacks } = this.settings;
-    const settle = result === "succeeded" ? stacks.unpark : stacks.giveUp;
+    const settle = result === "succeeded" ? stacks.returnPrestarted : stacks.giveUp;
     await settle(stack.name).catch(() => undefined);
     this.held.delete(stack.name);
   }
 }
 
-function isFresh({ run, since }: ParkedRun): boolean {
+function isFresh({ run, since }: PrestartedRun): boolean {
   return performance.now() - since < LASTS && run.isFresh();
 }

@@ -8,10 +8,10 @@ import type { EngineRuns, RunOutcome, RunRequest } from "./engine-runs";
 import { lastWords } from "./events";
 import { HostProcess, type HostSettings } from "./host-process";
 import { LeasedRun } from "./leased-run";
-import { ParkedRuns } from "./prestarted-runs";
+import { PrestartedRuns } from "./prestarted-runs";
 import { tryCli } from "./cli";
 import type { StepEvent } from "./steps";
-import type { Ways } from "../config/engine-options";
+import type { EngineOptions } from "../config/engine-options";
 import { makeWorkDir } from "./work-dir";
 
 /** What engine runs are made with. */
@@ -22,7 +22,7 @@ export interface RunsSettings extends HostSettings {
   readonly root: string;
   /** How many runs there are at once. The caller starts no more. */
   readonly size: number;
-  readonly ways: Pick<Ways, "parkedRuns" | "spareStacks">;
+  readonly engineOptions: Pick<EngineOptions, "prestartedRuns" | "spareStacks">;
   readonly stacks: Stacks;
   /** Undefined to have each engine start its own. */
   readonly providers: KeptProviders | undefined;
@@ -37,9 +37,9 @@ const PATIENCE = 2_000;
 
 /** Starts the program hosts, begins runs ahead, and makes spare stacks. */
 export function startRuns(settings: RunsSettings): EngineRuns {
-  const { pulumi, env, root, size, ways, stacks, providers, log } = settings;
+  const { pulumi, env, root, size, engineOptions, stacks, providers, log } = settings;
   const hosts = Array.from(
-    { length: size + ways.parkedRuns },
+    { length: size + engineOptions.prestartedRuns },
     () => new HostProcess(settings, root),
   );
   const idle = [...hosts];
@@ -49,11 +49,16 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   const { signal } = closing;
   const hurry = new AbortController();
   const cli = stackCli({ pulumi, env, cwd: makeWorkDir(root), signal: hurry.signal });
-  const parked = new ParkedRuns({
-    ...{ count: ways.parkedRuns, providers, stacks, giveHost },
+  const prestarted = new PrestartedRuns({
+    ...{ count: engineOptions.prestartedRuns, providers, stacks, giveHost },
     takeHost: () => (running.size < size ? idle.shift() : undefined),
   });
-  const spares = new StackUpkeep({ count: ways.spareStacks + ways.parkedRuns, stacks, cli, log });
+  const spares = new StackUpkeep({
+    count: engineOptions.spareStacks + engineOptions.prestartedRuns,
+    stacks,
+    cli,
+    log,
+  });
   let upkeep: Promise<void> | undefined;
 
   async function run(request: RunRequest, onStep: (event: StepEvent) => void): Promise<RunOutcome> {
@@ -61,7 +66,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     const { tenantId } = request;
     let known = await stacks.find(tenantId);
     if (known === undefined) {
-      const end = await parked.use(request, onStep);
+      const end = await prestarted.use(request, onStep);
       if (end !== undefined) return end.outcome;
       known = await stacks.find(tenantId);
     }
@@ -128,7 +133,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
   /** Whatever is behind in it is not needed for a set-up, and is tried again. */
   async function keepUp(): Promise<void> {
     while (!signal.aborted) {
-      await parked.keepUp().catch(() => undefined);
+      await prestarted.keepUp().catch(() => undefined);
       const more = running.size < size && (await spares.step().catch(() => false));
       if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
     }
@@ -140,7 +145,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       running.add(work);
       const settled = () => {
         running.delete(work);
-        if (upkeep !== undefined) void parked.keepUp().catch(() => undefined);
+        if (upkeep !== undefined) void prestarted.keepUp().catch(() => undefined);
       };
       work.then(settled, settled);
       return work;
@@ -157,7 +162,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       }
       await Promise.allSettled(running);
       closing.abort();
-      await parked.close(when);
+      await prestarted.close(when);
       await upkeep;
       // A host that died idle never tells that it has ended.
       const ending = Promise.all(hosts.map((host) => host.end()));

@@ -21,7 +21,7 @@ export interface UpkeepSettings {
  */
 const NAMES_TRIED = 3;
 
-/** Keeps spare stacks, and removes those that dead instances left in the making, or parked. */
+/** Keeps spare stacks, and removes those that dead instances left in the making, or prestarted. */
 export class StackUpkeep {
   private readonly suspects = new Suspects();
   private looked = -Infinity;

@@ -13,8 +13,8 @@ export interface StackRow {
 export interface Stacks {
   /** The stack that declares the tenant. */
   readonly find: (tenantId: string) => Promise<StackRow | undefined>;
-  /** Gives the tenant the stack that this instance has parked; `false` when it is that no more. */
-  readonly takeParked: (name: string, tenantId: string) => Promise<boolean>;
+  /** Gives the tenant the stack that this instance has prestarted; `false` when it is that no more. */
+  readonly takePrestarted: (name: string, tenantId: string) => Promise<boolean>;
   /** Gives the tenant a spare stack, if there is one. */
   readonly takeSpare: (tenantId: string) => Promise<StackRow | undefined>;
   /** Gives the tenant a stack that is still to be made. */
@@ -28,7 +28,7 @@ export interface Stacks {
    * @returns the new name.
    */
   readonly rename: (name: string) => Promise<string>;
-  /** How many spare ones there are, parked ones of this instance among them. */
+  /** How many spare ones there are, prestarted ones of this instance among them. */
   readonly countSpare: () => Promise<number>;
   /**
    * Makes a spare one. It is nobody's until `make` has made it and given its settings; one that could
@@ -39,11 +39,11 @@ export interface Stacks {
    */
   readonly addSpare: (make: (name: string) => Promise<string>, again?: string) => Promise<void>;
   /** Holds a spare one for this instance, if there is one. */
-  readonly park: () => Promise<StackRow | undefined>;
+  readonly reserve: () => Promise<StackRow | undefined>;
   /** Gives one that this instance holds back to all. */
-  readonly unpark: (name: string) => Promise<void>;
+  readonly returnPrestarted: (name: string) => Promise<void>;
   /** Gives all that this instance holds back to all, but those that it needs. */
-  readonly unparkAllBut: (needed: readonly string[]) => Promise<void>;
+  readonly returnAllBut: (needed: readonly string[]) => Promise<void>;
   /** The instances that hold stacks and whose lock is free: those that are so on two looks are dead. */
   readonly suspects: () => Promise<string[]>;
   /**
@@ -62,7 +62,7 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
   async function giveUp(name: string): Promise<void> {
     await query(
       `update public.service_stacks set status = 'removing', instance = $2
-      where name = $1 and status in ('making', 'parked') and instance = $2`,
+      where name = $1 and status in ('making', 'prestarted') and instance = $2`,
       [name, instance],
     );
   }
@@ -77,11 +77,11 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
       );
       return row;
     },
-    async takeParked(name, tenantId) {
+    async takePrestarted(name, tenantId) {
       const rows = await query(
         `with taken as (
           update public.service_stacks set status = 'taken', instance = null
-          where name = $1 and status = 'parked' and instance = $2 returning name
+          where name = $1 and status = 'prestarted' and instance = $2 returning name
         ) ${given("$3")}`,
         [name, instance, tenantId],
       );
@@ -127,7 +127,7 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
     async countSpare() {
       const [row] = await query<{ count: number }>(
         `select count(*)::int as count from public.service_stacks
-        where status <> 'taken' and (status = 'spare' or (status = 'parked' and instance = $1))`,
+        where status <> 'taken' and (status = 'spare' or (status = 'prestarted' and instance = $1))`,
         [instance],
       );
       return row?.count ?? 0;
@@ -153,24 +153,24 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
         throw error;
       }
     },
-    async park() {
+    async reserve() {
       const [row] = await query<StackRow>(
-        `update public.service_stacks set status = 'parked', instance = $1 where ${oldestSpare}`,
+        `update public.service_stacks set status = 'prestarted', instance = $1 where ${oldestSpare}`,
         [instance],
       );
       return row;
     },
-    async unpark(name) {
+    async returnPrestarted(name) {
       await query(
         `update public.service_stacks set status = 'spare', instance = null
-        where name = $1 and status = 'parked' and instance = $2`,
+        where name = $1 and status = 'prestarted' and instance = $2`,
         [name, instance],
       );
     },
-    async unparkAllBut(needed) {
+    async returnAllBut(needed) {
       await query(
         `update public.service_stacks set status = 'spare', instance = null
-        where status = 'parked' and instance = $1 and name <> all($2)`,
+        where status = 'prestarted' and instance = $1 and name <> all($2)`,
         [instance, needed],
       );
     },

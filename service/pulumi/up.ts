@@ -59,7 +59,7 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
       // The service runs them when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,
-      // A stack that is not new is refreshed first, and one that is parked must not remember a database.
+      // A stack that is not new is refreshed first, and one that is prestarted must not remember a database.
       askFirst: false,
     });
     const request = await wanted;

@@ -32,7 +32,7 @@ const start = (changes: Record<string, string> = {}) =>
     DATABASE_URL: database.url(),
     PULUMI_BACKEND_URL: `file://${state}`,
     SETUP_CONCURRENCY: "2",
-    PARKED_RUNS: "1",
+    PRESTARTED_RUNS: "1",
     SPARE_STACKS: "1",
     ...changes,
   });
@@ -42,11 +42,11 @@ async function setUp(slug: string): Promise<number> {
   return (await postSetUp(service.url, token, body)).status;
 }
 
-/** The stack that is parked, once its run has begun. */
-async function parked(besides = ""): Promise<string> {
+/** The stack that is prestarted, once its run has begun. */
+async function prestarted(besides = ""): Promise<string> {
   return eventually(async () => {
     const [row] = await database.sql<{ name: string }>(
-      "select name from public.service_stacks where status = 'parked' and name <> $1",
+      "select name from public.service_stacks where status = 'prestarted' and name <> $1",
       [besides],
     );
     const name = row?.name;
@@ -67,23 +67,23 @@ function kill(signal: NodeJS.Signals, pids: readonly number[]): void {
 const provider = "dynamic-provider";
 
 test("a set-up takes the run that waits, and another one is begun for the next", async () => {
-  const first = await parked();
+  const first = await prestarted();
   expect(await setUp("first")).toBe(201);
   expect(await database.stackOf("first")).toBe(first);
-  const second = await parked();
+  const second = await prestarted();
   expect(second).not.toBe(first);
   expect(await setUp("second")).toBe(201);
   expect(await database.stackOf("second")).toBe(second);
 });
 
 test("a set-up whose waiting run was killed goes another way, and takes its stack along", async () => {
-  const stack = await parked();
+  const stack = await prestarted();
   kill("SIGKILL", processes(`up .*--stack ${stack} `));
   expect(await setUp("cli-killed")).toBe(201);
-  const next = await parked();
+  const next = await prestarted();
   kill("SIGKILL", processes("pulumi/host\\.js"));
   expect(await setUp("hosts-killed")).toBe(201);
-  expect(await parked(next)).toBeDefined();
+  expect(await prestarted(next)).toBeDefined();
 });
 
 test("every engine attaches to the providers that are kept, and starts none of its own", async () => {
@@ -95,7 +95,7 @@ test("every engine attaches to the providers that are kept, and starts none of i
 });
 
 test("a provider that dies is started again, and runs that wait for a tenant are begun anew", async () => {
-  const stack = await parked();
+  const stack = await prestarted();
   const [cli] = processes(`up .*--stack ${stack} `);
   const dead = processes(provider);
   kill("SIGKILL", dead);
@@ -103,7 +103,7 @@ test("a provider that dies is started again, and runs that wait for a tenant are
     processes(provider).some((pid) => !dead.includes(pid)) ? true : undefined,
   );
   await eventually(async () =>
-    processes(`up .*--stack ${await parked()} `).includes(cli ?? 0) ? undefined : true,
+    processes(`up .*--stack ${await prestarted()} `).includes(cli ?? 0) ? undefined : true,
   );
   expect(service.log()).toContain("provider pulumi-nodejs ended with SIGKILL");
   expect(await setUp("provider-died")).toBe(201);
@@ -111,7 +111,7 @@ test("a provider that dies is started again, and runs that wait for a tenant are
 });
 
 test("a provider that hangs is replaced, and the set-up that waited for it succeeds", async () => {
-  await parked();
+  await prestarted();
   const hung = processes(provider);
   kill("SIGSTOP", hung);
   const status = await setUp("provider-hung");
@@ -120,7 +120,7 @@ test("a provider that hangs is replaced, and the set-up that waited for it succe
 });
 
 test("what a killed service had begun ahead is ended, and its stacks are removed", async () => {
-  const stack = await parked();
+  const stack = await prestarted();
   const killed = service;
   await killed.kill();
   service = await start();
@@ -138,22 +138,27 @@ test("what a killed service had begun ahead is ended, and its stacks are removed
 });
 
 test("at its end the service leaves its spare stacks to the next one, without locks", async () => {
-  const stack = await parked();
+  const stack = await prestarted();
   await service.stop();
   const rows = await database.sql(
-    "select name, status from public.service_stacks where status in ('making', 'parked')",
+    "select name, status from public.service_stacks where status in ('making', 'prestarted')",
   );
   expect(rows).toEqual([]);
   const locks = path.join(state, ".pulumi/locks/organization/tenant-service", stack);
   expect(readdirSync(locks)).toEqual([]);
   service = await start();
-  await parked();
+  await prestarted();
 });
 
 test("without any of it a set-up goes the slow way", async () => {
   await service.stop();
   service = await start({
-    ...{ KEEP_PROVIDERS: "false", PARKED_RUNS: "0", SPARE_STACKS: "0", SKIP_CHECKPOINTS: "false" },
+    ...{
+      KEEP_PROVIDERS: "false",
+      PRESTARTED_RUNS: "0",
+      SPARE_STACKS: "0",
+      SKIP_CHECKPOINTS: "false",
+    },
   });
   expect(await setUp("slow")).toBe(201);
   await eventually(() => (processes(provider).length === 0 ? true : undefined));

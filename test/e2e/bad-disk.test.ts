@@ -31,7 +31,7 @@ beforeAll(async () => {
       PATH: `${bin}:${engine.env.PATH ?? ""}`,
       SETUP_WAIT: "120",
       // A run that was begun ahead would have its room already.
-      PARKED_RUNS: "0",
+      PRESTARTED_RUNS: "0",
       SPARE_STACKS: "0",
     },
   });

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(cleanUpServices);
 
-const ways = { ...fastest, parkedRuns: 0, spareStacks: 0 };
+const engineOptions = { ...fastest, prestartedRuns: 0, spareStacks: 0 };
 
 /** A host of test/support in the place of the real one, and what it is told by its environment. */
 interface BadHost {
@@ -43,14 +43,14 @@ async function run(
     databaseUrl: database.url(),
     backendUrl: `file://${state}`,
     passphrase: "a passphrase for tests",
-    ways,
+    engineOptions,
   });
   const runs = startRuns({
     ...{
       pulumi: engine.pulumi,
       root: temporaryFolder("cut-off-"),
       size: 1,
-      ways,
+      engineOptions,
       timeout: 120_000,
     },
     stacks: stacksOf(database.handle, randomUUID()),

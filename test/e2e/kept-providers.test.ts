@@ -29,7 +29,7 @@ async function start(changes: Record<string, string> = {}): Promise<void> {
     PULUMI_BACKEND_URL: `file://${temporaryFolder("kept-state-")}`,
     AWS_SECRET_ACCESS_KEY: "of a state in s3://",
     SETUP_CONCURRENCY: "2",
-    PARKED_RUNS: "1",
+    PRESTARTED_RUNS: "1",
     SPARE_STACKS: "1",
     ...changes,
   });
@@ -50,10 +50,10 @@ const dynamicProvider = /dynamic-provider\.js/;
 const postgresqlPlugin = /resource-postgresql|postgresql\/main/;
 
 /** The stack of the run that waits for a tenant, and the CLI of that run, once it has begun. */
-function parked(): Promise<{ stack: string; cli: number }> {
+function prestarted(): Promise<{ stack: string; cli: number }> {
   return eventually(async () => {
     const [row] = await database.sql<{ name: string }>(
-      "select name from public.service_stacks where status = 'parked'",
+      "select name from public.service_stacks where status = 'prestarted'",
     );
     const [cli] = started(new RegExp(`up .*--stack ${row?.name ?? "none"} `));
     return row === undefined || cli === undefined ? undefined : { stack: row.name, cli };
@@ -62,7 +62,7 @@ function parked(): Promise<{ stack: string; cli: number }> {
 
 test("the environment of the kept providers has what they need, and no more", async () => {
   await start({ HTTPS_PROXY: "http://user:secret@proxy.example:3128" });
-  await parked();
+  await prestarted();
   const common = ["PATH", "HOME", "PULUMI_TENANT_INSTANCE"];
   for (const [command, own] of [
     [dynamicProvider, ["DATABASE_URL"]],
@@ -103,14 +103,14 @@ describe("while a provider names no port when it is kept,", () => {
       return (body as { slow?: string }).slow;
     });
     for (const slug of ["first-half", "second-half"]) {
-      const waiting = await parked();
+      const waiting = await prestarted();
       // The upkeep looks once a second whether one is to be begun anew.
       await delay(2_500);
-      expect(await parked()).toEqual(waiting);
+      expect(await prestarted()).toEqual(waiting);
       await setUp(slug);
       expect(await database.stackOf(slug)).toBe(waiting.stack);
     }
-    await parked();
+    await prestarted();
     const began = performance.now();
     await service.stop();
     // It would be 15 s while the provider is being started.
@@ -125,7 +125,7 @@ test("a plugin that grows is relieved while set-ups go on, and the runs that wai
   await start({ NODE_OPTIONS: `--require ${preload}` });
   const plugins = new Set<number>();
   for (const slug of ["one", "two", "three", "four", "five", "six"]) {
-    const waiting = await parked();
+    const waiting = await prestarted();
     await setUp(slug);
     expect(await database.stackOf(slug)).toBe(waiting.stack);
     for (const pid of started(postgresqlPlugin)) plugins.add(pid);

@@ -191,11 +191,11 @@ async function expectNothingOf(killed: readonly (number | undefined)[]): Promise
     );
     const namesOf = (kept: (status: string) => boolean) =>
       rows.filter(({ status }) => kept(status)).map(({ name }) => name);
-    const parked = namesOf((status) => status === "parked");
+    const prestarted = namesOf((status) => status === "prestarted");
     const known = namesOf((status) => status !== "removing");
     return {
       strangers: (await stacksIn(state)).filter((name) => !known.includes(name)),
-      locks: (await locksIn(state)).filter(({ stack }) => !parked.includes(stack)),
+      locks: (await locksIn(state)).filter(({ stack }) => !prestarted.includes(stack)),
     };
   };
   const nothing = { strangers: [], locks: [] };

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(cleanUpServices);
 
-const ways = { ...fastest, parkedRuns: 0, spareStacks: 0 };
+const engineOptions = { ...fastest, prestartedRuns: 0, spareStacks: 0 };
 
 function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
   const env = engineEnvironment({
@@ -37,12 +37,12 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
     databaseUrl: database.url(),
     backendUrl: `file://${state}`,
     passphrase: "a passphrase for tests",
-    ways,
+    engineOptions,
   });
   const stacks = stacksOf(database.handle, randomUUID());
   const { pulumi } = engine;
   const root = temporaryFolder("hosts-");
-  const settings = { pulumi, env, root, size: 1, ways, stacks, providers: undefined };
+  const settings = { pulumi, env, root, size: 1, engineOptions, stacks, providers: undefined };
   return startRuns({ ...settings, log: pino({ level: "silent" }), ...changes });
 }
 
@@ -185,7 +185,7 @@ test("the trial of the engine tells what is wrong, in one line", async () => {
 test("a backend that was away is one warning, and a set-up waits for none of its retries", async () => {
   const lines: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[0]) });
-  const runs = hosts({ ways: { ...ways, spareStacks: 1 }, log });
+  const runs = hosts({ engineOptions: { ...engineOptions, spareStacks: 1 }, log });
   const failed = () =>
     database.sql("select name from public.service_stacks where status = 'removing'");
   await database.sql("delete from public.service_stacks where status <> 'taken'");

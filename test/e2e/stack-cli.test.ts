@@ -25,7 +25,13 @@ describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
     const { pulumi, env: engine } = await obtainEngine(() => undefined);
     const [databaseUrl, backendUrl] = [database.url(), state.url];
     const passphrase = "a passphrase for tests";
-    const env = engineEnvironment({ engine, databaseUrl, backendUrl, passphrase, ways: fastest });
+    const env = engineEnvironment({
+      engine,
+      databaseUrl,
+      backendUrl,
+      passphrase,
+      engineOptions: fastest,
+    });
     cwd = makeWorkDir(root);
     cli = stackCli({ pulumi, env, cwd, signal: new AbortController().signal });
     // Makes the backend's table.

@@ -92,7 +92,7 @@ async function preview({ database, state, slug }: SetUp): Promise<Previewed> {
     [await database.stackOf(slug), tenant],
     {
       env: engineEnvironment({
-        ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, ways: fastest },
+        ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
       }),
     },
   );

@@ -38,7 +38,7 @@ beforeAll(async () => {
     return String(body.id);
   };
   const askers = await ask("of-the-asker", await creator("asker"));
-  const nobodys = await ask("of-nobody", await creator());
+  const nobodys = await ask("of-nobody", await creator(""));
   const tenant = await database.addTenant("a-tenant");
   paths = {
     "POST /setup": "/api/tenant/setup",

@@ -11,7 +11,7 @@ const stacks = stacksOf(database.handle, me);
 
 /** One stack, or two, for each status and holder, named by both. */
 const held = [me, other, dead].flatMap((instance, number) =>
-  ["making", "parked", "removing"].map((status) => ({
+  ["making", "prestarted", "removing"].map((status) => ({
     name: `${status}-${["me", "other", "dead"][number] ?? ""}`,
     ...{ status, instance },
   })),
@@ -65,12 +65,16 @@ async function changedBy(work: () => Promise<unknown>): Promise<Record<string, u
 
 test.each<[string, () => Promise<unknown>, Record<string, unknown>]>([
   [
-    "a tenant gets the stack that this instance has parked",
-    () => stacks.takeParked("parked-me", tenant),
-    { "parked-me": { status: "taken", instance: null, settings: "settings of parked-me" } },
+    "a tenant gets the stack that this instance has prestarted",
+    () => stacks.takePrestarted("prestarted-me", tenant),
+    { "prestarted-me": { status: "taken", instance: null, settings: "settings of prestarted-me" } },
   ],
-  ["what another instance has parked", () => stacks.takeParked("parked-other", tenant), {}],
-  ["what is parked no more", () => stacks.takeParked("spare-1", tenant), {}],
+  [
+    "what another instance has prestarted",
+    () => stacks.takePrestarted("prestarted-other", tenant),
+    {},
+  ],
+  ["what is prestarted no more", () => stacks.takePrestarted("spare-1", tenant), {}],
   [
     "a tenant gets the oldest spare stack",
     () => stacks.takeSpare(tenant),
@@ -82,28 +86,32 @@ test.each<[string, () => Promise<unknown>, Record<string, unknown>]>([
     { "taken-1": { status: "taken", settings: "new ones" } },
   ],
   [
-    "the oldest spare stack is parked",
-    () => stacks.park(),
-    { "spare-1": { status: "parked", instance: me } },
+    "the oldest spare stack is prestarted",
+    () => stacks.reserve(),
+    { "spare-1": { status: "prestarted", instance: me } },
   ],
   [
-    "a parked stack is given back",
-    () => stacks.unpark("parked-me"),
-    { "parked-me": { status: "spare", instance: null } },
-  ],
-  ["another instance's parked stack is not", () => stacks.unpark("parked-other"), {}],
-  ["nor one that is being made", () => stacks.unpark("making-me"), {}],
-  [
-    "all that were parked here are given back",
-    () => stacks.unparkAllBut([]),
-    { "parked-me": { status: "spare", instance: null } },
+    "a prestarted stack is given back",
+    () => stacks.returnPrestarted("prestarted-me"),
+    { "prestarted-me": { status: "spare", instance: null } },
   ],
   [
-    "a parked stack that is of no use is marked",
-    () => stacks.giveUp("parked-me"),
-    { "parked-me": { status: "removing", instance: me } },
+    "another instance's prestarted stack is not",
+    () => stacks.returnPrestarted("prestarted-other"),
+    {},
   ],
-  ["not another instance's", () => stacks.giveUp("parked-other"), {}],
+  ["nor one that is being made", () => stacks.returnPrestarted("making-me"), {}],
+  [
+    "all that were prestarted here are given back",
+    () => stacks.returnAllBut([]),
+    { "prestarted-me": { status: "spare", instance: null } },
+  ],
+  [
+    "a prestarted stack that is of no use is marked",
+    () => stacks.giveUp("prestarted-me"),
+    { "prestarted-me": { status: "removing", instance: me } },
+  ],
+  ["not another instance's", () => stacks.giveUp("prestarted-other"), {}],
   ["not a spare one", () => stacks.giveUp("spare-1"), {}],
   ["never a tenant's", () => stacks.giveUp("taken-1"), {}],
   [
@@ -120,7 +128,7 @@ test.each<[string, () => Promise<unknown>, Record<string, unknown>]>([
     {
       "making-me": { status: "removing", instance: me },
       "making-dead": { status: "removing", instance: me },
-      "parked-dead": { status: "removing", instance: me },
+      "prestarted-dead": { status: "removing", instance: me },
       "removing-dead": { status: "removing", instance: me },
     },
   ],
@@ -156,7 +164,7 @@ describe("a spare stack is made", () => {
       "removing-me": { status: "spare", settings: "new ones", instance: null },
     });
     expect(make).toHaveBeenCalledTimes(1);
-    for (const name of ["removing-other", "making-other", "parked-me", "spare-2", "taken-1"]) {
+    for (const name of ["removing-other", "making-other", "prestarted-me", "spare-2", "taken-1"]) {
       expect(await changedBy(() => stacks.addSpare(make, name))).toEqual({});
     }
     expect(make).toHaveBeenCalledTimes(1);
@@ -199,7 +207,7 @@ test("each tenant keeps its stack, and one that takes a stack gets that one alon
   expect((await stackOfEach()).at(-1)).toEqual({ slug: "tenant-of-taken-2", stack: name });
 });
 
-test("spare are those that are free and those that this instance has parked", async () => {
+test("spare are those that are free and those that this instance has prestarted", async () => {
   expect(await stacks.countSpare()).toBe(3);
 });
 

@@ -27,25 +27,25 @@ const named = async (status: string) =>
     )
   ).map(({ name }) => name);
 
-test("an instance gives back the stacks that it parked and does not need, and nobody else's", async () => {
-  await add("parked", ["needed", me], ["forgotten", me], ["of-another", other]);
-  await stacks.unparkAllBut(["parked-needed"]);
-  expect(await named("spare")).toEqual(["parked-forgotten"]);
-  expect(await named("parked")).toEqual(["parked-needed", "parked-of-another"]);
+test("an instance gives back the stacks that it prestarted and does not need, and nobody else's", async () => {
+  await add("prestarted", ["needed", me], ["forgotten", me], ["of-another", other]);
+  await stacks.returnAllBut(["prestarted-needed"]);
+  expect(await named("spare")).toEqual(["prestarted-forgotten"]);
+  expect(await named("prestarted")).toEqual(["prestarted-needed", "prestarted-of-another"]);
 });
 
 test("an instance that needs none gives all of its own back", async () => {
-  await add("parked", ["mine", me], ["of-another", other]);
-  await stacks.unparkAllBut([]);
-  expect(await named("spare")).toEqual(["parked-mine"]);
+  await add("prestarted", ["mine", me], ["of-another", other]);
+  await stacks.returnAllBut([]);
+  expect(await named("spare")).toEqual(["prestarted-mine"]);
 });
 
 test("lost are all of a dead instance, and of one's own those not made and those to be removed", async () => {
   await add("making", ["of-another", other], ["of-the-dead", dead], ["mine", me]);
-  await add("parked", ["of-the-dead", dead], ["mine", me]);
+  await add("prestarted", ["of-the-dead", dead], ["mine", me]);
   await add("removing", ["of-another", other], ["mine", me]);
-  const lost = ["making-mine", "making-of-the-dead", "parked-of-the-dead", "removing-mine"];
+  const lost = ["making-mine", "making-of-the-dead", "prestarted-of-the-dead", "removing-mine"];
   expect((await stacks.takeLost([dead])).sort()).toEqual(lost);
-  expect(await named("parked")).toEqual(["parked-mine"]);
+  expect(await named("prestarted")).toEqual(["prestarted-mine"]);
   expect(await named("making")).toEqual(["making-of-another"]);
 });

@@ -6,7 +6,7 @@ const settings = {
   databaseUrl: "postgres://app:p%40ss@db.example/app",
   backendUrl: "s3://states",
   passphrase: "correct horse battery",
-  ways: fastest,
+  engineOptions: fastest,
 };
 
 test("the engine runs with what it needs, the password apart from its URL", () => {
@@ -43,6 +43,9 @@ test("the state is saved once for each run, unless that way is turned off", () =
     PULUMI_EXPERIMENTAL: "true",
     PULUMI_SKIP_CHECKPOINTS: "true",
   });
-  const slow = engineEnvironment({ ...settings, ways: { ...fastest, skipCheckpoints: false } });
+  const slow = engineEnvironment({
+    ...settings,
+    engineOptions: { ...fastest, skipCheckpoints: false },
+  });
   expect(Object.keys(slow)).not.toContain("PULUMI_SKIP_CHECKPOINTS");
 });

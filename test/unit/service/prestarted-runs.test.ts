@@ -1,12 +1,15 @@
 import type { ProviderLease } from "../../../engine/providers/kept-providers";
 import type { HostEnd, HostProcess } from "../../../service/pulumi/host-process";
-import { ParkedRuns, type ParkedRunsSettings } from "../../../service/pulumi/prestarted-runs";
+import {
+  PrestartedRuns,
+  type PrestartedRunsSettings,
+} from "../../../service/pulumi/prestarted-runs";
 import type { Stacks } from "../../../service/pulumi/stacks";
 
 const request = { tenantId: "acme", tenants: [], mayDelete: "nothing" } as const;
 
-/** What the parked runs of a test work with, and what they did with it. */
-function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
+/** What the prestarted runs of a test work with, and what they did with it. */
+function setting({ count = 2, takePrestarted = () => Promise.resolve(true) } = {}) {
   const fresh = { is: true };
   const givenBack: HostProcess[] = [];
   /** The tenant of each run that was finished; undefined where it got none. */
@@ -14,7 +17,7 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
   const needed: (readonly string[])[] = [];
   let letEnd = (): void => undefined;
   const mayEnd = new Promise<void>((resolve) => (letEnd = resolve));
-  let stacksParked = 0;
+  let stacksReserved = 0;
 
   const takeHost = () => {
     const host: Pick<HostProcess, "begin" | "finish"> = {
@@ -28,10 +31,10 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
     return host as HostProcess;
   };
   const stacks: Partial<Stacks> = {
-    park: () => Promise.resolve({ name: `stack-${++stacksParked}`, settings: "" }),
-    takeParked,
-    unpark: () => Promise.resolve(),
-    unparkAllBut(names) {
+    reserve: () => Promise.resolve({ name: `stack-${++stacksReserved}`, settings: "" }),
+    takePrestarted,
+    returnPrestarted: () => Promise.resolve(),
+    returnAllBut(names) {
       needed.push(names);
       return Promise.resolve();
     },
@@ -51,7 +54,7 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
       release: () => undefined,
     };
   };
-  const settings: ParkedRunsSettings = {
+  const settings: PrestartedRunsSettings = {
     ...{ count, takeHost, stacks: stacks as Stacks },
     giveHost: (host) => void givenBack.push(host),
     providers: {
@@ -60,7 +63,15 @@ function setting({ count = 2, takeParked = () => Promise.resolve(true) } = {}) {
       stop: () => Promise.resolve(),
     },
   };
-  return { runs: new ParkedRuns(settings), fresh, givenBack, finished, needed, letEnd, relieve };
+  return {
+    runs: new PrestartedRuns(settings),
+    fresh,
+    givenBack,
+    finished,
+    needed,
+    letEnd,
+    relieve,
+  };
 }
 
 test("runs that are old are ended once each, though a set-up comes meanwhile", async () => {
@@ -82,7 +93,7 @@ test("runs that are old are ended once each, though a set-up comes meanwhile", a
 test("a run is ended, and its host given back, where the database does not say whose its stack is", async () => {
   const down = new Error("the database is down");
   const { runs, givenBack, finished, letEnd } = setting({
-    takeParked: () => Promise.reject(down),
+    takePrestarted: () => Promise.reject(down),
   });
   letEnd();
   await runs.keepUp();
@@ -91,7 +102,7 @@ test("a run is ended, and its host given back, where the database does not say w
   expect(givenBack).toHaveLength(1);
 });
 
-test("stacks that were parked, or given back, unknown to this instance are given back later", async () => {
+test("stacks that were prestarted, or given back, unknown to this instance are given back later", async () => {
   const { runs, needed } = setting();
   await runs.keepUp();
   await runs.use(request, () => undefined);
