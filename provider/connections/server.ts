@@ -8,7 +8,7 @@ export const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_DELAY_MS = 1_000;
 
 /** A session of this process on the server. */
-export interface Session {
+interface Session {
   /** The server's process for it, as `pg_stat_activity` lists it. */
   readonly pid: number;
   /** When its connection was made, by `performance.now()`. */

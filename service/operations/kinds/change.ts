@@ -9,7 +9,7 @@ import { aliveOperation } from "../store/store";
 import type { Kind } from "./kind";
 
 /** The body of `PATCH /api/tenant/{id}`. */
-export const changeRequest = z
+const changeRequest = z
   .strictObject({ name: rules.name.optional(), slug: rules.slug.optional() })
   .refine((body) => Object.keys(body).length > 0, "must have name, slug or both");
 

@@ -1,5 +1,5 @@
 import * as library from "../../../provider/contract/errors";
-import * as service from "../../../service/system/errors";
+import { errorCodes } from "../../../service/system/errors";
 import { readDoc } from "../../support/docs";
 
 /** The first two columns of the table under a heading of docs/errors.md. */
@@ -12,7 +12,6 @@ function rowsUnder(heading: string): string[][] {
 }
 
 test("docs/errors.md has every code of the HTTP API, and no other", () => {
-  const { errorCodes } = service as unknown as { readonly errorCodes: readonly string[] };
   expect(rowsUnder("Codes of the HTTP API").map(([code]) => code)).toEqual(errorCodes);
 });
 
