@@ -1,9 +1,16 @@
+/**
+ * How long the same signal is taken for a copy of itself, in ms. A process manager that signals the whole
+ * group (systemd does) reaches this process at once, and again by the parent that passes it on.
+ */
+const COPY_MS = 1_000;
+
 /** What was started, to be stopped in the reverse order, once, however many signals come. */
 export class Shutdown {
   private readonly stops: (() => Promise<void>)[] = [];
   private readonly hurries: (() => void)[] = [];
   private ending: Promise<void> | undefined;
   private signals = 0;
+  private readonly lastSignal = new Map<NodeJS.Signals, number>();
 
   /** @param complain Hears of what could not be stopped well. */
   constructor(private readonly complain: (error: unknown) => void) {}
@@ -43,7 +50,8 @@ export class Shutdown {
 
   /**
    * Ends the process by signals: the first finishes what runs, the second cuts it short, the third
-   * waits for nothing. The death of a parent that holds an IPC channel is a first signal.
+   * waits for nothing. The same signal counts once within {@link COPY_MS}. The death of a parent that
+   * holds an IPC channel is a first signal.
    */
   listen(): void {
     const onSignal = () => {
@@ -52,8 +60,19 @@ export class Shutdown {
       if (this.signals > 1) for (const hurry of this.hurries) hurry();
       void this.end().then(() => process.exit(this.signals > 1 ? 1 : 0));
     };
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, onSignal);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      process.on(signal, () => {
+        if (!this.isCopy(signal)) onSignal();
+      });
+    }
     process.once("disconnect", onSignal);
+  }
+
+  private isCopy(signal: NodeJS.Signals): boolean {
+    const now = performance.now();
+    if (now - (this.lastSignal.get(signal) ?? -Infinity) < COPY_MS) return true;
+    this.lastSignal.set(signal, now);
+    return false;
   }
 
   private async stopAll(): Promise<void> {

@@ -68,7 +68,8 @@ export interface Facts {
 }
 
 /** Reads all of it; nothing may be at work meanwhile. */
-export async function readFacts({ postgres, state, migrations }: World): Promise<Facts> {
+export async function readFacts({ postgres, backend, migrations }: World): Promise<Facts> {
+  const state = backend.folder;
   const client = new Client(postgres.url);
   await client.connect();
   const rows = async <Row extends QueryResultRow>(statement: string): Promise<Row[]> =>

@@ -59,6 +59,15 @@ export class Instance {
     return this.restarting;
   }
 
+  /** Stops its process for so many ms, as a machine does that has no time for it. */
+  async pause(ms: number): Promise<boolean> {
+    // Another process may have taken its place when it goes on.
+    const { child } = this;
+    if (child?.kill("SIGSTOP") !== true) return false;
+    await delay(ms);
+    return child.kill("SIGCONT");
+  }
+
   /** Ends it for good. */
   async close(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.closing = true;

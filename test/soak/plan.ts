@@ -115,8 +115,8 @@ function tenantOf(slug: string, random: Random): Wanted {
   return { slug, name: `The ${slug} company`, adminEmail };
 }
 
-/** What can be done to the service and to its database. */
-const troubles = [
+/** What can be done to the service, its database, its state and the ways to them. */
+export const troubles = [
   "kill an instance",
   "stop an instance",
   "kill a CLI",
@@ -127,24 +127,36 @@ const troubles = [
   "end a backend",
   "stop the database",
   "crash the database",
+  "silence the connections of an instance",
+  "reset the connections of an instance",
+  "pause an instance",
+  "pause an instance that loses its sessions",
+  "pause a CLI",
+  "take the state backend away",
 ] as const;
+
+/** The name of a trouble. */
+export type TroubleName = (typeof troubles)[number];
 
 /** One trouble, with the numbers that it may need. */
 export interface Trouble {
-  readonly does: (typeof troubles)[number];
+  readonly does: TroubleName;
   /** How long everything is left alone before it, in ms. */
   readonly pause: number;
   readonly instance: number;
-  /** How long what was ended stays away, in ms. */
+  /** How long what was ended stays away, in ms. What others must notice lasts longer by a fixed time. */
   readonly away: number;
   /** Which of those that could be met: modulo their number. */
   readonly which: number;
 }
 
-/** Troubles without end. Each kind comes once before one comes twice. */
-export function* troublePlan(random: Random): Generator<Trouble, never> {
+/** Troubles without end, of the kinds that were chosen. Each comes once before one comes twice. */
+export function* troublePlan(
+  random: Random,
+  chosen: readonly TroubleName[] = troubles,
+): Generator<Trouble, never> {
   for (;;) {
-    for (const does of random.shuffle(troubles)) {
+    for (const does of random.shuffle(chosen)) {
       yield {
         does,
         pause: random.integer(800, 4_500),

@@ -4,7 +4,7 @@ import { checkEach, type Check } from "./check";
 import { readFacts, type Facts } from "./facts";
 import { checkFlat, heldBy, type Held } from "./flat";
 import { Ledger, nameOf } from "./ledger";
-import type { Options } from "./options";
+import { commandOf, type Options } from "./options";
 import { planOf, troublePlan } from "./plan";
 import { seeded } from "./random";
 import { reconcile } from "./reconcile";
@@ -27,13 +27,13 @@ const WARM_UP = 0.5;
  * @param early ends the load before its time.
  */
 export async function soak(
-  { minutes, seed }: Options,
+  options: Options,
   world: World,
   early: AbortSignal,
   say: Say,
 ): Promise<Result> {
-  const load = new Load(world, seed, early, say);
-  const lasts = minutes * 60_000;
+  const load = new Load(world, options, early, say);
+  const lasts = options.minutes * 60_000;
   await Promise.all(world.instances.map((instance) => instance.start()));
   say("both instances serve; the storm begins");
   await load.run("storm", lasts * STORM, 6);
@@ -58,7 +58,7 @@ export async function soak(
     troubles: load.troubles,
     checks,
     notes: notesOf(world, facts, settled),
-    again: `npm run soak -- --minutes ${minutes} --seed ${seed}`,
+    again: commandOf(options),
   };
 }
 
@@ -70,7 +70,7 @@ class Load {
 
   constructor(
     private readonly world: World,
-    private readonly seed: number,
+    private readonly options: Options,
     private readonly early: AbortSignal,
     private readonly say: Say,
   ) {}
@@ -86,14 +86,17 @@ class Load {
     const { instances, secret } = this.world;
     const scene = { instances, secret, ledger: this.ledger };
     const progress = setInterval(() => this.tell(), 5_000);
-    const seed = this.seed ^ (name.length * 0x9e3779b1);
+    const seed = this.options.seed ^ (name.length * 0x9e3779b1);
     const calls = Array.from({ length: callers }, (_, index) => {
       const caller = `${name}-${index + 1}`;
       return call(caller, planOf(caller, seeded(seed + index)), scene, stopped);
     });
     const trouble =
       name === "storm" &&
-      makeTrouble(troublePlan(seeded(seed - 1)), this.world, this.troubles, stopped);
+      makeTrouble(
+        troublePlan(seeded(seed - 1), this.options.troubles),
+        ...([this.world, this.troubles, stopped] as const),
+      );
     await Promise.all([...calls, trouble]).finally(() => {
       clearInterval(progress);
       clearTimeout(timer);
@@ -121,8 +124,9 @@ class Load {
     const seconds = Math.round((performance.now() - this.began) / 1_000);
     this.say(
       `${String(seconds).padStart(4)} s: ${asked.length} asked, ${answered} answered, ` +
-        `${created} × 201, ${count("kill") + count("backend")} kills, ` +
-        `${count("database")} restarts of the database`,
+        `${created} × 201, ${count("kill") + count("end a backend")} kills, ` +
+        `${count("database")} restarts of the database, ${count("pause")} pauses, ` +
+        `${count("connections")} × connections, ${count("state")} × the state away`,
     );
   }
 }

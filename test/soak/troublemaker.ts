@@ -1,13 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
+import type { BadNetwork } from "../support/bad-network";
 import { startedBy } from "../support/killable-service";
-import type { Trouble } from "./plan";
+import type { Trouble, TroubleName } from "./plan";
 import type { World } from "./world";
 
 /** What was done, by its name in the plan, and how often there was nothing to do it to. */
 export interface Troubles {
-  readonly done: Map<Trouble["does"], number>;
-  readonly missed: Map<Trouble["does"], number>;
+  readonly done: Map<TroubleName, number>;
+  readonly missed: Map<TroubleName, number>;
 }
 
 /** Makes one trouble after the other until it is told to stop, then waits until all is up again. */
@@ -17,7 +18,7 @@ export async function makeTrouble(
   { done, missed }: Troubles,
   stopped: AbortSignal,
 ): Promise<void> {
-  const comingBack = new Set<Promise<void>>();
+  const comingBack = new Set<Promise<unknown>>();
   while (!stopped.aborted) {
     const trouble = plan.next().value;
     const isCut = await delay(trouble.pause, false, { signal: stopped }).catch(() => true);
@@ -32,15 +33,17 @@ export async function makeTrouble(
   await Promise.all(comingBack);
 }
 
+/** How long others take to notice, in ms: they hold for dead whose lock is free on two looks. */
+const NOTICED_AFTER = 4_000;
+
 /** @returns whether there was something to make it for. */
 async function make(
   trouble: Trouble,
   world: World,
-  later: (comingBack: Promise<void>) => void,
+  later: (comingBack: Promise<unknown>) => void,
 ): Promise<boolean> {
   const { does, instance, away } = trouble;
-  const command = commands[does];
-  if (command !== undefined) return killProcess(command, trouble, world);
+  const network = world.networks[instance];
   switch (does) {
     case "kill an instance":
       // It comes back while other trouble is made.
@@ -49,21 +52,60 @@ async function make(
     case "stop an instance":
       later(restart(world, instance, "SIGTERM", away));
       return true;
+    case "pause an instance":
+    case "pause an instance that loses its sessions": {
+      const paused = world.instances[instance]?.pause(NOTICED_AFTER + away);
+      later(Promise.resolve(paused));
+      if (does === "pause an instance that loses its sessions") network?.cut();
+      return true;
+    }
+    case "silence the connections of an instance":
+      // New ones work at once, as behind a firewall that forgot the old; or when all is over.
+      network?.silence(trouble.which % 2 === 0 ? "those there are" : "all");
+      later(delay(NOTICED_AFTER + away).then(() => healed(network)));
+      return true;
+    case "reset the connections of an instance":
+      network?.resetClients();
+      later(delay(NOTICED_AFTER + away).then(() => healed(network)));
+      return true;
+    case "take the state backend away":
+      world.backend.takeAway();
+      later(delay(NOTICED_AFTER + away).then(() => world.backend.bringBack()));
+      return true;
+    case "pause a CLI": {
+      const pid = await findProcess(trouble, world);
+      if (pid === undefined || !signal(pid, "SIGSTOP")) return false;
+      later(delay(NOTICED_AFTER + away).then(() => signal(pid, "SIGCONT")));
+      return true;
+    }
     case "end a backend":
       return endBackend(trouble, world);
-    default:
+    case "stop the database":
+    case "crash the database":
       await world.postgres.restart({
         how: does === "crash the database" ? "crash" : "stop",
         awayMs: away,
       });
       return true;
+    default: {
+      const pid = await findProcess(trouble, world);
+      return pid !== undefined && signal(pid, "SIGKILL");
+    }
   }
 }
 
-/** Told by their command lines, whichever piece of the engine they are. */
-const commands: Partial<Record<Trouble["does"], RegExp>> = {
-  "kill a CLI": /(^|\/)pulumi (up|refresh|cancel|stack) /,
-  "kill a program host": /runs\/[a-z-]*host\.js/,
+function healed(network: BadNetwork | undefined): void {
+  network?.heal();
+  network?.endSilent();
+}
+
+const cli = /(^|\/)pulumi (up|refresh|cancel|stack) /;
+
+/** What a process is told by that a trouble is about: its command line. */
+export const commands: Partial<Record<TroubleName, RegExp>> = {
+  "kill a CLI": cli,
+  "pause a CLI": cli,
+  "kill a program host": /service\/pulumi\/host\.js/,
   "kill a dynamic provider": /dynamic-provider/,
   "kill a postgresql plugin": /pulumi-resource-postgresql|standins\/postgresql\/main/,
   "kill a dbmate": /dbmate.* migrate/,
@@ -72,26 +114,26 @@ const commands: Partial<Record<Trouble["does"], RegExp>> = {
 /** How long a process of the kind is waited for, in ms: some live for a moment. */
 const PATIENCE = 2_500;
 
-async function killProcess(
-  command: RegExp,
-  { which }: Trouble,
+async function findProcess(
+  { does, which }: Trouble,
   { instances }: World,
-): Promise<boolean> {
+): Promise<number | undefined> {
   const began = performance.now();
   while (performance.now() - began < PATIENCE) {
     const met = instances
       .flatMap(({ pid }) => (pid === undefined ? [] : startedBy(pid)))
-      .filter((found) => command.test(found.command));
-    const pid = met[which % Math.max(met.length, 1)]?.pid;
-    if (pid !== undefined && kill(pid)) return true;
+      .filter(({ command }) => commands[does]?.test(command));
+    const found = met[which % Math.max(met.length, 1)];
+    if (found !== undefined) return found.pid;
     await delay(15);
   }
-  return false;
+  return undefined;
 }
 
-function kill(pid: number): boolean {
+/** @returns whether the process was there. */
+function signal(pid: number, name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): boolean {
   try {
-    return process.kill(pid, "SIGKILL");
+    return process.kill(pid, name);
   } catch {
     // It ended by itself.
     return false;
@@ -101,10 +143,10 @@ function kill(pid: number): boolean {
 async function restart(
   { instances }: World,
   which: number,
-  signal: "SIGTERM" | "SIGKILL",
+  by: "SIGTERM" | "SIGKILL",
   away: number,
 ): Promise<void> {
-  await instances[which]?.restart(signal, away);
+  await instances[which]?.restart(by, away);
 }
 
 async function endBackend({ which }: Trouble, { postgres }: World): Promise<boolean> {

@@ -6,6 +6,9 @@ import { obtainEngine } from "../../engine/obtain/obtain";
 import { startTemporaryPostgres, type TemporaryPostgres } from "../../engine/postgres/temporary";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { variables } from "../../service/config/variables";
+import { badNetworkTo, type BadNetwork } from "../support/bad-network";
+import { startedBy } from "../support/killable-service";
+import { Backend } from "./backend";
 import { Instance } from "./instance";
 
 /** Two instances of the service, the database and the state that they share, and nothing else. */
@@ -13,8 +16,9 @@ export interface World {
   readonly folder: string;
   readonly postgres: TemporaryPostgres;
   readonly instances: readonly [Instance, Instance];
-  /** The folder of the `file://` backend. */
-  readonly state: string;
+  /** The way from each instance to the database, in the instances' order. */
+  readonly networks: readonly [BadNetwork, BadNetwork];
+  readonly backend: Backend;
   readonly migrations: string;
   /** What tokens are signed with. */
   readonly secret: string;
@@ -28,11 +32,12 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
   // A crash of the server, not of the machine: what is committed must be in the kernel's hands.
   const postgres = await startTemporaryPostgres({ fsync: "off" });
   const folder = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-soak-"));
-  const [state, migrations, logs, temporary] = ["state", "migrations", "logs", "tmp"].map((name) =>
+  const [migrations, logs, temporary] = ["migrations", "logs", "tmp"].map((name) =>
     path.join(folder, name),
-  ) as [string, string, string, string];
-  for (const directory of [state, logs, temporary]) mkdirSync(directory);
+  ) as [string, string, string];
+  for (const directory of [logs, temporary]) mkdirSync(directory);
   chmodSync(folder, 0o700);
+  const backend = new Backend(folder);
   layMigrations(migrations);
   const secret = randomBytes(32).toString("hex");
   const env = {
@@ -40,9 +45,8 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     ...engine.env,
     HOST: "127.0.0.1",
     PORT: "0",
-    DATABASE_URL: postgres.url,
     JWT_SECRET: secret,
-    PULUMI_BACKEND_URL: `file://${state}`,
+    PULUMI_BACKEND_URL: backend.url,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
     TENANT_MIGRATIONS_DIR: migrations,
     // Low enough that waiting callers are told 202, and bursts 503, now and then.
@@ -53,17 +57,33 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     // What a killed instance leaves in there goes with the folder.
     TMPDIR: temporary,
   };
-  const instance = (name: string) => new Instance(name, env, path.join(logs, `${name}.log`));
-  const instances = [instance("one"), instance("other")] as const;
-  return { folder, postgres, instances, state, migrations, secret, logs };
+  const networks = [await badNetworkTo(postgres.url), await badNetworkTo(postgres.url)] as const;
+  const instance = (name: string, network: BadNetwork) => {
+    const DATABASE_URL = network.through(postgres.url);
+    return new Instance(name, { ...env, DATABASE_URL }, path.join(logs, `${name}.log`));
+  };
+  const instances = [instance("one", networks[0]), instance("other", networks[1])] as const;
+  return { folder, postgres, instances, networks, backend, migrations, secret, logs };
 }
 
 /** Ends everything that is left, at once, and removes it; the instances' logs stay when asked for. */
 export async function endWorld(world: World, keepLogs: boolean): Promise<void> {
-  await Promise.all(world.instances.map((instance) => instance.close("SIGKILL")));
-  await world.postgres.stop();
-  const rest = keepLogs ? [world.state, path.join(world.folder, "tmp")] : [world.folder];
+  const { instances, networks, postgres, folder } = world;
+  await Promise.all(instances.map((instance) => instance.close("SIGKILL")));
+  // One that is paused does not notice that its instance is gone.
+  for (const { pid } of instances.flatMap(({ pids }) => pids.flatMap(startedBy))) endProcess(pid);
+  await Promise.all(networks.map((network) => network.close()));
+  await postgres.stop();
+  const rest = keepLogs ? [world.backend.folder, path.join(folder, "tmp")] : [folder];
   for (const directory of rest) rmSync(directory, { recursive: true, force: true });
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
 }
 
 /** This package's own, and one that takes long enough to be met by a kill. */

@@ -20,6 +20,8 @@ export interface BadNetwork {
   slow(ms: number): void;
   /** New connections work again. */
   heal(): void;
+  /** The server finds out, as TCP keep-alive lets it, that nobody answers on the connections that are silent. */
+  endSilent(): void;
   /** How many sessions the server still has by this way, those whose client is gone among them. */
   serverSides(): number;
   /** Ends all of it, as a server that shuts down: its clients are told that their sessions are over. */
@@ -98,6 +100,9 @@ export async function badNetworkTo(url: string): Promise<BadNetwork> {
     },
     slow: (ms) => void (latencyMs = ms),
     heal: () => void (silentForNew = false),
+    endSilent() {
+      for (const { server, silent } of links) if (silent) server?.resetAndDestroy();
+    },
     serverSides: () => [...links].filter(({ server }) => server && !server.destroyed).length,
     async close() {
       const closed = once(way, "close");

@@ -1,3 +1,6 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { Shutdown, StoppedError } from "../../../service/system/shutdown";
 
@@ -66,4 +69,59 @@ test("one that cannot be stopped is told of, and does not keep the others", asyn
   await shutdown.end();
   expect(events).toEqual(["database starts", "database stops"]);
   expect(complaints).toEqual([new Error("stuck")]);
+});
+
+describe("a process that listens to signals", () => {
+  /** It stops one thing, which ends when stdin does, and says what it hears. */
+  const program = `
+    const { Shutdown } = require(${JSON.stringify(require.resolve("../../../service/system/shutdown"))});
+    const shutdown = new Shutdown(console.error);
+    const work = () => new Promise((resolve) => process.stdin.resume().once("close", resolve));
+    shutdown.listen();
+    for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => console.log(name));
+    shutdown
+      .start(() => "work", work, () => (console.log("hurried"), process.stdin.destroy()))
+      .then(() => console.log("ready"));
+    setInterval(() => {}, 1_000);`;
+
+  let child: ChildProcess;
+  let said: string[];
+  let hears: (line: string, times?: number) => Promise<void>;
+  beforeEach(async () => {
+    child = spawn(process.execPath, ["-e", program], { stdio: ["pipe", "pipe", "inherit"] });
+    said = [];
+    const lines = createInterface({ input: child.stdout ?? process.stdin });
+    lines.on("line", (line) => said.push(line));
+    hears = async (line, times = 1) => {
+      while (said.filter((each) => each === line).length < times) await once(lines, "line");
+    };
+    await hears("ready");
+  });
+  afterEach(() => void child.kill("SIGKILL"));
+
+  test("takes the same one that comes twice at once, directly and by its parent, for one", async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await hears("SIGTERM");
+    child.kill("SIGTERM");
+    await hears("SIGTERM", 2);
+    child.stdin?.end();
+    expect(await ended).toEqual([0, null]);
+    expect(said).not.toContain("hurried");
+  });
+
+  test("is cut short by another one", async () => {
+    const another = once(child, "exit");
+    child.kill("SIGTERM");
+    await hears("SIGTERM");
+    child.kill("SIGINT");
+    await hears("hurried");
+    expect(await another).toEqual([1, null]);
+  });
+
+  test("is cut short by the same one when it comes again later", async () => {
+    const again = setInterval(() => child.kill("SIGTERM"), 50);
+    await hears("hurried").finally(() => clearInterval(again));
+    expect((await once(child, "exit"))[0]).toBe(1);
+  });
 });

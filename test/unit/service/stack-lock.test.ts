@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -42,6 +42,18 @@ test("the lock of a Pulumi CLI that lives is not", async () => {
   child.kill();
   await once(child, "exit");
   expect(await staleOf(child.pid)).toBe(true);
+});
+
+test("nor is that of one that is paused: it will go on", async () => {
+  const cli = path.join(folder, "pulumi");
+  copyFileSync("/bin/sleep", cli);
+  const child = spawn(cli, ["60"]);
+  await once(child, "spawn");
+  child.kill("SIGSTOP");
+  while (!/^\d+ \(pulumi\) T/.test(readFileSync(`/proc/${child.pid}/stat`, "utf8"))) await delay(5);
+  expect(await staleOf(child.pid)).toBe(false);
+  child.kill("SIGKILL");
+  await once(child, "exit");
 });
 
 test("a CLI that is dead and that nobody collected is dead", async () => {

@@ -1,6 +1,8 @@
-import { OptionsError, readOptions } from "../../soak/options";
-import { planOf, troublePlan, type Action } from "../../soak/plan";
+import { existsSync } from "node:fs";
+import { commandOf, help, OptionsError, readOptions, type Options } from "../../soak/options";
+import { planOf, troublePlan, troubles, type Action } from "../../soak/plan";
 import { seeded } from "../../soak/random";
+import { commands } from "../../soak/troublemaker";
 
 function first<T>(count: number, plan: Iterator<T, never>): T[] {
   return Array.from({ length: count }, () => plan.next().value);
@@ -25,8 +27,20 @@ describe("a plan", () => {
   });
 
   test("has each kind of trouble once before one comes twice", () => {
-    const kinds = first(10, troublePlan(seeded(7))).map(({ does }) => does);
-    expect(new Set(kinds).size).toBe(10);
+    const kinds = first(troubles.length, troublePlan(seeded(7))).map(({ does }) => does);
+    expect([...kinds].sort()).toEqual([...troubles].sort());
+  });
+
+  test("has the troubles that were chosen, and no other", () => {
+    const chosen = ["pause a CLI", "stop the database"] as const;
+    const kinds = first(20, troublePlan(seeded(7), chosen)).map(({ does }) => does);
+    expect([...new Set(kinds)].sort()).toEqual(chosen);
+  });
+
+  test("knows a program host by the file that it is run from", () => {
+    const host = require.resolve("../../../service/pulumi/host");
+    expect(existsSync(host)).toBe(true);
+    expect(`node ${host}`).toMatch(commands["kill a program host"] ?? /never/);
   });
 
   test("asks for slugs and addresses that are valid", () => {
@@ -40,9 +54,33 @@ describe("a plan", () => {
 
 describe("the options", () => {
   test("are five minutes and any seed unless they are given", () => {
-    expect(readOptions([])).toEqual({ minutes: 5, seed: expect.any(Number) as number });
-    expect(readOptions(["--minutes", "0.5", "--seed", "7"])).toEqual({ minutes: 0.5, seed: 7 });
+    const seed = expect.any(Number) as number;
+    expect(readOptions([])).toEqual({ minutes: 5, seed, troubles });
+    const given = readOptions(["--minutes", "0.5", "--seed", "7"]);
+    expect(given).toEqual({ minutes: 0.5, seed: 7, troubles });
     expect(readOptions(["--help"])).toBe("help");
+  });
+
+  test("choose troubles by parts of their names, or leave some out; the help names them all", () => {
+    const chosen = (...argv: string[]) => (readOptions(argv) as Options).troubles;
+    expect(chosen("--only", "CLI", "--only", "database")).toEqual([
+      ...["kill a CLI", "stop the database", "crash the database", "pause a CLI"],
+    ]);
+    expect(chosen("--only", "CLI", "--without", "pause")).toEqual(["kill a CLI"]);
+    expect(chosen("--without", "kill a CLI")).toEqual(
+      troubles.filter((name) => name !== "kill a CLI"),
+    );
+    for (const name of troubles) expect(help).toContain(`  ${name}\n`);
+  });
+
+  test("are repeated in the command that plans the same again", () => {
+    const argv = ["--minutes", "0.2", "--seed", "7", "--only", "kill a CLI"];
+    expect(commandOf(readOptions(argv) as Options)).toBe(
+      'npm run soak -- --minutes 0.2 --seed 7 --only "kill a CLI"',
+    );
+    expect(commandOf(readOptions(argv.slice(0, 4)) as Options)).toBe(
+      "npm run soak -- --minutes 0.2 --seed 7",
+    );
   });
 
   test.each([
@@ -53,6 +91,9 @@ describe("the options", () => {
     [["--minutes"], /--minutes/],
     [["--seed", "-1"], /--seed/],
     [["--seed", "99999999999"], /--seed/],
+    [["--only", "storm"], /no trouble is called "storm"/],
+    [["--without", ""], /no trouble is called ""/],
+    [["--only", "CLI", "--without", "a CLI"], /leaves no trouble/],
   ])("are refused where they mean nothing: %j", (argv, message) => {
     const read = () => readOptions(argv);
     expect(read).toThrow(OptionsError);
