@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "./config/config";
+import { permissions } from "./auth/permissions";
 import { signToken } from "./auth/sign-token";
 
 /** The end of a start in embedded mode: where it is, and how to try it. */
@@ -17,7 +18,7 @@ export function sayWelcome(
 /** A line that a shell takes as it stands. */
 function curlLine(address: string, secret: string, { issuer, audience }: Config["tokens"]): string {
   const token = signToken(secret, {
-    permissions: ["CREATE_TENANT", "VIEW_TENANTS"],
+    permissions,
     subject: "developer",
     expiresIn: "8h",
     issuer,

@@ -34,9 +34,10 @@ create table public.operations (
   )
 );
 
--- Of all that is asked of one tenant at once, one is accepted.
+-- Of all that is asked of one tenant at once, one is accepted. One that is applied is in nobody's way,
+-- though the engine still saves its state: its caller has been answered, and may ask for the next thing.
 create unique index operations_one_alive_for_a_tenant on public.operations (tenant_id)
-  where status in ('queued', 'running');
+  where status in ('queued', 'running') and applied_at is null;
 
 create index operations_ended on public.operations (finished_at) where finished_at is not null;
 

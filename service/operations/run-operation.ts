@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Database } from "../database/database";
+import type { Database, Query } from "../database/database";
 import type { EngineRuns, RunOutcome } from "../pulumi/engine-runs";
 import {
   BusyError,
@@ -18,7 +18,7 @@ import { declarationOf, isAsWanted, wantedWith } from "../tenants/wanted";
 import { kindOf } from "./kinds";
 import type { Failure, Operation } from "./store/operation";
 import { recordSteps } from "./progress";
-import { begin, fail, succeed, tryAgain } from "./store/store";
+import { begin, fail, findOperation, succeed, tryAgain } from "./store/store";
 
 /** What runs operations. */
 export interface OperationParts {
@@ -108,7 +108,7 @@ async function conclude(
   if (retries < RETRIES && outcome.result === "interrupted") {
     throw new InterruptedError(what, faults);
   }
-  if (await isAsWanted(database.query, tenantId)) {
+  if (await isDone(database.query, operation)) {
     if (faults.length > 0 && retries < RETRIES_OF_STATE) throw new StateBehindError(what, faults);
     if (faults.length > 0) log.warn({ faults }, `the state of ${what} is behind`);
     return;
@@ -130,6 +130,15 @@ async function conclude(
   if (trouble !== undefined) throw new EngineDownError(trouble);
   const untold = `the engine tells of no fault, and the tenant is ${tenant?.status ?? "not there"}`;
   throw new RunFailedError(what, faults.length > 0 ? faults : [untold]);
+}
+
+/**
+ * Whether the tenant is as the operation was to make it. One that was applied stays so: what is wanted of the
+ * tenant may have changed since, by the next operation.
+ */
+async function isDone(query: Query, { id, tenantId }: Operation): Promise<boolean> {
+  const now = await findOperation(query, id);
+  return (now !== undefined && now.appliedAt !== null) || isAsWanted(query, tenantId);
 }
 
 /** Ends it as failed. What cannot be had, since somebody else has it, is not wanted any longer. */

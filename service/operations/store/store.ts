@@ -48,14 +48,17 @@ export async function countAlive(query: Query): Promise<number> {
   return row?.alive ?? 0;
 }
 
-/** The operation that waits or runs for a tenant: there is at most one. */
+/**
+ * The operation of a tenant whose caller has no answer yet: there is at most one. One that is applied, and
+ * whose state the engine still saves, does not count: the next one waits for the tenant's lock.
+ */
 export async function aliveOperation(
   query: Query,
   tenantId: string,
 ): Promise<Pick<Operation, "id" | "kind"> | undefined> {
   const [row] = await query<Pick<Operation, "id" | "kind">>(
     `select id, kind from public.operations
-    where tenant_id = $1 and status in ('queued', 'running')`,
+    where tenant_id = $1 and status in ('queued', 'running') and applied_at is null`,
     [tenantId],
   );
   return row;
@@ -70,7 +73,7 @@ export async function insertOperation(
   const [row] = await query<Operation>(
     `insert into public.operations (id, kind, tenant_id, slug, request, previous, subject, steps)
     values ($1, $2, $3, $4, $5, $6, $7, $8)
-    on conflict (tenant_id) where status in ('queued', 'running') do nothing
+    on conflict (tenant_id) where status in ('queued', 'running') and applied_at is null do nothing
     returning ${columns}`,
     [
       ...[id, kind, tenantId, slug, JSON.stringify(request)],

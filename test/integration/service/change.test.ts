@@ -1,12 +1,14 @@
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { deleteOld } from "../../../service/operations/store/store";
 import { forgetOldKeys } from "../../../service/operations/idempotency";
+import { eventually } from "../../support/killable-service";
 import {
   FakeEngineRuns,
   noEngine,
   startService,
   startServiceApp,
   type AskedTenant,
+  type OnStep,
   type ServiceApp,
 } from "../../support/service-app";
 import { postSetUp, send, tenantBody, type Answer } from "../../support/service-client";
@@ -36,8 +38,8 @@ async function apply({ id, slug, name }: AskedTenant): Promise<RunOutcome> {
   return { result: "succeeded" };
 }
 
-async function start(run: (tenant: AskedTenant) => Promise<RunOutcome> = apply) {
-  const runs = new FakeEngineRuns((tenant) => run(tenant));
+async function start(run: (tenant: AskedTenant, onStep: OnStep) => Promise<RunOutcome> = apply) {
+  const runs = new FakeEngineRuns(run);
   const service = await startService(database.handle, runs);
   services.push(service);
   return { service, runs };
@@ -161,6 +163,31 @@ describe("it is refused", () => {
     expect(second.body.code).toBe("TENANT_BUSY");
     expect(second.body.message).toContain(first.body.id);
   });
+});
+
+test("a tenant whose caller was answered can be changed at once, though its state is still being saved", async () => {
+  let saved: () => void = () => undefined;
+  const saving = new Promise<void>((resolve) => (saved = resolve));
+  const { service, runs } = await start(async (tenant, onStep) => {
+    const outcome = await apply(tenant);
+    onStep({ step: "membership", status: "succeeded" });
+    if (tenant.name !== "At once") await saving;
+    return outcome;
+  });
+  const id = await setUp(service, "unsaved");
+  const accepted = await patch(service, id, { name: "At once" }, { Prefer: "respond-async" });
+  expect(accepted.status).toBe(202);
+  // Only one may wait: the next is refused until this one is applied.
+  expect((await patch(service, id, { name: "Too soon" })).body.code).toBe("TENANT_BUSY");
+  // It waits for the run before it: two runs of one stack would be in each other's way.
+  expect(runs.asked.filter((asked) => asked.id === id)).toHaveLength(1);
+  saved();
+  const ended = async () =>
+    (await database.sql("select status from public.operations where tenant_id = $1", [id])).every(
+      ({ status }) => status === "succeeded",
+    ) || undefined;
+  await eventually(ended);
+  expect(await tenantRow(id)).toMatchObject({ name: "At once" });
 });
 
 test("an operation tells its kind, its tenant and its one step", async () => {
