@@ -16,8 +16,11 @@ import { signed } from "../support/service-tokens";
 const database = useServiceDatabase();
 let service: KillableService;
 let token: string;
+/** One for all: the database knows which stacks there are in it. */
+let state: string;
 
 beforeAll(async () => {
+  state = temporaryFolder("kept-state-");
   token = await signed({ expiresIn: 3_600 });
 });
 afterEach(() => service.stop());
@@ -26,7 +29,7 @@ afterAll(cleanUpServices);
 async function start(changes: Record<string, string> = {}): Promise<void> {
   service = await startServiceProcess({
     DATABASE_URL: database.url(),
-    PULUMI_BACKEND_URL: `file://${temporaryFolder("kept-state-")}`,
+    PULUMI_BACKEND_URL: `file://${state}`,
     AWS_SECRET_ACCESS_KEY: "of a state in s3://",
     SETUP_CONCURRENCY: "2",
     PRESTARTED_RUNS: "1",
