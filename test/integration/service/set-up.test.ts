@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { isPasswordHash } from "../../../provider/contract/passwords";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { eventually } from "../../support/killable-service";
@@ -214,6 +215,8 @@ describe("at once", () => {
     const { post } = await serviceWith(async (tenant) => {
       most = Math.max(most, ++running);
       await eventually(() => most >= 4 || undefined);
+      // One too many would begin in this time.
+      await delay(200);
       const outcome = await succeed(tenant);
       running -= 1;
       return outcome;
