@@ -214,9 +214,14 @@ describe("at once", () => {
     let most = 0;
     const { post } = await serviceWith(async (tenant) => {
       most = Math.max(most, ++running);
-      await eventually(() => most >= 4 || undefined);
+      await eventually(async () => {
+        const accepted = await database.sql(
+          "select from public.operations where slug ~ '^p[1-6]x$'",
+        );
+        return (most >= 4 && accepted.length === 6) || undefined;
+      });
       // One too many would begin in this time.
-      await delay(200);
+      await delay(500);
       const outcome = await succeed(tenant);
       running -= 1;
       return outcome;
