@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, readlinkSync, renameSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { hashPassword } from "../../provider/contract/passwords";
@@ -11,6 +9,9 @@ import { startRuns, type RunsSettings } from "../../service/pulumi/runs";
 import { fastest } from "../../service/config/engine-options";
 import { stacksOf } from "../../service/pulumi/stacks";
 import { wantedBySlug, type TenantSpec } from "../../service/tenants/wanted";
+import { addHoldPoints, hold } from "../support/hold-points";
+import { eventually } from "../support/killable-service";
+import { pgrep } from "../support/pgrep";
 import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -26,6 +27,7 @@ beforeAll(async () => {
   engine = await obtainEngine(() => undefined);
   state = temporaryFolder("hosts-state-");
   password = await hashPassword("a quiet purple river", "hosts");
+  await addHoldPoints(database);
 });
 afterAll(cleanUpServices);
 
@@ -55,13 +57,19 @@ async function wanted(slug: string): Promise<RunRequest> {
 }
 
 /** The hosts that this process has, by process id. */
-function hostProcesses(): number[] {
-  try {
-    const pids = execFileSync("pgrep", ["-P", String(process.pid), "-f", "pulumi/host.js"]);
-    return pids.toString().trim().split("\n").map(Number);
-  } catch {
-    return []; // pgrep's exit code for none
-  }
+const hostProcesses = () => pgrep("-P", String(process.pid), "-f", "pulumi/host.js");
+
+/** The one host that this process has, once it has it. */
+async function firstHost(): Promise<number> {
+  const pids = await eventually(() => (hostProcesses().length > 0 ? hostProcesses() : undefined));
+  expect(pids).toHaveLength(1);
+  return pids[0] ?? 0;
+}
+
+/** The CLI's runs of the stack of the tenant with this slug. */
+async function cliRuns(slug: string): Promise<number[]> {
+  const stack = await database.stackOf(slug);
+  return stack === "" ? [] : pgrep("-f", `pulumi up .*--stack ${stack} `);
 }
 
 async function statusOf(slug: string): Promise<unknown> {
@@ -72,31 +80,38 @@ async function statusOf(slug: string): Promise<unknown> {
   return row?.status;
 }
 
-async function begun(slug: string): Promise<void> {
-  while ((await statusOf(slug)) === undefined) await delay(20);
-}
+const begun = (slug: string) => eventually(() => statusOf(slug));
 
 test("a host that died idle takes no run with it", async () => {
   const runs = hosts();
-  await delay(500);
-  const before = hostProcesses();
-  for (const pid of before) process.kill(pid, "SIGKILL");
+  expect(await runs.run(await wanted("before-a-death"))).toEqual({ result: "succeeded" });
+  const idle = await firstHost();
+  process.kill(idle, "SIGKILL");
   expect(await runs.run(await wanted("after-a-death"))).toEqual({ result: "succeeded" });
-  expect(before.some((pid) => hostProcesses().includes(pid))).toBe(false);
+  expect(await firstHost()).not.toBe(idle);
   await runs.close("finished");
   expect(hostProcesses()).toEqual([]);
 });
 
 test("a host that dies in a run fails that run, with how it died, and ends the CLI it started", async () => {
   const runs = hosts();
+  const held = await hold(database, "before tenants");
   const run = runs.run(await wanted("host-dies"));
-  await begun("host-dies");
-  for (const pid of hostProcesses()) process.kill(pid, "SIGKILL");
-  const outcome = await run;
-  expect(outcome).toMatchObject({ result: "interrupted" });
-  expect(JSON.stringify(outcome)).toContain("SIGKILL");
-  const stack = await database.stackOf("host-dies");
-  expect(() => execFileSync("pgrep", ["-f", `pulumi up .*--stack ${stack} `])).toThrow();
+  try {
+    await held.reached();
+    const clis = await cliRuns("host-dies");
+    expect(clis).toHaveLength(1);
+    // One that is stopped does not end by itself.
+    for (const pid of clis) process.kill(pid, "SIGSTOP");
+    process.kill(await firstHost(), "SIGKILL");
+    const outcome = await run;
+    expect(outcome).toMatchObject({ result: "interrupted" });
+    expect(JSON.stringify(outcome)).toContain("SIGKILL");
+    await eventually(async () => (await cliRuns("host-dies")).length === 0 || undefined, 10_000);
+  } finally {
+    for (const pid of await cliRuns("host-dies")) process.kill(pid, "SIGKILL");
+    await held.release();
+  }
 
   expect(await runs.run(await wanted("host-dies"))).toEqual({ result: "succeeded" });
   expect(await statusOf("host-dies")).toBe("active");
@@ -104,13 +119,17 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
 });
 
 test("a run that hangs is ended after its time, and the next one goes on", async () => {
-  const impatient = hosts({ timeout: 400 });
-  const outcome = await impatient.run(await wanted("hangs"));
-  expect(outcome).toMatchObject({ result: "failed" });
-  await delay(200);
-  const stack = await database.stackOf("hangs");
-  expect(() => execFileSync("pgrep", ["-f", `pulumi .*${stack}`])).toThrow();
-  await impatient.close("finished");
+  const impatient = hosts({ timeout: 3_000 });
+  const held = await hold(database, "before tenants");
+  try {
+    const run = impatient.run(await wanted("hangs"));
+    await eventually(async () => (await cliRuns("hangs")).length === 1 || undefined);
+    expect(await run).toEqual({ result: "failed", faults: ["the run took longer than 3 s"] });
+    await eventually(async () => (await cliRuns("hangs")).length === 0 || undefined, 10_000);
+  } finally {
+    await held.release();
+    await impatient.close("now");
+  }
   const patient = hosts();
   expect(await patient.run(await wanted("hangs"))).toEqual({ result: "succeeded" });
   await patient.close("finished");
@@ -118,26 +137,24 @@ test("a run that hangs is ended after its time, and the next one goes on", async
 
 test("hosts are replaced after their runs, and their folders go with them", async () => {
   const runs = hosts({ runsEach: 1 });
-  await delay(300);
-  const first = hostProcesses();
-  const folders = first.map((pid) => readlinkSync(`/proc/${pid}/cwd`));
-  expect(folders).toHaveLength(1);
+  const first = await firstHost();
+  const folder = readlinkSync(`/proc/${first}/cwd`);
+  expect(existsSync(folder)).toBe(true);
   expect(await runs.run(await wanted("first"))).toEqual({ result: "succeeded" });
   expect(await runs.run(await wanted("second"))).toEqual({ result: "succeeded" });
-  expect(hostProcesses()).not.toContain(first[0]);
+  expect(await firstHost()).not.toBe(first);
   await runs.close("finished");
-  expect(folders.filter(existsSync)).toEqual([]);
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("a host whose run failed takes no other: what that left behind would meet the next one", async () => {
   const runs = hosts();
-  await delay(300);
-  const first = hostProcesses();
+  const first = await firstHost();
   const broken = await wanted("leaves-something");
   const tenants = broken.tenants.map((tenant) => ({ ...tenant, migrationsDir: "/nowhere" }));
   expect(await runs.run({ ...broken, tenants })).toMatchObject({ result: "failed" });
   expect(await runs.run(broken)).toEqual({ result: "succeeded" });
-  expect(hostProcesses()).not.toContain(first[0]);
+  expect(await firstHost()).not.toBe(first);
   await runs.close("finished");
 });
 
@@ -190,12 +207,15 @@ test("a backend that was away is one warning, and a set-up waits for none of its
     database.sql("select name from public.service_stacks where status = 'removing'");
   await database.sql("delete from public.service_stacks where status <> 'taken'");
   renameSync(state, `${state}-away`);
-  runs.startAhead();
-  // After the third, 4 s are left alone.
-  while ((await failed()).length < 3) await delay(50);
-  renameSync(`${state}-away`, state);
+  try {
+    runs.startAhead();
+    // After the third, 4 s are left alone.
+    await eventually(async () => (await failed()).length >= 3 || undefined);
+  } finally {
+    renameSync(`${state}-away`, state);
+  }
   expect(await runs.run(await wanted("after-it-was-away"))).toEqual({ result: "succeeded" });
-  while (lines.length < 2) await delay(50);
+  await eventually(() => lines.length >= 2 || undefined);
   await runs.close("now");
   expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
     [40, expect.stringMatching(/^no spare stacks can be made .* no such file or directory$/)],

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import * as argon2 from "argon2";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { postSetUp, send, tenantBody, type Answer } from "../support/service-client";
+import { addHoldPoints, hold } from "../support/hold-points";
 import { eventually } from "../support/killable-service";
+import { pgrep } from "../support/pgrep";
 import { useServiceDatabase } from "../support/service-database";
 import {
   cleanUpServices,
@@ -37,6 +38,7 @@ beforeAll(async () => {
   };
   token = await signed({ expiresIn: 3_600 });
   await restart();
+  await addHoldPoints(database);
 });
 afterAll(cleanUpServices);
 
@@ -48,24 +50,9 @@ async function restart(): Promise<void> {
 const post = (changes: Record<string, unknown>): Promise<Answer> =>
   postSetUp(base, token, tenantBody({ adminPassword: password, ...changes }));
 
-/** Resolves when the tenant's row is there: its set-up is between the first step and the last. */
-async function begun(slug: string): Promise<void> {
-  for (;;) {
-    const rows = await database.sql("select from public.tenants where slug = $1", [slug]);
-    if (rows.length > 0) return;
-    await delay(20);
-  }
-}
-
 /** The process ids of the CLI's runs of one stack. */
 async function cliRuns(slug: string): Promise<number[]> {
-  try {
-    const stack = await database.stackOf(slug);
-    const pids = execFileSync("pgrep", ["-f", `pulumi up .*--stack ${stack} `]).toString();
-    return pids.trim().split("\n").map(Number);
-  } catch {
-    return []; // pgrep's exit code for none
-  }
+  return pgrep("-f", `pulumi up .*--stack ${await database.stackOf(slug)} `);
 }
 
 const locks = ".pulumi/locks/organization/tenant-service";
@@ -87,6 +74,16 @@ async function settled(slug: string): Promise<void> {
     );
     return alive.length === 0 ? true : undefined;
   });
+}
+
+/** Resolves when the service takes no requests any more. */
+async function closed(): Promise<void> {
+  await eventually(() =>
+    send(`${base}/healthz`).then(
+      () => undefined,
+      () => true,
+    ),
+  );
 }
 
 /** Resolves when the service has logged the text, which may be just after it answered. */
@@ -280,9 +277,17 @@ describe("a migration that fails", () => {
 });
 
 test("a CLI that is killed is run again by itself, over its own lock", async () => {
+  const held = await hold(database, "before users");
   const first = post({ slug: "killed" });
-  await begun("killed");
-  for (const pid of await cliRuns("killed")) process.kill(pid, "SIGKILL");
+  try {
+    await held.reached();
+    const clis = await cliRuns("killed");
+    expect(clis).toHaveLength(1);
+    for (const pid of clis) process.kill(pid, "SIGKILL");
+    await eventually(async () => !(await cliRuns("killed")).includes(clis[0] ?? 0) || undefined);
+  } finally {
+    await held.release();
+  }
   const answer = await first;
   expect(answer.status).toBe(201);
   const rows = await database.sql("select id, status from public.tenants where slug = 'killed'");
@@ -380,11 +385,16 @@ test("without its state backend set-ups wait, and are saved when it is back", as
 
 describe("the end of the service", () => {
   test("finishes what runs, takes nothing new, and is clean", async () => {
+    const held = await hold(database, "before users");
     const running = post({ slug: "finished" });
-    await begun("finished");
-    service.signal("SIGTERM");
-    await delay(100);
-    await expect(post({ slug: "refused" })).rejects.toThrow("fetch failed");
+    try {
+      await held.reached();
+      service.signal("SIGTERM");
+      await closed();
+      await expect(post({ slug: "refused" })).rejects.toThrow("fetch failed");
+    } finally {
+      await held.release();
+    }
     expect((await running).status).toBe(201);
     expect(await service.ended).toBe(0);
     const rows = await database.sql(
@@ -395,30 +405,36 @@ describe("the end of the service", () => {
 
   test("does not wait for a program host that died idle", async () => {
     await restart();
-    const pids = execFileSync("pgrep", ["-P", String(service.child.pid)])
-      .toString()
-      .trim();
-    for (const pid of pids.split("\n")) process.kill(Number(pid), "SIGKILL");
-    await delay(100);
+    const children = (...what: string[]) => pgrep("-P", String(service.child.pid), ...what);
+    await eventually(() => children("-f", "pulumi/host.js").length > 0 || undefined);
+    const killed = children();
+    for (const pid of killed) process.kill(pid, "SIGKILL");
+    await eventually(() => !children().some((pid) => killed.includes(pid)) || undefined);
     service.signal("SIGTERM");
     expect(await service.ended).toBe(0);
   });
 
   test("is hurried by a second signal; the next start goes on", async () => {
     await restart();
+    const held = await hold(database, "before users");
     const running = post({ slug: "hurried" }).catch(() => undefined);
-    await begun("hurried");
-    service.signal("SIGINT");
-    await delay(50);
-    // The same one again at once would count as a copy of the first.
-    service.signal("SIGTERM");
-    expect(await service.ended).toBe(1);
+    try {
+      await held.reached();
+      expect(await cliRuns("hurried")).toHaveLength(1);
+      service.signal("SIGINT");
+      await closed();
+      // The same one again at once would count as a copy of the first.
+      service.signal("SIGTERM");
+      expect(await service.ended).toBe(1);
+      expect(await cliRuns("hurried")).toEqual([]);
+    } finally {
+      await held.release();
+    }
     await running;
-    expect(await cliRuns("hurried")).toEqual([]);
     await restart();
     // By itself: nobody has to ask again.
     const active = "select from public.tenants where slug = 'hurried' and status = 'active'";
-    while ((await database.sql(active)).length === 0) await delay(100);
+    await eventually(async () => (await database.sql(active)).length > 0 || undefined);
     expect((await post({ slug: "hurried" })).status).toBe(409);
   });
 });

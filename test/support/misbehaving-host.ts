@@ -28,9 +28,16 @@ const behaviours: Record<string, () => Promise<void>> = {
   },
 };
 
+let begun = false;
+
 worker({
-  begin: () => process.pid,
+  begin() {
+    begun = true;
+    return process.pid;
+  },
   async finish({ tenantId }: RunRequest): Promise<RunOutcome> {
+    if (!begun) return { result: "failed", faults: ["no run was begun"] };
+    begun = false;
     workerEmit({ reached: process.pid });
     await behaviours[tenantId]?.();
     return { result: "succeeded" };

@@ -179,11 +179,15 @@ describe("after a kill", () => {
     const innocent = spawn("sleep", ["60"], { ...(await serverAccount()), cwd: "/" });
     const file = readFileSync(pidFile(), "utf8").replace(/^\d+/, String(innocent.pid));
     writeFileSync(pidFile(), file);
-    const { url } = await start();
-    expect(await query(url, "select 1")).toEqual([1]);
-    await stop();
-    expect(innocent.exitCode).toBeNull();
-    innocent.kill("SIGKILL");
+    try {
+      const { url } = await start();
+      expect(await query(url, "select 1")).toEqual([1]);
+      await stop();
+      expect(innocent.exitCode).toBeNull();
+      expect(innocent.signalCode).toBeNull();
+    } finally {
+      innocent.kill("SIGKILL");
+    }
   });
 
   it("in the middle of making the files, they are made again", async () => {

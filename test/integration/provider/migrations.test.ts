@@ -175,7 +175,7 @@ describe("create", () => {
         `select pid from pg_stat_activity where datname = current_database() and ${kind}`,
       );
     const migrating = () => backends("application_name like 'pulumi-tenant migrations%'");
-    while ((await migrating()).length === 0) await new Promise((tick) => setTimeout(tick, 20));
+    await eventually(async () => (await migrating()).length > 0 || undefined);
     // What a kill of the provider does to its lock, while dbmate lives on.
     await database.sql(
       `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
@@ -312,7 +312,7 @@ describe("delete", () => {
           `select from pg_locks where not granted and locktype = 'relation' and database =
             (select oid from pg_database where datname = current_database())`,
         );
-      while ((await waiting()).length === 0) await new Promise((tick) => setTimeout(tick, 20));
+      await eventually(async () => (await waiting()).length > 0 || undefined);
       await reporter.query("commit");
       expect(await end).toMatch(/in use from outside by view .*report: drop that first/);
     } finally {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isPasswordHash } from "../../../provider/contract/passwords";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
+import { eventually } from "../../support/killable-service";
 import {
   FakeEngineRuns,
   startService,
@@ -35,7 +36,6 @@ async function serviceWith(run: (tenant: AskedTenant) => Promise<RunOutcome> = s
 }
 
 async function succeed({ id, slug }: AskedTenant): Promise<RunOutcome> {
-  await delay(50);
   await database.addTenant(slug, { id, owner: ownedByService(id) });
   return { result: "succeeded" };
 }
@@ -214,7 +214,14 @@ describe("at once", () => {
     let most = 0;
     const { post } = await serviceWith(async (tenant) => {
       most = Math.max(most, ++running);
-      for (let waited = 0; most < 4 && waited < 2_000; waited += 20) await delay(20);
+      await eventually(async () => {
+        const accepted = await database.sql(
+          "select from public.operations where slug ~ '^p[1-6]x$'",
+        );
+        return (most >= 4 && accepted.length === 6) || undefined;
+      });
+      // One too many would begin in this time.
+      await delay(500);
       const outcome = await succeed(tenant);
       running -= 1;
       return outcome;
@@ -302,43 +309,40 @@ describe("a run that fails", () => {
   });
 
   test("is in the log also when the caller hung up before", async () => {
+    const caller = new AbortController();
     const { service, failures } = await serviceWith(async () => {
-      await delay(200);
+      caller.abort();
+      await eventually(() => service.log.join("").includes("the caller hung up") || undefined);
       return fail("too late");
     });
-    const signal = AbortSignal.timeout(100);
     const request = fetch(`${service.url}/api/tenant/setup`, {
       method: "POST",
       headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
       body: JSON.stringify(tenantBody({ slug: "hung-up" })),
-      signal,
+      signal: caller.signal,
     });
     await expect(request).rejects.toThrow();
-    for (let waited = 0; failures().length === 0 && waited < 10_000; waited += 50) await delay(50);
-    expect(service.log.join("")).toContain("the caller hung up");
+    await eventually(() => failures().length > 0 || undefined);
     expect(service.log.join("")).toContain("too late");
   });
 });
 
 test("a set-up goes on when its caller hangs up", async () => {
+  const caller = new AbortController();
   const { service } = await serviceWith(async (tenant) => {
-    await delay(200);
+    caller.abort();
+    await eventually(() => service.log.join("").includes("the caller hung up") || undefined);
     return succeed(tenant);
   });
   const request = fetch(`${service.url}/api/tenant/setup`, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
     body: JSON.stringify(tenantBody({ slug: "goes-on" })),
-    signal: AbortSignal.timeout(100),
+    signal: caller.signal,
   });
   await expect(request).rejects.toThrow();
-  const ended = async () =>
-    (
-      await database.sql(
-        "select from public.operations where slug = 'goes-on' and applied_at is not null",
-      )
-    ).length > 0;
-  for (let waited = 0; !(await ended()) && waited < 10_000; waited += 50) await delay(50);
+  const ended = "select from public.operations where slug = 'goes-on' and applied_at is not null";
+  await eventually(async () => (await database.sql(ended)).length > 0 || undefined);
   const rows = await database.sql("select status from public.tenants where slug = 'goes-on'");
   expect(rows).toEqual([{ status: "active" }]);
 });

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { lockIsStale } from "../../../service/pulumi/stack-lock";
+import { eventually } from "../../support/killable-service";
 import { lockedError } from "../../support/stack-locks";
 
 let folder: string;
@@ -17,6 +17,8 @@ const nobody = () => Promise.reject(new Error("the database must not be asked"))
 const machine = hostname();
 const staleOf = (pid: number | undefined) =>
   lockIsStale(nobody, lockedError({ pid: pid ?? 0, machine }));
+
+const statOf = (pid = 0) => readFileSync(`/proc/${pid}/stat`, "utf8");
 
 /** The process id of a process that has ended. */
 async function endedProcess(): Promise<number> {
@@ -50,7 +52,7 @@ test("nor is that of one that is paused: it will go on", async () => {
   const child = spawn(cli, ["60"]);
   await once(child, "spawn");
   child.kill("SIGSTOP");
-  while (!/^\d+ \(pulumi\) T/.test(readFileSync(`/proc/${child.pid}/stat`, "utf8"))) await delay(5);
+  await eventually(() => /^\d+ \(pulumi\) T/.test(statOf(child.pid)) || undefined);
   expect(await staleOf(child.pid)).toBe(false);
   child.kill("SIGKILL");
   await once(child, "exit");
@@ -63,10 +65,11 @@ test("a CLI that is dead and that nobody collected is dead", async () => {
   const parent = spawn("sh", ["-c", `${cli} 60 & echo $!; exec sleep 60`]);
   const [said] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(said.toString());
-  await delay(100);
+  // Between fork and exec it is still the shell.
+  await eventually(() => statOf(pid).startsWith(`${pid} (pulumi) `) || undefined);
   expect(await staleOf(pid)).toBe(false);
   process.kill(pid, "SIGKILL");
-  await delay(100);
+  await eventually(() => statOf(pid).startsWith(`${pid} (pulumi) Z`) || undefined);
   expect(await staleOf(pid)).toBe(true);
   parent.kill();
   await once(parent, "exit");
