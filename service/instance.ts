@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { reach } from "./database/database";
+import { reportDatabaseDown } from "./database/database";
 import { deregister, newInstance, pruneInstances, register } from "./cluster/liveness";
 import type { ServedOperations } from "./operations/operations";
 import { watchForDeadWorkers } from "./cluster/dead-workers";
@@ -64,7 +64,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     endOrphans();
     await database.transaction(pruneInstances);
     watching = watchForDeadWorkers(database, log, stopping.signal);
-    queue = await reach(startQueue(queueParts(parts, session)));
+    queue = await reportDatabaseDown(startQueue(queueParts(parts, session)));
   } catch (error) {
     // A start that fails leaves no session behind: the others would take the instance for alive.
     stopping.abort();

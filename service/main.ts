@@ -87,7 +87,7 @@ async function start(): Promise<void> {
     () =>
       startRuns({
         ...{ pulumi: engine.pulumi, env, root, engineOptions, providers, log },
-        ...{ timeout: config.timeoutMs, memory: config.memoryMb },
+        ...{ timeoutMs: config.timeoutMs, memoryMb: config.memoryMb },
         size: concurrency,
         stacks: stacksOf(database, instanceId),
       }),

@@ -46,7 +46,7 @@ async function findDead(query: Query, suspects: Suspects, log: Logger): Promise<
   if (dead.length > 0) {
     const orphans = endOrphans();
     await query("select graphile_worker.force_unlock_workers($1)", [dead]);
-    log.warn({ workers: dead, orphans }, "a worker died: its set-ups begin again");
+    log.warn({ workers: dead, orphans }, "a worker died: its operations begin again");
   }
   return free;
 }

@@ -4,14 +4,14 @@ import { pgConfig } from "../../provider/database/client-config";
 import type { ConnectionSettings } from "../../provider/database/settings";
 import { dropLock, tryLock } from "./liveness";
 
-/** How long after a loss, or a failed try, the next connection, or a lock, is tried, in ms. */
-const PAUSE = 250;
+/** How long after a loss, or a failed try, the next connection, or a lock, is tried. */
+const RETRY_PAUSE_MS = 250;
 
-/** How long a session may be away, or without a lock, before it is trouble, in ms. */
-const GRACE = 5_000;
+/** How long a session may be away, or without a lock, before it is trouble. */
+const GRACE_MS = 5_000;
 
-/** How long the server may take to say that it has ended a session, in ms. */
-const LAST_WORDS = 1_000;
+/** How long the server may take to say that it has ended a session. */
+const END_WAIT_MS = 1_000;
 
 /** A session of the database that is made again, for as long as it takes, whenever it is lost. */
 export interface KeptConnection {
@@ -40,7 +40,7 @@ interface Session {
  * `watchConnection`), for half a minute where it has to find out. A lock that is tried, not waited for,
  * keeps nobody's notifications back. Meanwhile the others see this instance alive, and rightly: they
  * ask whether its lock is free, and the old session's is not. Once it is free, it is tried within
- * {@link PAUSE}, far less than the time between the two looks on which it must be free to be a dead
+ * {@link RETRY_PAUSE_MS}, far less than the time between the two looks on which it must be free to be a dead
  * one's.
  */
 export function keepConnection(
@@ -71,7 +71,7 @@ export function keepConnection(
       );
       current = undefined;
       troubledSince ??= performance.now();
-      if (!lived) await Promise.race([closed, delay(PAUSE, undefined, { ref: false })]);
+      if (!lived) await Promise.race([closed, delay(RETRY_PAUSE_MS, undefined, { ref: false })]);
     }
   }
 
@@ -94,7 +94,7 @@ export function keepConnection(
     settle();
     await Promise.race([ended, closed]);
     // A server that is silent never says that it has ended the session.
-    await Promise.race([client.end(), delay(LAST_WORDS, undefined, { ref: false })]);
+    await Promise.race([client.end(), delay(END_WAIT_MS, undefined, { ref: false })]);
     destroy(client);
   }
 
@@ -107,7 +107,7 @@ export function keepConnection(
         if (settled) troubledSince = undefined;
         if (settled) return;
         troubledSince ??= performance.now();
-        await delay(PAUSE, undefined, { ref: false });
+        await delay(RETRY_PAUSE_MS, undefined, { ref: false });
       }
     });
   }
@@ -117,7 +117,7 @@ export function keepConnection(
       await client.query(dropLock, [name]);
       held.delete(name);
     }
-    for (const [name, tell] of wanted) {
+    for (const [name, onHad] of wanted) {
       if (held.has(name)) continue;
       const { rows } = await client.query<{ had: boolean }>(tryLock, [name]);
       if (rows[0]?.had !== true) return false;
@@ -128,7 +128,7 @@ export function keepConnection(
         throw error;
       }
       held.add(name);
-      tell();
+      onHad();
     }
     return true;
   }
@@ -144,7 +144,7 @@ export function keepConnection(
       settle();
     },
     trouble() {
-      if (troubledSince === undefined || performance.now() - troubledSince < GRACE)
+      if (troubledSince === undefined || performance.now() - troubledSince < GRACE_MS)
         return undefined;
       return current === undefined
         ? "the session that listens is lost"

@@ -48,8 +48,8 @@ export async function deregister(query: Query, { id }: InstanceRow): Promise<voi
  * The ids of the instances whose lock is free. One that has lost its session takes the lock again
  * within a second, so only one that is free on two looks is dead.
  */
-export async function deadInstances(run: Query): Promise<string[]> {
-  const rows = await run<{ id: string }>(
+export async function deadInstances(query: Query): Promise<string[]> {
+  const rows = await query<{ id: string }>(
     `select id from (select id from public.service_instances) as i
     where pg_try_advisory_xact_lock(${lockOf("id::text")})`,
   );
@@ -85,14 +85,14 @@ async function looksOver(query: Query, machine: string, moment: Date): Promise<b
  * Notes which instances are dead, and removes the rows of those that have been so for a week. Each
  * start does it: only starts make rows.
  */
-export async function pruneInstances(run: Query): Promise<void> {
-  const dead = await deadInstances(run);
-  await run(
+export async function pruneInstances(query: Query): Promise<void> {
+  const dead = await deadInstances(query);
+  await query(
     `delete from public.service_instances
     where id = any($1) and dead_since < now() - interval '7 days'`,
     [dead],
   );
-  await run(
+  await query(
     `update public.service_instances set dead_since = now()
     where id = any($1) and dead_since is null`,
     [dead],

@@ -13,7 +13,7 @@ export interface QueuePool {
 /**
  * Opens a pool.
  *
- * @param statementMs How long PostgreSQL may take for one statement, in ms; undefined for ever.
+ * @param statementMs How long PostgreSQL may take for one statement; undefined for no limit.
  */
 export function openQueuePool(
   settings: ConnectionSettings,

@@ -8,7 +8,7 @@ import { openQueuePool, type QueuePool } from "./queue-pool";
 import { loggerTo, startRunner, type Runner, type Scheduled } from "./runner";
 
 /** After how many ms a runner that went down, or did not start, is followed by another. */
-const PAUSE = 500;
+const RESTART_PAUSE_MS = 500;
 
 /** How long a runner with room for a job may be without an answer from the queue, in s. */
 const SILENCE_S = 10;
@@ -119,7 +119,7 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
 
   async function startAgain(): Promise<Runner | undefined> {
     for (;;) {
-      await delay(PAUSE, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await delay(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return undefined;
       const next = await start().catch(() => undefined);
       if (next !== undefined) return next;

@@ -44,9 +44,9 @@ export function openDatabase(url: string): Database {
   return {
     settings,
     query: async (statement, values = []) =>
-      reach(withConnection(settings, (client) => rowsOf(client, statement, values))),
+      reportDatabaseDown(withConnection(settings, (client) => rowsOf(client, statement, values))),
     transaction: (work) =>
-      reach(
+      reportDatabaseDown(
         inTransaction(settings, (client) =>
           work((statement, values = []) => rowsOf(client, statement, values)),
         ),
@@ -64,7 +64,9 @@ async function withTenantLock<T>(
   const result = { of: undefined as Promise<T> | undefined };
   try {
     return await withSessionLock(settings, name, LOCK_WAIT_MS, (client) => {
-      result.of = work((statement, values = []) => reach(rowsOf(client, statement, values)));
+      result.of = work((statement, values = []) =>
+        reportDatabaseDown(rowsOf(client, statement, values)),
+      );
       return result.of;
     });
   } catch (error) {
@@ -89,7 +91,7 @@ async function rowsOf<Row extends QueryResultRow>(
 }
 
 /** @throws {@link DatabaseDownError} for what a database that is down answers, or does not. */
-export async function reach<T>(answer: Promise<T>): Promise<T> {
+export async function reportDatabaseDown<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {

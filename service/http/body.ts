@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { HttpError, InvalidRequestError, type Detail } from "./errors";
 
 /** What a body may have at most, in bytes. */
-const LIMIT = 16 * 1024;
+const LIMIT_BYTES = 16 * 1024;
 
 /**
  * The cheapest checks of a body: its size, announced or counted while it comes (413), then its type
@@ -14,7 +14,7 @@ const LIMIT = 16 * 1024;
  * answer goes out at once; Node takes in the rest, within the request's time limit, and drops it.
  */
 export const takeBody: RequestHandler = async (request, _response, next) => {
-  if (Number(request.headers["content-length"] ?? 0) > LIMIT) throw tooLarge();
+  if (Number(request.headers["content-length"] ?? 0) > LIMIT_BYTES) throw tooLarge();
   const body = await readAll(request);
   if (!isJson(request.headers)) {
     throw new HttpError(415, "The body must be application/json in UTF-8");
@@ -56,7 +56,7 @@ async function readAll(request: Request): Promise<Buffer> {
     // Ending the loop early must not end the connection: the answer goes over it.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       size += (chunk as Buffer).length;
-      if (size > LIMIT) throw tooLarge();
+      if (size > LIMIT_BYTES) throw tooLarge();
       chunks.push(chunk as Buffer);
     }
   } catch (error) {

@@ -5,10 +5,10 @@ import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
 
 /** How long the database may take to answer, in ms. */
-const DATABASE_ANSWERS = 5_000;
+const DATABASE_ANSWER_MS = 5_000;
 
 /** How long one try of the engine stands for all who ask, in ms: each starts a process. */
-const ENGINE_TRY_LASTS = 5_000;
+const ENGINE_ANSWER_KEPT_MS = 5_000;
 
 /** Tells what is wrong with something the service needs; undefined when it works. */
 export type Trial = () => Promise<string | undefined>;
@@ -35,7 +35,7 @@ export function healthRoutes({
   providersTrouble,
 }: HealthParts): Router {
   const router = Router();
-  const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
+  const tryEngineNow = shared(tryEngine, ENGINE_ANSWER_KEPT_MS);
   router
     .route("/healthz")
     .get((_request, response) => {
@@ -71,7 +71,7 @@ async function tryDatabase(
   const answer = query("select").then(sessionTrouble, (error: unknown) =>
     error instanceof Error ? error.message : String(error),
   );
-  const silence = delay(DATABASE_ANSWERS, `no answer within ${DATABASE_ANSWERS} ms`, {
+  const silence = delay(DATABASE_ANSWER_MS, `no answer within ${DATABASE_ANSWER_MS} ms`, {
     signal: limit.signal,
   });
   try {
@@ -82,12 +82,12 @@ async function tryDatabase(
 }
 
 /** One call at a time, whose answer is everybody's for a while. */
-function shared<T>(work: () => Promise<T>, lasts: number): () => Promise<T> {
+function shared<T>(work: () => Promise<T>, keptMs: number): () => Promise<T> {
   let last: { readonly began: number; readonly result: Promise<T> } | undefined;
   return () => {
     // Not by the wall clock: set back, it would keep an old answer for as long.
     const now = performance.now();
-    if (last === undefined || now - last.began > lasts) {
+    if (last === undefined || now - last.began > keptMs) {
       last = { began: now, result: work() };
     }
     return last.result;

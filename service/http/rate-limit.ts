@@ -4,7 +4,7 @@ import { HttpError } from "./errors";
 import { SteadyStore } from "./steady-store";
 
 /** In ms. */
-const MINUTE = 60_000;
+const MINUTE_MS = 60_000;
 
 /**
  * Lets each token's subject send so many requests a minute, with the headers `RateLimit` and
@@ -12,9 +12,9 @@ const MINUTE = 60_000;
  */
 export function limitRate(limit: number): RequestHandler {
   return rateLimit({
-    windowMs: MINUTE,
+    windowMs: MINUTE_MS,
     limit,
-    store: new SteadyStore(MINUTE),
+    store: new SteadyStore(MINUTE_MS),
     standardHeaders: "draft-8",
     legacyHeaders: false,
     // Tokens without a subject count together.

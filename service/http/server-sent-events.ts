@@ -5,10 +5,10 @@ import { isSettled } from "../operations/store/operation";
 import { viewOf } from "./operation-answers";
 
 /** How often a silent stream says that it is alive, in ms: proxies close what is silent for long. */
-const HEARTBEAT = 15_000;
+const HEARTBEAT_MS = 15_000;
 
 /** After how many ms a stream is ended whose client reads nothing of what waits for it. */
-const STALLED = 30_000;
+const STALLED_MS = 30_000;
 
 /**
  * Streams the states of an operation as server-sent events, up to its end: `step` for each state on
@@ -24,7 +24,7 @@ export async function sendEvents(
   request: Request,
   response: Response,
   follow: (signal: AbortSignal) => AsyncIterable<Operation>,
-  stalledMs = STALLED,
+  stalledMs = STALLED_MS,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => {
@@ -40,7 +40,7 @@ export async function sendEvents(
   response.status(200).set("Content-Type", "text/event-stream").flushHeaders();
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(": alive\n\n");
-  }, HEARTBEAT);
+  }, HEARTBEAT_MS);
   /** Resolves when the client has read what waits for it, or is gone. */
   const drained = async () => {
     const impatient = setTimeout(() => response.destroy(), stalledMs);

@@ -45,7 +45,7 @@ export function addressOf(server: Server): string {
 }
 
 /** How long a connection may take for its last answer when all work has ended, in ms. */
-const PATIENCE = 3_000;
+const LAST_ANSWER_MS = 3_000;
 
 /**
  * Stops listening, waits for the work that connections began, and ends them.
@@ -57,7 +57,7 @@ export async function closeServer(server: Server, ended: () => Promise<void>): P
   await ended();
   // A connection whose answer is on its way becomes idle a moment later.
   const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const impatient = setTimeout(() => server.closeAllConnections(), PATIENCE);
+  const impatient = setTimeout(() => server.closeAllConnections(), LAST_ANSWER_MS);
   await closed;
   clearInterval(idle);
   clearTimeout(impatient);

@@ -11,13 +11,13 @@ export class SteadyStore implements Store {
   /** The open windows, the one that ends first ahead. */
   private readonly windows = new Map<string, { hits: number; readonly ends: number }>();
 
-  /** @param length Of a window, in ms. */
-  constructor(private readonly length: number) {}
+  /** @param windowMs How long a caller is counted before the count begins again. */
+  constructor(private readonly windowMs: number) {}
 
   increment(key: string): ClientRateLimitInfo {
     const now = performance.now();
     this.forgetBefore(now);
-    const window = this.windows.get(key) ?? { hits: 0, ends: now + this.length };
+    const window = this.windows.get(key) ?? { hits: 0, ends: now + this.windowMs };
     window.hits += 1;
     this.windows.set(key, window);
     return { totalHits: window.hits, resetTime: new Date(Date.now() + window.ends - now) };

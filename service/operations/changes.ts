@@ -63,8 +63,8 @@ export class Changes {
           if (isSettled(operation)) return;
         }
         await (operation === undefined
-          ? Promise.race([change.told, delay(PAUSE_MS)])
-          : change.told);
+          ? Promise.race([change.changed, delay(PAUSE_MS)])
+          : change.changed);
       } finally {
         change.forget();
       }
@@ -87,7 +87,7 @@ export class Changes {
     this.waiting.set(id, waits);
     this.looking ??= setInterval(() => void this.look(), BETWEEN_LOOKS_MS).unref();
     let wake: () => void = () => undefined;
-    const told = new Promise<void>((resolve) => (wake = resolve));
+    const changed = new Promise<void>((resolve) => (wake = resolve));
     waits.set(wake, seen);
     signal.addEventListener("abort", wake);
     if (this.over || signal.aborted) wake();
@@ -100,7 +100,7 @@ export class Changes {
       }
       signal.removeEventListener("abort", wake);
     };
-    return { told, saw: (version) => waits.set(wake, version), forget };
+    return { changed, saw: (version) => waits.set(wake, version), forget };
   }
 
   /**
@@ -120,7 +120,7 @@ export class Changes {
 
 interface Change {
   /** Resolves when the operation has changed, perhaps. */
-  readonly told: Promise<void>;
+  readonly changed: Promise<void>;
   /** Notes the version that was read meanwhile. */
   readonly saw: (version: number) => void;
   readonly forget: () => void;

@@ -25,7 +25,7 @@ interface Keyed extends Asked<object> {
 }
 
 /** How long a key is known. */
-const LASTS = "interval '24 hours'";
+const KNOWN_FOR = "interval '24 hours'";
 
 /**
  * The operation that the key stands for already; undefined for a key that is new.
@@ -46,7 +46,7 @@ export async function recall(
   }>(
     `select fingerprint, password_hash as "passwordHash", conflict, operation_id as "operationId"
     from public.idempotency_keys
-    where subject = $1 and key = $2 and created_at > now() - ${LASTS}`,
+    where subject = $1 and key = $2 and created_at > now() - ${KNOWN_FOR}`,
     [subject, key],
   );
   if (known === undefined) return undefined;
@@ -86,7 +86,7 @@ const none: { operationId?: string; passwordHash?: string; conflict?: string } =
 
 /** Deletes the keys that are not known any longer, and with them the hashes of their passwords. */
 export async function forgetOldKeys(query: Query): Promise<void> {
-  await query(`delete from public.idempotency_keys where created_at <= now() - ${LASTS}`);
+  await query(`delete from public.idempotency_keys where created_at <= now() - ${KNOWN_FOR}`);
 }
 
 /** Of all but the password, of which nothing may be kept that is guessed as fast as this. */

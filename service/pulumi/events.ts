@@ -13,12 +13,12 @@ export function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
 /** The steps that an event tells of. A refresh only looks at them. */
 export function stepsOf(event: EngineEvent): StepEvent[] {
   const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event;
-  const told = [
+  const changes = [
     [resourcePreEvent, "running"],
     [resOutputsEvent, "succeeded"],
     [resOpFailedEvent, "failed"],
   ] as const;
-  return told.flatMap(([{ metadata } = {}, status]) => {
+  return changes.flatMap(([{ metadata } = {}, status]) => {
     if (metadata === undefined || metadata.op === "refresh") return [];
     const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
     // The service names each tenant's resources by its id.

@@ -18,15 +18,15 @@ export interface HostSettings {
   /** After how many runs its process is replaced: an inline run leaves 0.3 MB behind. */
   readonly runsEach?: number;
   /** After how many ms with a tenant a run counts as hung and is killed. */
-  readonly timeout?: number;
+  readonly timeoutMs?: number;
   /** After how many ms a host that does not begin a run, its start included, is replaced. */
-  readonly beginsWithin?: number;
+  readonly beginTimeoutMs?: number;
   /** What its program may have at most, in MB. */
-  readonly memory?: number;
+  readonly memoryMb?: number;
 }
 
 /** How long the end of a host that was killed may take to be told, in ms. */
-const TOLD_WITHIN = 5_000;
+const END_REPORT_MS = 5_000;
 
 /** How a run ended, and whether it had begun to work for its tenant. */
 export interface HostEnd {
@@ -63,9 +63,9 @@ export class HostProcess {
       this.process = this.fork();
       this.runsLeft = (this.settings.runsEach ?? 200) - 1;
     }
-    const { beginsWithin = 60_000 } = this.settings;
+    const { beginTimeoutMs = 60_000 } = this.settings;
     const begin = async () => {
-      this.pid = (await this.ask("begin", start, beginsWithin)) as number;
+      this.pid = (await this.ask("begin", start, beginTimeoutMs)) as number;
     };
     // One that died idle is found out, and replaced, by the first that it is asked.
     await begin().catch(begin);
@@ -81,14 +81,14 @@ export class HostProcess {
     request: RunRequest | undefined,
     onStep: (event: StepEvent) => void = () => undefined,
   ): Promise<HostEnd> {
-    const timeout = request === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
+    const timeoutMs = request === undefined ? 10_000 : (this.settings.timeoutMs ?? 10 * 60_000);
     const { pid } = this;
     // The pool cannot stop a run itself: it would take the host for one that is free.
     const limit = { passed: false };
     const timer = setTimeout(() => {
       limit.passed = true;
       killGroup(pid);
-    }, timeout);
+    }, timeoutMs);
     let reached = false;
     let complaint = "";
     const on = (event: HostEvent) => {
@@ -97,15 +97,15 @@ export class HostProcess {
       if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
     };
     try {
-      const told = await this.ask("finish", request ?? null, timeout + TOLD_WITHIN, on);
-      const outcome = (told as RunOutcome | undefined) ?? notBegun;
+      const end = await this.ask("finish", request ?? null, timeoutMs + END_REPORT_MS, on);
+      const outcome = (end as RunOutcome | undefined) ?? notBegun;
       // A program that failed may never end, and listens for the stray rejections of those after it.
       if (outcome.result === "failed" || outcome.result === "interrupted") this.runsLeft = 0;
       return { outcome, reached, late: limit.passed };
     } catch (error) {
       // It is replaced by its pool.
       killGroup(pid);
-      const outcome = limit.passed ? tooLate(timeout) : outcomeOfEnd(error, complaint);
+      const outcome = limit.passed ? tooLate(timeoutMs) : outcomeOfEnd(error, complaint);
       return { outcome, reached, late: limit.passed };
     } finally {
       clearTimeout(timer);
@@ -149,7 +149,7 @@ export class HostProcess {
   }
 
   private fork(): Pool {
-    const { env, program, memory = 512 } = this.settings;
+    const { env, program, memoryMb = 512 } = this.settings;
     return pool(program ?? path.join(__dirname, "host.js"), {
       workerType: "process",
       minWorkers: 1,
@@ -161,7 +161,7 @@ export class HostProcess {
           env,
           cwd: makeWorkDir(this.root),
           detached: true,
-          execArgv: [`--max-old-space-size=${memory}`],
+          execArgv: [`--max-old-space-size=${memoryMb}`],
         },
       }),
       onTerminateWorker: ({ forkOpts }) => {
@@ -179,6 +179,6 @@ interface HostEvent {
 
 const notBegun: RunOutcome = { result: "interrupted", faults: ["the program host was replaced"] };
 
-function tooLate(timeout: number): RunOutcome {
-  return { result: "failed", faults: [`the run took longer than ${timeout / 1_000} s`] };
+function tooLate(timeoutMs: number): RunOutcome {
+  return { result: "failed", faults: [`the run took longer than ${timeoutMs / 1_000} s`] };
 }

@@ -6,13 +6,13 @@ import type { HostEnd, HostProcess } from "./host-process";
 import { LeasedRun } from "./leased-run";
 
 /** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
-const LASTS = 15 * 60_000;
+const MAX_WAIT_MS = 15 * 60_000;
 
 /**
  * How long one that still holds a provider which another has relieved stays alone, in ms, before the
  * next such one is begun anew: beginning one takes a second of processor time from the set-ups.
  */
-const RELIEF_PAUSE = 5_000;
+const RELIEF_PAUSE_MS = 5_000;
 
 /** What runs are prestarted with. */
 export interface PrestartedRunsSettings {
@@ -117,7 +117,7 @@ export class PrestartedRuns {
   }
 
   private oneToRelieve(): PrestartedRun | undefined {
-    if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
+    if (performance.now() - this.relievedAt < RELIEF_PAUSE_MS) return undefined;
     return this.waiting.find(({ run }) => run.isRelieved());
   }
 
@@ -145,5 +145,5 @@ export class PrestartedRuns {
 }
 
 function isFresh({ run, since }: PrestartedRun): boolean {
-  return performance.now() - since < LASTS && run.isFresh();
+  return performance.now() - since < MAX_WAIT_MS && run.isFresh();
 }

@@ -30,10 +30,10 @@ export interface RunsSettings extends HostSettings {
 }
 
 /** How often the upkeep looks whether something is to be done, in ms. */
-const INTERVAL = 1_000;
+const UPKEEP_INTERVAL_MS = 1_000;
 
 /** How long hosts that have nothing to do may take to end, in ms. */
-const PATIENCE = 2_000;
+const IDLE_HOSTS_END_MS = 2_000;
 
 /** Starts the program hosts, begins runs ahead, and makes spare stacks. */
 export function startRuns(settings: RunsSettings): EngineRuns {
@@ -135,7 +135,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
     while (!signal.aborted) {
       await prestarted.keepUp().catch(() => undefined);
       const more = running.size < size && (await spares.step().catch(() => false));
-      if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+      if (!more) await delay(UPKEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -166,7 +166,7 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       await upkeep;
       // A host that died idle never tells that it has ended.
       const ending = Promise.all(hosts.map((host) => host.end()));
-      await Promise.race([ending, delay(PATIENCE, undefined, { ref: false })]);
+      await Promise.race([ending, delay(IDLE_HOSTS_END_MS, undefined, { ref: false })]);
     },
   };
 }

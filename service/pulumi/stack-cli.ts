@@ -34,7 +34,7 @@ export interface StackCli {
 const run = promisify(execFile);
 
 /** After how many ms a CLI that makes or removes a stack counts as hung and is ended. */
-const TIMEOUT = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** @param settings.cwd A folder with Pulumi.yaml, which nobody else writes to. */
 export function stackCli(settings: {
@@ -46,7 +46,7 @@ export function stackCli(settings: {
 }): StackCli {
   const { pulumi, env, cwd, signal } = settings;
   const command = async (args: string[], background: boolean): Promise<void> => {
-    const options = { env, cwd, signal, timeout: TIMEOUT };
+    const options = { env, cwd, signal, timeout: TIMEOUT_MS };
     const running = run(pulumi, [...args, "--non-interactive"], options);
     if (background && running.child.pid !== undefined) setPriority(running.child.pid, 10);
     await running;

@@ -56,7 +56,7 @@ interface ProgramRun {
 }
 
 /** How long a program whose connection broke may take to end by itself, in ms. */
-const PATIENCE = 5_000;
+const END_BY_ITSELF_MS = 5_000;
 
 const runs = new WeakMap<PulumiFn, ProgramRun>();
 const running = new AsyncLocalStorage<ProgramRun>();
@@ -91,7 +91,7 @@ prototype.run = function (call, callback) {
     answer(new Error(`the program was cut off from the engine: ${how}`));
   };
   Object.assign(run, { declared: 0, hasReturned: false, broken: undefined });
-  run.onBreak = () => (timer ??= setTimeout(cutOff, PATIENCE));
+  run.onBreak = () => (timer ??= setTimeout(cutOff, END_BY_ITSELF_MS));
   return running.run(run, () =>
     runUnwatched.call(this, call, (error, response) => {
       if (run.broken === undefined && (error || run.hasReturned)) answer(error, response);

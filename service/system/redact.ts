@@ -2,7 +2,7 @@
 export type Redact = (text: string) => string;
 
 /** A shorter secret would blank out half of the log, and is in a URL where it matters. */
-const SHORTEST = 6;
+const SHORTEST_CHARACTERS = 6;
 
 /**
  * A redactor that knows secrets by their form, wherever they come from (credentials in a URL, argon2
@@ -13,7 +13,9 @@ const SHORTEST = 6;
  */
 export function redactor(secrets: readonly (string | undefined)[]): Redact {
   const texts = secrets
-    .filter((secret): secret is string => secret !== undefined && secret.length >= SHORTEST)
+    .filter(
+      (secret): secret is string => secret !== undefined && secret.length >= SHORTEST_CHARACTERS,
+    )
     .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
   const known = [...new Set(texts)].sort((a, b) => b.length - a.length);
   return (text) =>

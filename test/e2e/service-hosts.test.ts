@@ -104,7 +104,7 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
 });
 
 test("a run that hangs is ended after its time, and the next one goes on", async () => {
-  const impatient = hosts({ timeout: 400 });
+  const impatient = hosts({ timeoutMs: 400 });
   const outcome = await impatient.run(await wanted("hangs"));
   expect(outcome).toMatchObject({ result: "failed" });
   await delay(200);
