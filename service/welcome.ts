@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Config } from "./config/config";
 import { signToken } from "./auth/sign-token";
 
-/** The end of a start in embedded mode: where it is, and how to try it. */
+/** Reports, at the end of a start in embedded mode, where the service listens and a curl line to try it. */
 export function sayWelcome(
   address: string,
   { developmentSecret, tokens }: Config,
@@ -14,7 +14,7 @@ export function sayWelcome(
   report(`${curlLine(address, developmentSecret, tokens)}\n`);
 }
 
-/** A line that a shell takes as it stands. */
+/** A curl line that can be pasted into a shell. */
 function curlLine(address: string, secret: string, { issuer, audience }: Config["tokens"]): string {
   const token = signToken(secret, {
     permissions: ["CREATE_TENANT", "VIEW_TENANTS"],
@@ -31,7 +31,7 @@ function curlLine(address: string, secret: string, { issuer, audience }: Config[
     adminFirstName: "Ana",
     adminLastName: "Diaz",
   });
-  // No value here has a quote in it.
+  // Single quotes are enough: no value here contains one.
   return (
     `curl -i ${address}/api/tenant/setup -H 'Authorization: Bearer ${token}' ` +
     `-H 'Content-Type: application/json' -d '${body}'`
