@@ -1,10 +1,10 @@
-/** How long the first failure is left alone, in ms; each one after it twice as long. */
+/** The pause after the first failure; it doubles with each failure after it. */
 const SHORTEST_MS = 1_000;
 
-/** The longest that one is left alone, in ms. */
+/** The longest pause. */
 const LONGEST_MS = 60_000;
 
-/** When something that failed is tried again: later and later, until it succeeds. */
+/** Decides when something that failed may be tried again: after longer and longer pauses, until it succeeds. */
 export class Backoff {
   private failures = 0;
   private dueAt = -Infinity;
