@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { reach } from "./database/database";
+import { reportDatabaseDown } from "./database/database";
 import { deregister, newInstance, pruneInstances, register } from "./cluster/liveness";
 import type { ServedOperations } from "./operations/operations";
 import { watchForDeadWorkers } from "./cluster/dead-workers";
@@ -11,31 +11,31 @@ import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
 import { deleteOld } from "./operations/store/store";
 
-/** What one instance of the service works with. */
+/** What one instance of the service needs to work on operations. */
 export interface InstanceParts extends Omit<OperationParts, "log"> {
-  /** Its id, a UUID. Default: one of its own. */
+  /** Its id, a UUID. Default: a random one. */
   readonly id?: string;
   readonly operations: ServedOperations;
   /** How many days an operation is kept after its end. */
   readonly retentionDays: number;
-  /** Engine runs at once. */
+  /** How many operations, and so engine runs, it works on at once. */
   readonly concurrency: number;
   readonly log: Logger;
 }
 
-/** An instance that works. */
+/** An instance that works on operations. */
 export interface Instance {
-  /** Takes nothing more, and resolves when what it does has ended. */
+  /** Takes no more jobs, and resolves when those that run have ended. */
   readonly stop: () => Promise<void>;
-  /** What keeps it from hearing of changes and from being seen alive; undefined while nothing does. */
+  /** What is wrong with its database session (notifications, and the lock that shows it alive); undefined while nothing is. */
   readonly sessionTrouble: () => string | undefined;
-  /** What keeps it from taking jobs from the queue; undefined while nothing does. */
+  /** Why it takes no jobs from the queue; undefined while it does. */
   readonly queueTrouble: () => string | undefined;
 }
 
 /**
- * Starts to work on operations: listens to their changes and takes them from the queue, whichever
- * instance accepted them.
+ * Starts to work on operations: listens to changes of them, and takes them from the queue, whichever instance
+ * has accepted them.
  *
  * @throws DatabaseDownError
  */
@@ -45,7 +45,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   const session = keepConnection(database.settings, {
     connected: async (client) => {
       await client.query(`listen ${operations.channel}`);
-      // What was told while nobody listened is read again.
+      // Notifications sent while no session listened are lost, so every waiting request reads its operation again.
       operations.notify();
     },
     locked: async (client, name) => {
@@ -55,7 +55,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
       operations.notify(id);
     },
   });
-  // Stacks that it holds are its own only while its lock shows it alive.
+  // Awaited before any stack is reserved: other instances take back the stacks of one whose lock is free.
   const alive = session.hold(instance.id);
   const stopping = new AbortController();
   let watching = Promise.resolve();
@@ -64,9 +64,9 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     endOrphans();
     await database.transaction(pruneInstances);
     watching = watchForDeadWorkers(database, log, stopping.signal);
-    queue = await reach(startQueue(queueParts(parts, session)));
+    queue = await reportDatabaseDown(startQueue(queueParts(parts, session)));
   } catch (error) {
-    // A start that fails leaves no session behind: the others would take the instance for alive.
+    // If the session stayed open, its lock would let the other instances take this one for alive.
     stopping.abort();
     await watching;
     await session.close();
@@ -82,7 +82,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     await session.close();
   };
   let stopped: Promise<void> | undefined;
-  // Once, however often it is asked for.
+  // Stops once, however often `stop` is called.
   return {
     stop: () => (stopped ??= stopAll()),
     sessionTrouble: session.trouble,
@@ -90,21 +90,22 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   };
 }
 
-/** What the queue works on, and who is told of its workers: the session shows them alive. */
+/** What the queue needs. The session holds a lock for each of its workers, which shows it alive. */
 function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
   const { database, concurrency, log } = parts;
   return {
     ...{ database, concurrency, log },
     work: (id) => runOperation(id, parts),
-    // At a minute when little else begins.
+    // Hourly, but not on the hour, when many other schedules begin.
     scheduled: { delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) } },
     onWorker: (worker) => void session.hold(worker),
-    // One that went down may still bring a job to its end beside the one that followed it.
+    // Not before its last job has ended: a runner that went down may finish jobs beside its successor, and the
+    // other instances must not take those over.
     onWorkerGone: (worker) => session.letGo(worker),
   };
 }
 
-/** Deletes what nobody can ask for any more: old operations, and keys that are not known any longer. */
+/** Deletes operations that ended before the retention time, and idempotency keys that have expired. */
 async function deleteHistory({ database, retentionDays, log }: InstanceParts): Promise<void> {
   await forgetOldKeys(database.query);
   const deleted = await deleteOld(database.query, retentionDays);

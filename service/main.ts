@@ -30,13 +30,14 @@ import { Shutdown } from "./system/shutdown";
 import { stacksOf } from "./pulumi/stacks";
 import { sayWelcome } from "./welcome";
 
-/** How long an operation that failed for a reason that may heal is left alone first. */
+/** The pause before the first retry of an operation whose failure may be temporary. */
 const RETRY_DELAY_MS = 500;
 
 type Report = (line: string) => void;
 
-/** Of what is known to be secret so far. */
+/** Redacts the secrets that are known so far. */
 let redact = redactor([]);
+/** Reports an error to the operator: on stderr, and from the moment that the log is there in the log. */
 let complain = (error: unknown): void => console.error(redact(inOneLine(error)));
 const shutdown = new Shutdown((error) => complain(error));
 shutdown.listen();
@@ -45,7 +46,7 @@ process.on("uncaughtException", (error) => {
   void endWithFailure();
 });
 start().catch((error: unknown) => {
-  // What a start that was cut short fails of is of no interest.
+  // After a signal the start fails because its parts are being stopped, which is no fault to report.
   if (!shutdown.begun) complain(error);
   return endWithFailure();
 });
@@ -87,14 +88,14 @@ async function start(): Promise<void> {
     () =>
       startRuns({
         ...{ pulumi: engine.pulumi, env, root, engineOptions, providers, log },
-        ...{ timeout: config.timeoutMs, memory: config.memoryMb },
+        ...{ timeoutMs: config.timeoutMs, memoryMb: config.memoryMb },
         size: concurrency,
         stacks: stacksOf(database, instanceId),
       }),
     (started) => started.close("finished"),
     (started) => void started.close("now"),
   );
-  // Of two CLIs that make the table of a `postgres://` backend at the same moment, one fails.
+  // Twice: of two instances whose CLIs create the table of a `postgres://` backend at once, one fails once.
   const trouble = (await runs.tryEngine()) && (await runs.tryEngine());
   if (trouble !== undefined) throw new EngineDownError(trouble);
 
@@ -145,7 +146,7 @@ async function start(): Promise<void> {
   if (config.databaseUrl === undefined) sayWelcome(addressOf(server), config, report);
 }
 
-/** Embedded mode: a PostgreSQL of our own, whose data stays in the data folder. */
+/** Embedded mode: starts a PostgreSQL of our own in the data folder, and gives its URL. */
 async function startDatabase({ dataDir, backendUrl }: Config, report: Report): Promise<string> {
   await shutdown.start(
     () => lockInstance(dataDir),
@@ -160,6 +161,7 @@ async function startDatabase({ dataDir, backendUrl }: Config, report: Report): P
   return url;
 }
 
+/** Starts the providers that are kept running; engine runs attach to them. */
 function startProviders(
   engine: Engine,
   env: NodeJS.ProcessEnv,
@@ -177,7 +179,7 @@ function startProviders(
   );
 }
 
-/** Instances that start at once take turns in it. */
+/** Applies the control tables' migrations. Of instances that start at once, one does it and the others wait. */
 async function applyPublicMigrations(database: Database, report: Report): Promise<void> {
   await database.query("select");
   report("database: applying the migrations of the public schema");
@@ -189,6 +191,7 @@ async function applyPublicMigrations(database: Database, report: Report): Promis
   });
 }
 
+/** The texts that the log must never show. */
 function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] {
   const { key } = config.tokens;
   const secret = key.type === "secret" ? key.export().toString() : undefined;
@@ -197,7 +200,7 @@ function secretsOf(config: Config, databaseUrl: string): (string | undefined)[] 
   return [secret, config.passphrase, ...passwords];
 }
 
-/** A failure that names itself needs no stack; what nobody foresaw does. */
+/** The message alone for errors with a name or a code of their own; with the stack trace for all others. */
 function inOneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.name === "Error" && codeOf(error) === undefined

@@ -3,7 +3,7 @@ import type { Config } from "./config/config";
 import { permissions } from "./auth/permissions";
 import { signToken } from "./auth/sign-token";
 
-/** The end of a start in embedded mode: where it is, and how to try it. */
+/** Reports, at the end of a start in embedded mode, where the service listens and a curl line to try it. */
 export function sayWelcome(
   address: string,
   { developmentSecret, tokens }: Config,
@@ -15,7 +15,7 @@ export function sayWelcome(
   report(`${curlLine(address, developmentSecret, tokens)}\n`);
 }
 
-/** A line that a shell takes as it stands. */
+/** A curl line that can be pasted into a shell. */
 function curlLine(address: string, secret: string, { issuer, audience }: Config["tokens"]): string {
   const token = signToken(secret, {
     permissions,
@@ -32,7 +32,7 @@ function curlLine(address: string, secret: string, { issuer, audience }: Config[
     adminFirstName: "Ana",
     adminLastName: "Diaz",
   });
-  // No value here has a quote in it.
+  // Single quotes are enough: no value here contains one.
   return (
     `curl -i ${address}/api/tenant/setup -H 'Authorization: Bearer ${token}' ` +
     `-H 'Content-Type: application/json' -d '${body}'`

@@ -1,12 +1,12 @@
 import { sign, type SignOptions } from "jsonwebtoken";
 import type { Permission } from "./permissions";
 
-/** What a token says. */
+/** The claims of a token that this service signs. */
 export interface TokenClaims {
   readonly permissions: readonly Permission[];
   readonly subject?: string | undefined;
   readonly role?: string | undefined;
-  /** `1h`, `8h`, `30m`, … from now. */
+  /** How long it is valid from now: `30m`, `1h`, `8h`. */
   readonly expiresIn: string;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
@@ -17,7 +17,7 @@ export function signToken(secret: string, claims: TokenClaims): string {
   const { permissions, subject, role, expiresIn, issuer, audience } = claims;
   return sign({ permissions, ...(role === undefined ? {} : { role }) }, secret, {
     algorithm: "HS256",
-    // The type knows literals only.
+    // The library's type takes literals only, such as "1h".
     expiresIn: expiresIn as NonNullable<SignOptions["expiresIn"]>,
     ...(subject === undefined ? {} : { subject }),
     ...(issuer === undefined ? {} : { issuer }),

@@ -1,13 +1,15 @@
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 
-/** What a token must be signed with, and for whom. */
+/** How a token must be signed, and the issuer and audience that it must name. */
 export interface TokenSettings {
   /** The algorithms a token may name: those of the key's type and no other. */
   readonly algorithms: readonly ("HS256" | "RS256" | "ES256" | "EdDSA" | "Ed25519")[];
   /** The secret, or the public key. */
   readonly key: KeyObject;
+  /** The issuer (claim `iss`) that a token must name; undefined to check none. */
   readonly issuer: string | undefined;
+  /** The audience (claim `aud`) that a token must name; undefined to check none. */
   readonly audience: string | undefined;
 }
 
@@ -33,7 +35,7 @@ export function secretVerification(secret: string): Verification {
 }
 
 function readPublicKey(pem: string): Verification | string {
-  // createPublicKey would take a private key as well, and the secret would lie around for nothing.
+  // createPublicKey takes a private key too. The service does not need one, so it refuses to be given one.
   if (pem.includes("PRIVATE KEY")) return "holds a private key; set it to the public one";
   let key: KeyObject;
   try {

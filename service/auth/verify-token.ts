@@ -11,20 +11,21 @@ export class TokenRefusedError extends Error {
 }
 
 /**
- * Gives the claims of a token that is signed, and meant, as the settings say, and that has an end.
+ * Verifies a token's signature, issuer, audience and expiry, which it must have, and gives its claims.
  *
- * @throws {@link TokenRefusedError} (rejects)
+ * @throws {@link TokenRefusedError}
  */
 export type VerifyToken = (token: string) => Promise<Record<string, unknown>>;
 
-/** How tokens are verified: by jsonwebtoken, and by jose where the key is Ed25519, which it lacks. */
+/** Makes the verifier: jsonwebtoken, or jose where the key is Ed25519, which jsonwebtoken does not know. */
 export function createVerifier(settings: TokenSettings): VerifyToken {
   return settings.algorithms.includes("EdDSA") ? verifyWithJose(settings) : verifyToken(settings);
 }
 
 function verifyToken({ algorithms, key, issuer, audience }: TokenSettings): VerifyToken {
   const options = {
-    // Without the list a token could choose its own way of being verified.
+    // Without the list a token could name its own algorithm: signed by HS256 with the text of the public key
+    // as the secret, a forged one would pass.
     algorithms: algorithms.filter((name) => name !== "EdDSA" && name !== "Ed25519"),
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
@@ -39,7 +40,8 @@ function verifyToken({ algorithms, key, issuer, audience }: TokenSettings): Veri
           return;
         }
         const { header, payload } = verified;
-        // jsonwebtoken asks for no end, and passes over what RFC 7515 section 4.1.11 wants understood.
+        // jsonwebtoken does not require `exp`, and it ignores `crit`: RFC 7515 section 4.1.11 has a token refused
+        // whose critical extensions are not understood.
         if (!isObject(payload) || typeof payload.exp !== "number" || "crit" in header) {
           reject(new TokenRefusedError("invalid"));
           return;
@@ -54,7 +56,7 @@ function isObject(payload: string | JwtPayload): payload is JwtPayload {
 }
 
 function verifyWithJose({ algorithms, key, issuer, audience }: TokenSettings): VerifyToken {
-  // An ES module only, and wanted by few.
+  // Loaded only where it is needed; it is an ES module, so `import()` is the only way.
   const library = import("jose");
   return async (token) => {
     const { errors, jwtVerify } = await library;

@@ -7,12 +7,12 @@ import { mendJobs, queueLost } from "./lost-operations";
 import { BETWEEN_LOOKS_MS, Suspects } from "./two-looks";
 
 /**
- * Looks for jobs whose worker is dead, and gives them back to the queue at once, after what the dead
- * one left running on this machine has been ended. The queue by itself would wait four hours. Looks for
- * operations without a job too.
+ * Looks, until the signal aborts, for jobs that a dead worker has locked, and gives them back to the queue.
+ * The queue by itself would do so only after four hours. Before that it ends the processes that the dead
+ * worker left running on this machine. It also queues operations that have lost their job.
  *
- * A worker lives as long as the session that holds its lock; one free lock alone proves nothing, since a
- * session that is lost is made again. See two-looks.ts.
+ * A worker counts as alive while a session of the database holds its lock. A lock that is free once proves
+ * nothing, because a living worker whose session was lost takes it again; see two-looks.ts.
  */
 export async function watchForDeadWorkers(
   database: Database,
@@ -33,7 +33,11 @@ export async function watchForDeadWorkers(
   }
 }
 
-/** @returns the workers whose locks are free. Those who were suspects already are dealt with. */
+/**
+ * Gives back the jobs of workers whose lock was free at the last look too.
+ *
+ * @returns the workers whose locks are free now.
+ */
 async function findDead(query: Query, suspects: Suspects, log: Logger): Promise<string[]> {
   const rows = await query<{ worker: string }>(
     `select worker from (
@@ -46,7 +50,7 @@ async function findDead(query: Query, suspects: Suspects, log: Logger): Promise<
   if (dead.length > 0) {
     const orphans = endOrphans();
     await query("select graphile_worker.force_unlock_workers($1)", [dead]);
-    log.warn({ workers: dead, orphans }, "a worker died: its set-ups begin again");
+    log.warn({ workers: dead, orphans }, "a worker died: its operations begin again");
   }
   return free;
 }

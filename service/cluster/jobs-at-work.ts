@@ -1,13 +1,16 @@
-/** The jobs of this process, whichever runner took them. */
+/** The jobs that this process works on, whichever of its runners took them from the queue. */
 export class JobsAtWork {
   private readonly ends = new Map<string, Promise<void>>();
 
-  /** @param limit How many work at once. */
+  /** @param limit How many jobs may run at once. */
   constructor(private readonly limit: number) {}
 
   /**
-   * Works on an operation when it is its turn. While a runner that went down brings what it has to its
-   * end, that counts as well, and the same operation is not begun twice.
+   * Runs `work` when fewer than `limit` jobs run, and when no other job of the same operation does. After a
+   * runner went down, its jobs go on while its successor takes new ones: both count here, and the successor
+   * may be given an operation that the first one still works on.
+   *
+   * @throws what `work` throws.
    */
   async inTurn(operationId: string, work: () => Promise<void>): Promise<void> {
     for (;;) {

@@ -4,26 +4,27 @@ import { pgConfig } from "../../provider/database/client-config";
 import type { ConnectionSettings } from "../../provider/database/settings";
 import { dropLock, tryLock } from "./liveness";
 
-/** How long after a loss, or a failed try, the next connection, or a lock, is tried, in ms. */
-const PAUSE = 250;
+/** The pause after a failed try to connect, or to take a lock, before the next try. */
+const RETRY_PAUSE_MS = 250;
 
-/** How long a session may be away, or without a lock, before it is trouble, in ms. */
-const GRACE = 5_000;
+/** How long the session may be lost, or without one of its locks, before `trouble` reports it. */
+const GRACE_MS = 5_000;
 
-/** How long the server may take to say that it has ended a session, in ms. */
-const LAST_WORDS = 1_000;
+/** How long to wait for the server's confirmation that it has ended a session. */
+const END_WAIT_MS = 1_000;
 
-/** A session of the database that is made again, for as long as it takes, whenever it is lost. */
+/** A session of the database that is opened again whenever it is lost, however long that takes. */
 export interface KeptConnection {
   /**
-   * From now on this session, and every one after it, holds the lock that shows this worker, or this
-   * instance, alive. Resolves when it is had for the first time.
+   * Has this session, and every later one, hold the lock that shows a worker or an instance alive.
+   * Resolves when the lock is taken for the first time.
    */
   readonly hold: (name: string) => Promise<void>;
-  /** Gives the lock back. */
+  /** Releases the lock. */
   readonly letGo: (name: string) => void;
-  /** What is wrong with the session; undefined while it listens and holds what it should. */
+  /** What is wrong with the session; undefined while it listens and holds all of its locks. */
   readonly trouble: () => string | undefined;
+  /** Ends the session, and with it its locks; no other one is opened. */
   readonly close: () => Promise<void>;
 }
 
@@ -33,27 +34,29 @@ interface Session {
 }
 
 /**
- * Keeps a session for what lasts as long as one: what is listened to, and session-level locks.
+ * Keeps a session open for what PostgreSQL ties to a session: LISTEN and session-level advisory locks.
  *
- * It listens before it has its locks. After a reset that only this side has seen, the session before
- * still has them on the server: for a moment where the server can be told to end it (see
- * `watchConnection`), for half a minute where it has to find out. A lock that is tried, not waited for,
- * keeps nobody's notifications back. Meanwhile the others see this instance alive, and rightly: they
- * ask whether its lock is free, and the old session's is not. Once it is free, it is tried within
- * {@link PAUSE}, far less than the time between the two looks on which it must be free to be a dead
- * one's.
+ * A new session listens first and takes its locks afterwards. Where only this side has noticed that the
+ * connection was reset, the server still runs the old session, with the locks: for a moment where it can
+ * be told to end it, for half a minute where it has to find out by itself. The new session therefore
+ * tries the locks, and does not wait for them, so that notifications are received all the while. The other
+ * instances see this one alive meanwhile, which is right: the old session's locks are not free. Once they
+ * are, this session tries them within
+ * {@link RETRY_PAUSE_MS}. That is much less than the time between the two looks (two-looks.ts) at which a
+ * lock must be free for its holder to be taken for dead.
  */
 export function keepConnection(
   settings: ConnectionSettings,
   on: {
-    /** What a new session has to do first: to listen. */
+    /** Called with each new session before it takes its locks: the place to LISTEN. */
     readonly connected: (client: Client) => Promise<void>;
-    /** Told of each lock that a session has got. It is given back, and tried again, when this rejects. */
+    /** Called with each lock that a session has taken. If this rejects, the lock is released and tried again. */
     readonly locked: (client: Client, name: string) => Promise<void>;
+    /** Called with each notification. */
     readonly notified: (channel: string, payload: string) => void;
   },
 ): KeptConnection {
-  /** The locks, and whom to tell of each that is had. */
+  /** The names of the locks to hold → what resolves the promise of `hold`. */
   const wanted = new Map<string, () => void>();
   let closing = false;
   let close: () => void = () => undefined;
@@ -71,11 +74,11 @@ export function keepConnection(
       );
       current = undefined;
       troubledSince ??= performance.now();
-      if (!lived) await Promise.race([closed, delay(PAUSE, undefined, { ref: false })]);
+      if (!lived) await Promise.race([closed, delay(RETRY_PAUSE_MS, undefined, { ref: false })]);
     }
   }
 
-  /** Lives through one session, to its end. */
+  /** Opens one session and resolves when it has ended. @throws error of pg where it cannot be opened. */
   async function session(): Promise<void> {
     const config = pgConfig(settings);
     const client = new Client(config);
@@ -93,12 +96,12 @@ export function keepConnection(
     current = { client, held: new Set() };
     settle();
     await Promise.race([ended, closed]);
-    // A server that is silent never says that it has ended the session.
-    await Promise.race([client.end(), delay(LAST_WORDS, undefined, { ref: false })]);
+    // A server that does not answer would keep `end()` waiting for ever.
+    await Promise.race([client.end(), delay(END_WAIT_MS, undefined, { ref: false })]);
     destroy(client);
   }
 
-  /** Brings the session's locks to what is wanted, one at a time: so does a connection its statements. */
+  /** Takes and releases locks until the session holds those of `wanted`. Calls are queued after each other. */
   function settle(): void {
     const mine = current;
     settling = settling.then(async () => {
@@ -107,7 +110,7 @@ export function keepConnection(
         if (settled) troubledSince = undefined;
         if (settled) return;
         troubledSince ??= performance.now();
-        await delay(PAUSE, undefined, { ref: false });
+        await delay(RETRY_PAUSE_MS, undefined, { ref: false });
       }
     });
   }
@@ -117,7 +120,7 @@ export function keepConnection(
       await client.query(dropLock, [name]);
       held.delete(name);
     }
-    for (const [name, tell] of wanted) {
+    for (const [name, onHad] of wanted) {
       if (held.has(name)) continue;
       const { rows } = await client.query<{ had: boolean }>(tryLock, [name]);
       if (rows[0]?.had !== true) return false;
@@ -128,7 +131,7 @@ export function keepConnection(
         throw error;
       }
       held.add(name);
-      tell();
+      onHad();
     }
     return true;
   }
@@ -144,7 +147,7 @@ export function keepConnection(
       settle();
     },
     trouble() {
-      if (troubledSince === undefined || performance.now() - troubledSince < GRACE)
+      if (troubledSince === undefined || performance.now() - troubledSince < GRACE_MS)
         return undefined;
       return current === undefined
         ? "the session that listens is lost"

@@ -3,21 +3,25 @@ import type { ClientBase } from "pg";
 import type { Query } from "../database/database";
 import { isSoTwice } from "./two-looks";
 
-/** The SQL of the key of the lock that shows a worker, or an instance, alive. */
+/**
+ * SQL for the key of the advisory lock that shows a worker, or an instance, alive.
+ *
+ * @param name SQL of type text, such as a column or `$1`; it is put into the statement as it is.
+ */
 export const lockOf = (name: string) => `hashtextextended('pulumi-tenant ' || ${name}, 0)`;
 
-/** The statement that takes, on the connection an instance keeps, the lock that shows it alive. */
+/** Tries to take, for the session that an instance keeps open, the lock that shows it alive. */
 export const tryLock = `select pg_try_advisory_lock(${lockOf("$1")}) as had`;
 
-/** The statement that gives it back. */
+/** Releases the lock of {@link tryLock}. */
 export const dropLock = `select pg_advisory_unlock(${lockOf("$1")})`;
 
 /** An instance of the service, as the others see it. */
 export interface InstanceRow {
   readonly id: string;
-  /** What the machine calls itself, here and in the locks of the Pulumi CLI. */
+  /** The machine's host name, which the Pulumi CLI writes into its locks too. */
   readonly machine: string;
-  /** By the clock of its machine, which dates the locks there too. */
+  /** By the clock of its machine, by which the locks of the Pulumi CLI there are dated too. */
   readonly startedAt: Date;
 }
 
@@ -27,8 +31,8 @@ export function newInstance(id: string): InstanceRow {
 }
 
 /**
- * Makes the instance known by its row. Its session has the lock that shows it alive already, so that no
- * row of a living instance is without its lock.
+ * Inserts the row by which the other instances know this one. To be called when its session holds its lock:
+ * the others would take a row whose lock is free for a dead instance's.
  */
 export async function register(client: ClientBase, instance: InstanceRow): Promise<void> {
   const { id, machine, startedAt } = instance;
@@ -39,17 +43,19 @@ export async function register(client: ClientBase, instance: InstanceRow): Promi
   );
 }
 
-/** Removes the row of an instance that ends; one whose database is down is found dead instead. */
+/** Deletes the row of an instance that ends. Where the database is down, the row stays and is found dead. */
 export async function deregister(query: Query, { id }: InstanceRow): Promise<void> {
   await query("delete from public.service_instances where id = $1", [id]).catch(() => undefined);
 }
 
 /**
- * The ids of the instances whose lock is free. One that has lost its session takes the lock again
- * within a second, so only one that is free on two looks is dead.
+ * The ids of the instances whose lock is free. An instance that has lost its session takes the lock again
+ * within a second, so only one whose lock is free on two looks is dead.
+ *
+ * To be called in a transaction: the tried locks are released at its end.
  */
-export async function deadInstances(run: Query): Promise<string[]> {
-  const rows = await run<{ id: string }>(
+export async function deadInstances(query: Query): Promise<string[]> {
+  const rows = await query<{ id: string }>(
     `select id from (select id from public.service_instances) as i
     where pg_try_advisory_xact_lock(${lockOf("id::text")})`,
   );
@@ -57,10 +63,11 @@ export async function deadInstances(run: Query): Promise<string[]> {
 }
 
 /**
- * Whether what ran on a machine at a moment is over, as far as it was an instance's: there was one,
- * and those that live there now began later. Looks twice, which takes a moment.
+ * Whether what an instance ran on a machine at that moment has ended: instances are known on the machine,
+ * and each of them is dead, or began after the moment. Looks twice, which takes a second or two.
  *
- * @param moment By the clock of that machine, to the second.
+ * @param machine The machine's host name.
+ * @param moment By the clock of that machine, in whole seconds.
  * @throws DatabaseDownError
  */
 export async function isOver(query: Query, machine: string, moment: Date): Promise<boolean> {
@@ -73,7 +80,7 @@ async function looksOver(query: Query, machine: string, moment: Date): Promise<b
     from public.service_instances where machine = $1`,
     [machine],
   );
-  // What happened in a second is dated by that second's beginning.
+  // The moment has lost its fraction of a second, so an instance that began within that second may have been it.
   const later = moment.getTime() + 1_000;
   return (
     instances.length > 0 &&
@@ -82,17 +89,17 @@ async function looksOver(query: Query, machine: string, moment: Date): Promise<b
 }
 
 /**
- * Notes which instances are dead, and removes the rows of those that have been so for a week. Each
- * start does it: only starts make rows.
+ * Notes which instances are dead, and deletes the rows of those that have been dead for a week. Called at
+ * each start of an instance, which is what adds a row. To be called in a transaction.
  */
-export async function pruneInstances(run: Query): Promise<void> {
-  const dead = await deadInstances(run);
-  await run(
+export async function pruneInstances(query: Query): Promise<void> {
+  const dead = await deadInstances(query);
+  await query(
     `delete from public.service_instances
     where id = any($1) and dead_since < now() - interval '7 days'`,
     [dead],
   );
-  await run(
+  await query(
     `update public.service_instances set dead_since = now()
     where id = any($1) and dead_since is null`,
     [dead],

@@ -3,31 +3,31 @@ import { tenantLock, type Query } from "../database/database";
 import { enqueue, RUN_OPERATION } from "./jobs";
 import type { Suspects } from "./two-looks";
 
-/** How long a job waits at most whose end could not be written. */
+/** How long a job waits at most for its next try after its end could not be written. An interval of SQL. */
 const LONGEST_WAIT = "interval '10 seconds'";
 
-/** Operations that wait or run, and have no job that would bring them to their end. */
+/** Operations that wait or run and have no job, so that no worker would ever take them. */
 const lost = `select id, tenant_id as "tenantId" from public.operations
   where status in ('queued', 'running')
     and not exists (select from graphile_worker.jobs where key = operations.id::text)`;
 
 /**
- * Looks for operations that nobody works on and nobody will: their job was deleted by an instance that
- * was paused while another took it over, or by a person. They are queued again. To be called in a
- * transaction.
+ * Queues operations again that have lost their job. That happens when an instance is paused, another one
+ * takes its job over, and the first one deletes the job when it goes on; or when a person deletes it. To
+ * be called in a transaction.
  *
- * @param suspects What the last look has given. Only what was lost then too is queued.
- * @returns the ids of those that are lost.
+ * @param suspects The ids that the last look returned. Only an operation that was lost then too is queued.
+ * @returns the ids of the operations that are lost now.
  */
 export async function queueLost(query: Query, suspects: Suspects, log: Logger): Promise<string[]> {
   const ids: string[] = [];
   for (const { id, tenantId } of await query<{ id: string; tenantId: string }>(lost)) {
-    // Whoever still works on it without a job is not disturbed. Held until the transaction ends, so of
-    // all instances that look, one queues it.
+    // The tenant's lock is not free while an instance still works on the operation, job or no job. Held until
+    // this transaction ends, it also keeps other instances from queueing the same operation.
     if (!(await locked(query, tenantId))) continue;
     ids.push(id);
     if (suspects.confirmed([id]).length === 0) continue;
-    // Another instance may have queued it since it was read.
+    // Another instance may have queued it between the read above and the lock.
     const [still] = await query(`${lost} and id = $1`, [id]);
     if (still === undefined) continue;
     await enqueue(query, id);
@@ -40,10 +40,10 @@ export async function queueLost(query: Query, suspects: Suspects, log: Logger): 
 }
 
 /**
- * Mends what the library leaves of jobs. An operation that is tried again has a new job; the old one,
- * which has lost its key, stays where its instance dies just then, and is removed. A job whose end could
- * not be written waits exp(attempts) seconds, up to six hours, and kills count as attempts: it waits no
- * longer than {@link LONGEST_WAIT}.
+ * Repairs two things that graphile-worker leaves behind. First: an operation that is retried gets a new job,
+ * and the old one loses its key; if the instance dies before it has ended the old job, that one stays, and is
+ * removed here. Second: a job whose end could not be written waits exp(attempts) seconds, up to six hours,
+ * and kills count as attempts; here its wait is cut to {@link LONGEST_WAIT}.
  */
 export async function mendJobs(query: Query): Promise<void> {
   await query(

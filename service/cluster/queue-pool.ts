@@ -2,10 +2,10 @@ import { Client, Pool, type PoolClient } from "pg";
 import { pgConfig } from "../../provider/database/client-config";
 import type { ConnectionSettings } from "../../provider/database/settings";
 
-/** Connections to a database that can be cut, whoever has them. */
+/** A pool of connections that can be closed while somebody uses them. */
 export interface QueuePool {
   readonly pool: Pool;
-  /** Gives out no more, and cuts those that are out in the middle of what they do. Waits for nothing. */
+  /** Gives out no more connections, and closes those in use in the middle of their statements. Does not wait. */
   readonly destroy: () => void;
   readonly isDestroyed: () => boolean;
 }
@@ -13,7 +13,7 @@ export interface QueuePool {
 /**
  * Opens a pool.
  *
- * @param statementMs How long PostgreSQL may take for one statement, in ms; undefined for ever.
+ * @param statementMs How long PostgreSQL may take for one statement; undefined for no limit.
  */
 export function openQueuePool(
   settings: ConnectionSettings,
@@ -26,7 +26,7 @@ export function openQueuePool(
     ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
   });
   const clients = new Set<Client>();
-  // Unheard, a connection that the server ends would end the process.
+  // Without a listener, an `error` event (the server has ended a connection) would end the process.
   pool.on("error", () => undefined);
   pool.on("connect", (client) => {
     client.on("error", () => undefined);
@@ -42,7 +42,8 @@ export function openQueuePool(
     destroy() {
       if (destroyed) return;
       destroyed = true;
-      // It resolves when every connection is back, and a server that is silent gives none back.
+      // Not awaited: it resolves when every connection is given back, and one that waits for a server that does
+      // not answer is never given back.
       pool.end().catch(() => undefined);
       for (const client of clients) client.end().catch(() => undefined);
     },
@@ -52,10 +53,10 @@ export function openQueuePool(
 type Connected = Parameters<Pool["connect"]>[0];
 
 /**
- * Takes no offence at a connection that is given back twice. The library does so where it goes down
- * while its LISTEN is not answered yet, and that fails then, as it does when the connection is cut: its
- * `release()` in `listenForChanges()` has no memory. The second one throws in a promise that nobody has,
- * which ends the process. So in 0.17.3.
+ * A pool that ignores a connection's second release. graphile-worker 0.17.3 releases one twice where it goes
+ * down before its LISTEN is answered and the LISTEN then fails, as when the connection is cut: the
+ * `release()` in its `listenForChanges()` does not remember that it was called. With pg's own pool the second
+ * release throws in a promise that nobody awaits, and that ends the process.
  */
 class ForgivingPool extends Pool {
   override connect(): Promise<PoolClient>;
@@ -64,7 +65,7 @@ class ForgivingPool extends Pool {
     if (connected === undefined) return super.connect();
     super.connect((error, client, giveBack) => {
       if (client === undefined) {
-        // Without a connection the pool gives nothing to give it back by.
+        // There is no connection, so there is no release to guard.
         connected(error, client, giveBack);
         return;
       }

@@ -7,48 +7,50 @@ import { JobsAtWork } from "./jobs-at-work";
 import { openQueuePool, type QueuePool } from "./queue-pool";
 import { loggerTo, startRunner, type Runner, type Scheduled } from "./runner";
 
-/** After how many ms a runner that went down, or did not start, is followed by another. */
-const PAUSE = 500;
+/** The pause before another runner is started in the place of one that went down or did not start. */
+const RESTART_PAUSE_MS = 500;
 
-/** How long a runner with room for a job may be without an answer from the queue, in s. */
+/** How long the queue may give no answer to a runner that could take a job, in seconds. */
 const SILENCE_S = 10;
 
 const SILENT = `no answer from the queue in ${SILENCE_S} s`;
 
-/** How long PostgreSQL may take for one statement, in ms: a lock of the tables may be in its way. */
+/** How long PostgreSQL may take for one statement, which may have to wait for a lock of the queue's tables. */
 const STATEMENT_MS = 8_000;
 
 /** The queue of operations, as one instance works on it. */
 export interface Queue {
-  /** What keeps it from taking jobs, for the operator; undefined while nothing does. */
+  /** Why it takes no jobs, in words for the operator; undefined while it does. */
   readonly trouble: () => string | undefined;
   /**
-   * Takes no more jobs and resolves when those that run have ended. A job whose end cannot be written
-   * begins again elsewhere, where it finds that it has ended.
+   * Takes no more jobs, and resolves when those that run have ended. A job whose end cannot be written is run
+   * again by another instance, which finds that its operation has ended.
    */
   readonly stop: () => Promise<void>;
 }
 
-/** What the queue is started with. */
+/** What the queue needs. */
 export interface QueueParts {
   readonly database: Database;
-  /** Jobs at once. */
+  /** How many jobs may run at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
-  /** What one of all instances does when its time comes: a name → when, as cron has it in UTC, and what. */
+  /** Work on a schedule, which one of all instances does each time. */
   readonly scheduled?: Scheduled;
-  /** Told who works from now on: a name that the queue locks jobs by. */
+  /** Called with the name under which a runner locks jobs, before it takes any. */
   readonly onWorker: (worker: string) => void;
-  /** Told who works no more: what it has locked is for others to take. */
+  /** Called when a runner works no more: the jobs that it has locked are for others to take. */
   readonly onWorkerGone: (worker: string) => void;
   readonly log: Logger;
 }
 
 /**
- * Starts to work on the queue; makes its tables where they miss.
+ * Makes the queue's tables where they are missing, and starts to take jobs.
  *
- * A runner that takes no more jobs, by its own word or by its silence, is followed by another at once.
- * What it still runs is brought to its end beside that one.
+ * A runner that reports that it takes no more jobs, or that gets no answer from the queue, is replaced at
+ * once. The jobs that it still runs go on to their end beside those of its successor.
+ *
+ * @throws errors of pg as they are.
  */
 export async function startQueue(parts: QueueParts): Promise<Queue> {
   const { concurrency, scheduled = {}, onWorker, onWorkerGone, log } = parts;
@@ -61,12 +63,12 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
     stopping.signal.addEventListener("abort", () => resolve(undefined));
   });
   let fellSilent: (why: typeof SILENT) => void = () => undefined;
-  // In s, of all runners and of the present one. Counted, not read from a clock: a process that was
-  // paused meanwhile was not silent for so long.
+  // For how many seconds the queue has given no answer: to any runner, and to the present one. Counted by a
+  // timer, not read from a clock: while the process was paused, nobody could have answered it.
   const silent = { queue: 0, runner: 0 };
   const beat = () => void Object.assign(silent, { queue: 0, runner: 0 });
   const open = () => openQueuePool(settings, concurrency + 2, STATEMENT_MS);
-  // One for all runners: a server that has none to spare would give no connection to the next.
+  // All runners share one pool: a server at its limit of connections would give none to a second pool.
   let pool = open();
   const start = () => {
     if (pool.isDestroyed()) pool = open();
@@ -96,7 +98,8 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
       const silence = new Promise<string>((resolve) => (fellSilent = resolve));
       const why = await Promise.race([current.down, silence, stopped]);
       runner = undefined;
-      // What a silent one has is not relied on, nor may it get a job by it later.
+      // The connections of a runner that got no answer may be dead, or may bring it a late job: its pool is closed
+      // with it, and its successor gets a new one.
       if (why === SILENT) retire(current, pool);
       else retire(current);
       if (why === SILENT) pool = open();
@@ -119,7 +122,7 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
 
   async function startAgain(): Promise<Runner | undefined> {
     for (;;) {
-      await delay(PAUSE, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await delay(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return undefined;
       const next = await start().catch(() => undefined);
       if (next !== undefined) return next;
@@ -141,7 +144,7 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
   };
 }
 
-/** Without a limit of time for a statement: the tables may be large, and be changed. */
+/** Statements have no time limit here: a migration of the queue may change large tables. */
 async function makeTables(settings: ConnectionSettings, log: Logger): Promise<void> {
   const { pool, destroy } = openQueuePool(settings, 1);
   try {

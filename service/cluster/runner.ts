@@ -13,53 +13,55 @@ import { z } from "zod";
 import { RUN_OPERATION } from "./jobs";
 import type { QueuePool } from "./queue-pool";
 
-/** How long a start may take, in ms. */
+/** How long a runner may take to start. */
 const START_MS = 10_000;
 
-/** How long a runner that goes down may take to write that its last job has ended, in ms. */
+/** How long a runner that goes down may take to write the end of its last job. */
 const LAST_WRITES_MS = 3_000;
 
 const payload = z.object({ operationId: z.uuid() });
 
-/** What takes jobs from the queue and runs them, until it goes down for good. */
+/** A runner of graphile-worker: takes jobs from the queue and runs them until it goes down, for good. */
 export interface Runner {
-  /** The name that it locks jobs by. */
+  /** The name under which it locks jobs. */
   readonly worker: string;
   /** Resolves with why it takes no more jobs. */
   readonly down: Promise<string>;
   /** Whether it could run one more job. */
   readonly hasRoom: () => boolean;
   /**
-   * Lets it take no more jobs, and resolves when those that it has have ended, whether or not the
-   * library ever says that it has ended.
+   * Has it take no more jobs, and resolves when those that it runs have ended, also where the library never
+   * reports that the runner has ended.
    */
   readonly retire: () => Promise<void>;
 }
 
-/** What one of all instances does when its time comes: a name → when, as cron has it in UTC, and what. */
+/** Work on a schedule: the task's name → a cron pattern, in UTC, and the work. One instance does it each time. */
 export type Scheduled = Readonly<Record<string, { cron: string; work: () => Promise<void> }>>;
 
-/** What a runner is started with. */
+/** What a runner needs. */
 export interface RunnerParts {
   readonly pool: QueuePool;
-  /** Jobs at once. */
+  /** How many jobs may run at once. */
   readonly concurrency: number;
   readonly work: (operationId: string) => Promise<void>;
   readonly scheduled: Scheduled;
-  /** Told its name before it takes a job. */
+  /** Called with the runner's name before it takes a job. */
   readonly began: (worker: string) => void;
-  /** Told each time that the queue has answered it. */
+  /** Called each time the queue has answered. */
   readonly beat: () => void;
   readonly log: Logger;
 }
 
 /**
- * Starts one. A start that takes too long destroys the pool.
+ * Starts a runner. A start that takes longer than {@link START_MS} destroys the pool and fails.
  *
- * The library's word on its end cannot be relied on. When two ends of jobs cannot be written at once,
- * its `batch()` gives back one time too often what it took once, its count of pending writes falls
- * below zero, and its `release()` waits for zero. So in 0.17.3 and 0.18.0:
+ * The library does not always report that it has ended. When the ends of two jobs cannot be written at
+ * once, its `batch()` decrements the count of pending writes once too often, the count falls below zero,
+ * and its `release()` waits for zero for ever. So in 0.17.3 and 0.18.0:
  * https://github.com/graphile/worker/issues/636
+ *
+ * @throws errors of pg as they are.
  */
 export async function startRunner(parts: RunnerParts): Promise<Runner> {
   const { concurrency, work, scheduled, log } = parts;
@@ -101,7 +103,7 @@ export async function startRunner(parts: RunnerParts): Promise<Runner> {
   );
   const ended = runner.promise.catch(() => undefined);
 
-  /** What could not be written is found locked by a worker that is no more, and begins again. */
+  /** An end that is not written in time leaves its job locked; dead-workers.ts gives that back to the queue. */
   async function lastJobEnded(): Promise<void> {
     while (jobs.size > 0) await Promise.allSettled(jobs);
     await delay(LAST_WRITES_MS, undefined, { ref: false });
@@ -118,7 +120,7 @@ export async function startRunner(parts: RunnerParts): Promise<Runner> {
   };
 }
 
-/** @throws errors of pg as they are, and when it takes longer than {@link START_MS}. */
+/** @throws errors of pg as they are, also when it takes longer than {@link START_MS}. */
 async function startLibrary(
   options: Parameters<typeof run>[0] & { pgPool: Pool },
   destroy: () => void,
@@ -128,10 +130,10 @@ async function startLibrary(
     return await run({
       ...options,
       noHandleSignals: true,
-      // NOTIFY wakes a worker. The look at the clock is for jobs whose time comes, and for a lost wake.
+      // Workers are woken by NOTIFY. They also poll, for jobs whose time has come and for lost notifications.
       pollInterval: 1_000,
-      // With a delay, even of none, an end that cannot be written puts the runner down. Without one it is
-      // a rejection that nobody catches, which ends the process.
+      // With a delay, even of 0, an end of a job that cannot be written makes the runner go down. Without one it
+      // is a rejection that nobody catches, which ends the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     });
   } finally {
@@ -139,7 +141,7 @@ async function startLibrary(
   }
 }
 
-/** What the library says, for those who look for a fault in it. */
+/** A logger for the library that writes all of its lines to the log as `debug`. */
 export function loggerTo(log: Logger): QueueLogger {
   return new QueueLogger(() => (level, message) => {
     log.debug({ queue: level }, message);

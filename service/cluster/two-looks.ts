@@ -1,27 +1,27 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * How long after the first look the second is, in ms. A session that is lost is made again, and takes its
- * locks, in less: so who seems dead once may live, and who seems dead on both looks is dead.
+ * The time between the two looks. A living instance whose session was lost has a new one, and its locks, in
+ * less time. So one whose lock is free at one look may be alive, and one whose lock is free at both is dead.
  */
 export const BETWEEN_LOOKS_MS = 1_500;
 
-/** Who seemed dead at the last look. Looks are at least {@link BETWEEN_LOOKS_MS} apart. */
+/** Remembers who seemed dead at the last look. Looks must be at least {@link BETWEEN_LOOKS_MS} apart. */
 export class Suspects {
   private names: ReadonlySet<string> = new Set();
 
-  /** Of those who seem dead now, the ones who did so at the last look too. */
+  /** Those of the given names, who seem dead now, that seemed dead at the last look too. */
   confirmed(names: readonly string[]): string[] {
     return names.filter((name) => this.names.has(name));
   }
 
-  /** Ends a look: these are who seemed dead at it. */
+  /** Ends a look: remembers who seemed dead at it. */
   note(names: readonly string[]): void {
     this.names = new Set(names);
   }
 }
 
-/** Whether something is so on two looks. */
+/** Whether `look` gives true twice, {@link BETWEEN_LOOKS_MS} apart. @throws what `look` throws. */
 export async function isSoTwice(look: () => Promise<boolean>): Promise<boolean> {
   if (!(await look())) return false;
   await delay(BETWEEN_LOOKS_MS);

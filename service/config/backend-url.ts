@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 
-/** The state backends the CLI keeps by itself, in which a stack has no organization of its own. */
+/** The backends that the CLI manages itself ("DIY"), where all stacks belong to the organization `organization`. */
 const kinds = /^(file|s3|gs|azblob|postgres|postgresql):\/\//;
 
 /**

@@ -5,19 +5,21 @@ import type { EngineOptions } from "./engine-options";
 import { EnvironmentError, parseEnvironment, variables } from "./variables";
 import { secretVerification, type TokenSettings } from "../auth/token-settings";
 
-/** What the environment says, complete and usable. */
+/** The service's settings, read from the environment, checked and complete. */
 export interface Config {
-  /** Undefined in embedded mode, where the service brings its own PostgreSQL. */
+  /** Undefined in embedded mode, where the service starts a PostgreSQL of its own. */
   readonly databaseUrl: string | undefined;
-  /** What embedded mode keeps: database, state and secrets. */
+  /** The folder in which embedded mode keeps its database, its state and its secrets. */
   readonly dataDir: string;
   readonly host: string;
-  /** 0 for any free port. */
+  /** 0 stands for any free port. */
   readonly port: number;
   readonly tokens: TokenSettings;
-  /** What development tokens are signed with; undefined where the service may sign none. */
+  /** The secret that development tokens are signed with; undefined where the service signs none. */
   readonly developmentSecret: string | undefined;
+  /** Where Pulumi keeps state; the path of a `file://` URL is absolute. */
   readonly backendUrl: string;
+  /** Encrypts the secrets in the state. */
   readonly passphrase: string;
   /** Undefined for the package's own tenant migrations. */
   readonly migrationsDir: string | undefined;
@@ -25,9 +27,9 @@ export interface Config {
   readonly concurrency: number;
   /** How long a caller waits for the end of an operation. */
   readonly waitMs: number;
-  /** After how long a run counts as hung. */
+  /** How long a run may work for its tenants before it counts as hung and is killed. */
   readonly timeoutMs: number;
-  /** The heap that a run's program may have at most. */
+  /** How much heap a run's program may have. */
   readonly memoryMb: number;
   readonly engineOptions: EngineOptions;
   /** How many operations may wait or run. */
@@ -49,10 +51,10 @@ const required = {
 } as const;
 
 /**
- * Reads the environment. Without DATABASE_URL, in embedded mode, the secrets that are not set are
- * made at random and kept in the data folder.
+ * Reads the settings from the environment. Without DATABASE_URL (embedded mode), secrets that are not set
+ * are made at random and kept in the data folder.
  *
- * @throws {@link EnvironmentError} with every fault.
+ * @throws {@link EnvironmentError} with a line for every fault.
  */
 export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
   const values = parseEnvironment(variables, env);
@@ -97,7 +99,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
   };
 }
 
-/** Embedded mode prints a token that may set up tenants, so nobody else may reach the port. */
+/** Embedded mode prints a token that may set up tenants, so the port must not be reachable by other machines. */
 function embeddedFaults({ HOST }: Environment): string[] {
   if (/^(localhost|::1|127(\.\d{1,3}){3})$/.test(HOST)) return [];
   return [`HOST must be a loopback address without DATABASE_URL: unset HOST, or set DATABASE_URL`];

@@ -9,7 +9,11 @@ const shape = z.strictObject({ jwtSecret: z.string(), passphrase: z.string() });
 /** The secrets of embedded mode, made at random and kept in the data folder for its owner only. */
 export type DevelopmentSecrets = z.infer<typeof shape>;
 
-/** The secrets in the data folder, undefined where there are none yet. */
+/**
+ * Reads the secrets in the data folder; undefined where there are none yet.
+ *
+ * @throws ZodError or SyntaxError where the file is damaged; Error of the system where it cannot be read.
+ */
 export function readDevelopmentSecrets(dataDir: string): DevelopmentSecrets | undefined {
   try {
     return shape.parse(JSON.parse(readFileSync(fileIn(dataDir), "utf8")));
@@ -19,7 +23,7 @@ export function readDevelopmentSecrets(dataDir: string): DevelopmentSecrets | un
   }
 }
 
-/** The secrets in the data folder, made at the first call. */
+/** Reads the secrets in the data folder, and makes them where there are none. @throws as {@link readDevelopmentSecrets}. */
 export function developmentSecrets(dataDir: string): DevelopmentSecrets {
   const secrets = readDevelopmentSecrets(dataDir);
   if (secrets !== undefined) return secrets;
@@ -31,7 +35,10 @@ export function developmentSecrets(dataDir: string): DevelopmentSecrets {
   return developmentSecrets(dataDir);
 }
 
-/** The name appears with the whole content behind it, once: another start's secrets win. */
+/**
+ * Writes a draft and links it to the file's name, which fails where the name exists. So no reader ever sees half
+ * a file, and of two starts at once the first one's secrets are used by both.
+ */
 function writeOnce(file: string, secrets: DevelopmentSecrets): void {
   const draft = `${file}.${randomBytes(4).toString("hex")}`;
   writeFileSync(draft, `${JSON.stringify(secrets)}\n`, { mode: 0o600, flag: "wx" });

@@ -6,10 +6,12 @@ import { parseEnvironment, variables } from "./variables";
 const wanted = variables.pick({ DATABASE_URL: true, DATA_DIR: true });
 
 /**
- * What `npm run pulumi` adds to its environment in embedded mode: the database that `npm start`
- * serves, and the state and passphrase kept beside it. What is set already stays.
+ * What `npm run pulumi` adds to its environment in embedded mode: the URL of the database that `npm start`
+ * has started, and the state backend and passphrase of its data folder. Variables that are set stay as
+ * they are.
  *
- * @returns nothing to add when DATABASE_URL is set, or when no embedded database runs.
+ * @returns an empty object when DATABASE_URL is set, or when no embedded database runs.
+ * @throws EnvironmentError
  */
 export async function embeddedEnvironment(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
   const { DATABASE_URL, DATA_DIR } = parseEnvironment(wanted, env);

@@ -1,22 +1,22 @@
 /**
- * By what a set-up through the engine is fast. Each way can be turned off, to compare: what it saves is
- * in bench/README.md.
+ * What makes an operation through the engine fast. Each option can be turned off to compare; what each saves
+ * is in bench/README.md.
  */
 export interface EngineOptions {
   /**
-   * The dynamic provider and the postgresql plugin run for as long as the service does, and engines
-   * attach to them: starting both costs each run more than a second of processor time.
+   * The dynamic provider and the postgresql plugin keep running as long as the service does, and engines
+   * attach to them. Starting both for each run would cost more than a second of processor time.
    */
   readonly keptProviders: boolean;
   /**
-   * How many runs are started ahead, on spare stacks, with a program that waits for its tenant: the
-   * CLI's start, its key derivation (a million rounds) and the providers' configuration are over when
-   * a request comes. Each holds about 150 MB.
+   * How many runs are started ahead, on spare stacks, with a program that waits for its tenant. When a
+   * request comes, the CLI has started, derived its key (a million rounds) and configured the providers
+   * already. Each such run holds about 150 MB.
    */
   readonly prestartedRuns: number;
   /**
-   * How many stacks are made ahead, besides those that are prestarted: making one starts a CLI, and derives
-   * a key. Each is a file in the backend and a row, and so many are a burst.
+   * How many stacks are made ahead, besides those of prestarted runs: making one starts a CLI and derives a
+   * key. Each costs a file in the backend and a row. The default is as many as a burst of requests needs.
    */
   readonly spareStacks: number;
   /**
@@ -26,7 +26,7 @@ export interface EngineOptions {
   readonly skipCheckpoints: boolean;
 }
 
-/** All of them. */
+/** The defaults: every option on. */
 export const fastest: EngineOptions = {
   keptProviders: true,
   prestartedRuns: 2,

@@ -21,7 +21,7 @@ const flag = z
   .enum(["true", "false"], "must be true or false")
   .transform((value) => value === "true");
 
-/** A value that `read` takes without a word. */
+/** A string that `read` accepts; the TenantError that it throws otherwise is the fault. */
 const readable = (read: (value: string) => unknown) =>
   z.string().superRefine((value, context) => {
     try {
@@ -33,8 +33,8 @@ const readable = (read: (value: string) => unknown) =>
   });
 
 /**
- * The variables that the service reads, each by its own rule. What each means is its description, from
- * which docs/configuration.md is made.
+ * The environment variables that the service reads, each with the rule that checks it and its description,
+ * from which docs/configuration.md is generated.
  */
 export const variables = z.object({
   DATABASE_URL: readable((url) => parseDatabaseUrl(url, "DATABASE_URL"))
@@ -133,7 +133,7 @@ export const variables = z.object({
     .describe(`How much it logs: ${logLevels.map((level) => `\`${level}\``).join(", ")}`),
 });
 
-/** The environment cannot be used: a line for each fault, saying what to set. */
+/** The environment cannot be used. Each line names a fault and says what to set. */
 export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 
@@ -143,8 +143,8 @@ export class EnvironmentError extends Error {
 }
 
 /**
- * Reads variables by their rules. A variable that is set to nothing is a fault: an empty
- * DATABASE_URL or JWT_AUDIENCE would silently mean something else than its author thinks.
+ * Reads variables by their rules. A variable that is set to an empty string is a fault: taken for unset, an
+ * empty DATABASE_URL would silently start the embedded mode, and an empty JWT_AUDIENCE would check nothing.
  *
  * @throws {@link EnvironmentError} with every fault; no line repeats a value.
  */

@@ -8,7 +8,7 @@ import {
 import { parseDatabaseUrl, type ConnectionSettings } from "../../provider/database/settings";
 import { BusyError, DatabaseDownError, DomainError } from "../system/errors";
 
-/** Runs one statement and gives its rows. */
+/** Runs one statement and gives its rows. @throws DatabaseDownError; an error of pg where the statement is refused. */
 export type Query = <Row extends QueryResultRow>(
   statement: string,
   values?: readonly unknown[],
@@ -16,37 +16,43 @@ export type Query = <Row extends QueryResultRow>(
 
 /**
  * The database that a service works on. Every method rejects with {@link DatabaseDownError} when the
- * database does not answer or cannot work now, and with a refusal of the statement as it is.
+ * database does not answer or cannot work now. An error over the statement itself is passed on as it is.
  */
 export interface Database {
   readonly settings: ConnectionSettings;
   /** Runs one statement on a connection of the pool. */
   readonly query: Query;
-  /** Runs `work` in one transaction: all of it is kept, or nothing. */
+  /** Runs `work` in one transaction, which is rolled back when `work` rejects. */
   readonly transaction: <T>(work: (query: Query) => Promise<T>) => Promise<T>;
   /**
-   * Holds a tenant for this instance, against all others on the same database, while `work` runs.
+   * Holds the tenant's lock while `work` runs, so that no other instance on the same database works on the
+   * tenant at the time.
    *
-   * @throws {@link BusyError} when another instance holds it for too long.
+   * @throws {@link BusyError} when another instance holds the lock for longer than {@link LOCK_WAIT_MS}.
    */
   readonly withTenantLock: <T>(tenantId: string, work: (query: Query) => Promise<T>) => Promise<T>;
 }
 
-/** How long one instance waits for another's work on the same tenant. */
+/** How long an instance waits for the tenant's lock while another one holds it. */
 const LOCK_WAIT_MS = 60_000;
 
-/** The name of the lock that is held while a tenant is worked on: the key is its `hashtextextended(…, 0)`. */
+/** The name of the lock that is held while a tenant is worked on. The lock's key is `hashtextextended(name, 0)`. */
 export const tenantLock = (tenantId: string) => `pulumi-tenant operation on tenant ${tenantId}`;
 
-/** @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, as DATABASE_URL has it. */
+/**
+ * Makes the handle of a database. Connections are opened when they are needed.
+ *
+ * @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+ * @throws TenantError where the URL cannot be used; its message names DATABASE_URL, where it comes from.
+ */
 export function openDatabase(url: string): Database {
   const settings = parseDatabaseUrl(url, "DATABASE_URL");
   return {
     settings,
     query: async (statement, values = []) =>
-      reach(withConnection(settings, (client) => rowsOf(client, statement, values))),
+      reportDatabaseDown(withConnection(settings, (client) => rowsOf(client, statement, values))),
     transaction: (work) =>
-      reach(
+      reportDatabaseDown(
         inTransaction(settings, (client) =>
           work((statement, values = []) => rowsOf(client, statement, values)),
         ),
@@ -64,11 +70,13 @@ async function withTenantLock<T>(
   const result = { of: undefined as Promise<T> | undefined };
   try {
     return await withSessionLock(settings, name, LOCK_WAIT_MS, (client) => {
-      result.of = work((statement, values = []) => reach(rowsOf(client, statement, values)));
+      result.of = work((statement, values = []) =>
+        reportDatabaseDown(rowsOf(client, statement, values)),
+      );
       return result.of;
     });
   } catch (error) {
-    // What the work itself fails of is its own to tell.
+    // An error of `work` is passed on as it is: only those of taking the lock are translated below.
     if (result.of !== undefined) return result.of;
     if (isDatabaseError(error, "55P03")) {
       // lock_not_available
@@ -88,8 +96,12 @@ async function rowsOf<Row extends QueryResultRow>(
   return rows;
 }
 
-/** @throws {@link DatabaseDownError} for what a database that is down answers, or does not. */
-export async function reach<T>(answer: Promise<T>): Promise<T> {
+/**
+ * Turns the errors of a database that is down, or cannot work now, into {@link DatabaseDownError}.
+ *
+ * @throws DatabaseDownError for those; every other error as it is.
+ */
+export async function reportDatabaseDown<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
@@ -100,11 +112,11 @@ export async function reach<T>(answer: Promise<T>): Promise<T> {
 /**
  * SQLSTATE classes of a server that cannot work now: 08 connection, 28 login, 3D no such database,
  * 53 resources, 57P shutting down, 58 system; 25006 read-only, 55000 no connections are allowed, 57014
- * longer than statement_timeout. What has none never reached a server.
+ * longer than statement_timeout. An error without a SQLSTATE comes from the network: no server answered.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isDown(error: unknown): boolean {
-  // What work in a transaction finds out is no word of the database.
+  // Thrown by our own code inside a transaction, so not an error of the database.
   if (error instanceof DomainError) return false;
   return !isDatabaseError(error) || /^(08|28|3D|53|57P|58|25006|55000|57014)/.test(error.code);
 }

@@ -3,12 +3,12 @@ import type { ErrorRequestHandler, RequestHandler } from "express";
 import { DomainError, QueueFullError, UnavailableError, type ErrorCode } from "../system/errors";
 import { HttpError, UnavailableAnswer } from "./errors";
 
-/** No route has this path: 404. */
+/** Answers 404 where no route has the path. */
 export const notFound: RequestHandler = () => {
   throw new HttpError(404, "There is nothing here");
 };
 
-/** The route exists, with other methods: 405. */
+/** Answers 405 where the route has only these methods; GET includes HEAD. */
 export function onlyMethods(...methods: string[]): RequestHandler {
   return (request) => {
     const allow = methods.includes("GET") ? [...methods, "HEAD"] : methods;
@@ -18,9 +18,9 @@ export function onlyMethods(...methods: string[]): RequestHandler {
   };
 }
 
-/** Answers what went wrong, and hands it to the log where it is not the caller's doing. */
+/** Answers a request that failed. Failures that are not the caller's fault (5xx) go to the log. */
 export const answerErrors: ErrorRequestHandler = (error: unknown, request, response, next) => {
-  // Express ends a connection whose answer is half sent.
+  // The answer is half sent, so no other status can be sent: Express's own handler closes the connection.
   if (response.headersSent) {
     next(error);
     return;
@@ -29,7 +29,7 @@ export const answerErrors: ErrorRequestHandler = (error: unknown, request, respo
   if (answer.statusCode >= 500) {
     response.err = error instanceof Error ? error : new Error(String(error));
     if (answer instanceof ReferencedAnswer) response.reference = answer.reference;
-    // The request's own line is written already when the caller has hung up.
+    // When the caller has hung up, the request's line in the log was written then, without this error.
     if (response.closed) {
       const { err, reference } = response;
       request.log.error({ err, reference }, err.message);
@@ -55,12 +55,12 @@ function toAnswer(error: unknown, reference: string): HttpError {
     const statusCode = statusCodes[code];
     if (statusCode !== undefined) return new HttpError(statusCode, message, { code });
   }
-  // Of Express: a path that cannot be decoded.
+  // Express throws it for a path whose percent-encoding cannot be decoded.
   if (error instanceof URIError) return new HttpError(400, "The address cannot be read");
   return new ReferencedAnswer(reference);
 }
 
-/** The errors of this service that are their caller's to know, word for word. */
+/** The service's errors whose message is sent to the caller as it is → the status code. All others answer 500. */
 const statusCodes: Readonly<Partial<Record<ErrorCode, number>>> = {
   NOT_FOUND: 404,
   TENANT_CONFLICT: 409,

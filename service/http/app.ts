@@ -12,7 +12,7 @@ import type { StreamLimits } from "./stream-places";
 import type { Database } from "../database/database";
 import type { Operations } from "../operations/operations";
 
-/** What the HTTP service is made of. */
+/** What the HTTP service needs. */
 export interface AppParts {
   readonly log: Logger;
   readonly permit: Permit;
@@ -22,11 +22,11 @@ export interface AppParts {
   readonly ratePerMinute: number;
   readonly streams: StreamLimits;
   readonly tryEngine: Trial;
-  /** What is wrong with the session that this instance keeps; undefined while nothing is. */
+  /** What is wrong with the database session that this instance keeps open; undefined while it is well. */
   readonly sessionTrouble?: () => string | undefined;
-  /** What keeps this instance from taking jobs from the queue; undefined while nothing does. */
+  /** Why this instance takes no jobs from the queue; undefined while it does. */
   readonly queueTrouble?: () => string | undefined;
-  /** What keeps providers from being kept running; undefined while nothing does. */
+  /** Why providers are not kept running; undefined while they are, or are not meant to be. */
   readonly providersTrouble?: () => string | undefined;
   /** Whether the service is going down, and takes nothing new. */
   readonly isStopping: () => boolean;

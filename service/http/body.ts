@@ -3,18 +3,18 @@ import type { Request, RequestHandler } from "express";
 import type { z } from "zod";
 import { HttpError, InvalidRequestError, type Detail } from "./errors";
 
-/** What a body may have at most, in bytes. */
-const LIMIT = 16 * 1024;
+/** How large a body may be. */
+const LIMIT_BYTES = 16 * 1024;
 
 /**
- * The cheapest checks of a body: its size, announced or counted while it comes (413), then its type
- * (415). What is in it is read by {@link parseBody}, after the token.
+ * Takes a request's body and makes the checks that cost least: its size, by Content-Length or counted while
+ * it comes (413), and its type (415). Its content is read by {@link parseBody}, after the token was verified.
  *
- * Express's own `raw()` answers a body that is too large only when all of it has come. Here the
- * answer goes out at once; Node takes in the rest, within the request's time limit, and drops it.
+ * Express's own `raw()` answers a body that is too large only when all of it has come. Here the answer is
+ * sent at once; Node receives and drops the rest, within the request's time limit.
  */
 export const takeBody: RequestHandler = async (request, _response, next) => {
-  if (Number(request.headers["content-length"] ?? 0) > LIMIT) throw tooLarge();
+  if (Number(request.headers["content-length"] ?? 0) > LIMIT_BYTES) throw tooLarge();
   const body = await readAll(request);
   if (!isJson(request.headers)) {
     throw new HttpError(415, "The body must be application/json in UTF-8");
@@ -36,7 +36,7 @@ export function parseBody<Schema extends z.ZodType>(
 }
 
 /**
- * Reads what a caller sent by its rules.
+ * Checks what a caller sent against its schema.
  *
  * @throws {@link InvalidRequestError} with every fault of it.
  */
@@ -53,10 +53,10 @@ async function readAll(request: Request): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    // Ending the loop early must not end the connection: the answer goes over it.
+    // By default, leaving the loop early would destroy the connection, and the 413 could not be sent.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       size += (chunk as Buffer).length;
-      if (size > LIMIT) throw tooLarge();
+      if (size > LIMIT_BYTES) throw tooLarge();
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
@@ -70,7 +70,7 @@ function tooLarge(): HttpError {
 }
 
 function isJson(headers: IncomingHttpHeaders): boolean {
-  // A compressed body can be of any size when it is unpacked.
+  // A compressed body is refused: unpacked, a small one can be of any size.
   if (headers["content-encoding"] !== undefined) return false;
   const [type = "", ...parameters] = (headers["content-type"] ?? "").toLowerCase().split(";");
   const charset = parameters.map((text) => text.trim()).find((text) => text.startsWith("charset="));
@@ -81,7 +81,7 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    // JSON.parse would repeat what it read, a password perhaps.
+    // JSON.parse's own message would repeat a part of the body, which may be a password.
     throw new InvalidRequestError([{ path: "", message: "must be JSON in UTF-8" }]);
   }
 }

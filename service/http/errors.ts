@@ -8,7 +8,7 @@ export interface Detail {
   readonly message: string;
 }
 
-/** An answer that is an error. Its message and details are for the caller. */
+/** An answer with an error status. Its message and details are sent to the caller. */
 export class HttpError extends Error {
   override readonly name: string = "HttpError";
 
@@ -16,7 +16,7 @@ export class HttpError extends Error {
     readonly statusCode: number,
     message: string,
     readonly options: {
-      /** Default: what the status code stands for by itself. */
+      /** Default: the code that belongs to the status code. */
       readonly code?: ErrorCode;
       readonly headers?: Readonly<Record<string, string>>;
       readonly details?: readonly Detail[];
@@ -70,7 +70,7 @@ export class UnauthorizedError extends HttpError {
   }
 }
 
-/** 403: the token is good, and not for this. */
+/** 403: the token is valid and lacks the permission. The challenge is of RFC 6750 section 3.1. */
 export class ForbiddenError extends HttpError {
   override readonly name = "ForbiddenError";
 
@@ -83,7 +83,7 @@ export class ForbiddenError extends HttpError {
 export class NotReadyError extends HttpError {
   override readonly name = "NotReadyError";
 
-  /** @param trouble What does not work → why, which is for the operator only. */
+  /** @param trouble The part that does not work → why. The reason goes to the log only, not to the caller. */
   constructor(trouble: ReadonlyMap<string, string>) {
     const details = [...trouble.keys()].map((path) => ({ path, message: "does not work" }));
     super(503, "Not ready", { details });
@@ -93,7 +93,7 @@ export class NotReadyError extends HttpError {
   readonly faults: readonly string[];
 }
 
-/** 503: send it again later. */
+/** 503 with Retry-After: the request can be sent again later. */
 export class UnavailableAnswer extends HttpError {
   override readonly name = "UnavailableAnswer";
 

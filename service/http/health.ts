@@ -4,16 +4,16 @@ import type { Database } from "../database/database";
 import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
 
-/** How long the database may take to answer, in ms. */
-const DATABASE_ANSWERS = 5_000;
+/** How long the database may take to answer. */
+const DATABASE_ANSWER_MS = 5_000;
 
-/** How long one try of the engine stands for all who ask, in ms: each starts a process. */
-const ENGINE_TRY_LASTS = 5_000;
+/** How long the result of one try of the engine is reused: each try starts a process. */
+const ENGINE_ANSWER_KEPT_MS = 5_000;
 
-/** Tells what is wrong with something the service needs; undefined when it works. */
+/** Tries something that the service needs. Resolves with what is wrong; undefined when it works. */
 export type Trial = () => Promise<string | undefined>;
 
-/** What `/readyz` asks. What tells a trouble gives undefined while there is none. */
+/** What `/readyz` checks. Each `…Trouble` gives what is wrong, and undefined while nothing is. */
 export interface HealthParts {
   readonly database: Database;
   readonly tryEngine: Trial;
@@ -23,9 +23,9 @@ export interface HealthParts {
 }
 
 /**
- * `/healthz`: the process answers. `/readyz`: the database and the engine were tried and work, and so do
- * the session that this instance keeps and its queue. Without providers that are kept running, set-ups
- * are slow, and the service is ready all the same.
+ * `/healthz` answers 200 as long as the process does. `/readyz` answers 200 when the database and the engine
+ * were tried and work, and so do the session that this instance keeps open and its queue. Where providers
+ * are not kept running, operations are slow, but the service is ready all the same.
  */
 export function healthRoutes({
   database,
@@ -35,7 +35,7 @@ export function healthRoutes({
   providersTrouble,
 }: HealthParts): Router {
   const router = Router();
-  const tryEngineNow = shared(tryEngine, ENGINE_TRY_LASTS);
+  const tryEngineNow = shared(tryEngine, ENGINE_ANSWER_KEPT_MS);
   router
     .route("/healthz")
     .get((_request, response) => {
@@ -71,7 +71,7 @@ async function tryDatabase(
   const answer = query("select").then(sessionTrouble, (error: unknown) =>
     error instanceof Error ? error.message : String(error),
   );
-  const silence = delay(DATABASE_ANSWERS, `no answer within ${DATABASE_ANSWERS} ms`, {
+  const silence = delay(DATABASE_ANSWER_MS, `no answer within ${DATABASE_ANSWER_MS} ms`, {
     signal: limit.signal,
   });
   try {
@@ -81,13 +81,13 @@ async function tryDatabase(
   }
 }
 
-/** One call at a time, whose answer is everybody's for a while. */
-function shared<T>(work: () => Promise<T>, lasts: number): () => Promise<T> {
+/** Calls `work` at most once in `keptMs`; all who ask within that time share the result. */
+function shared<T>(work: () => Promise<T>, keptMs: number): () => Promise<T> {
   let last: { readonly began: number; readonly result: Promise<T> } | undefined;
   return () => {
-    // Not by the wall clock: set back, it would keep an old answer for as long.
+    // Not by the wall clock: if that were set back by an hour, an old answer would be kept for an hour.
     const now = performance.now();
-    if (last === undefined || now - last.began > lasts) {
+    if (last === undefined || now - last.began > keptMs) {
       last = { began: now, result: work() };
     }
     return last.result;

@@ -5,7 +5,7 @@ import type { ErrorCode } from "../system/errors";
 import type { TenantView } from "../tenants/tenants";
 import { HttpError, UnavailableAnswer } from "./errors";
 
-/** What a caller sees of an operation: nothing of the admin, and of a failure its reference only. */
+/** An operation as callers see it: without its request, which has data of the admin. */
 export function viewOf(operation: Operation): Record<string, unknown> {
   const { id, kind, tenantId, slug, status, steps, attempts, failure } = operation;
   const { createdAt, startedAt, finishedAt } = operation;
@@ -17,21 +17,21 @@ export function viewOf(operation: Operation): Record<string, unknown> {
   };
 }
 
-/** Answers 202: accepted, and where to ask how far it is. */
+/** Answers 202, with the address of the operation in `Location`. */
 export function answerAccepted(response: Response, operation: Operation): void {
   response.status(202).location(`/api/operations/${operation.id}`).json(viewOf(operation));
 }
 
 /**
- * Answers with how an operation ends, or 202 where that is not known yet.
+ * Answers with how an operation ended, or with 202 where it has not ended yet.
  *
  * @param findTenant Gives the tenant as it is now.
- * @throws the error that the operation failed with, as its caller may know it.
+ * @throws {@link HttpError} where the operation has failed, with the message that is for its caller.
  */
 export async function answerEnd(
   response: Response,
   operation: Operation,
-  findTenant: () => Promise<TenantView | undefined>,
+  findTenant: () => Promise<TenantView>,
 ): Promise<void> {
   const { kind, failure, appliedAt, tenantId, request, slug } = operation;
   if (failure !== null) {

@@ -11,7 +11,10 @@ import { viewOf } from "./operation-answers";
 import { sendEvents } from "./server-sent-events";
 import { StreamPlaces, type StreamLimits } from "./stream-places";
 
-/** `/api/operations`: how far a set-up is, once or as it goes, for who asked for it. */
+/**
+ * `/api/operations`: how far an operation is, once or as a stream of events. For the subject that asked for
+ * it, and for callers with VIEW_TENANTS.
+ */
 export function operationRoutes(
   permit: Permit,
   operations: Operations,
@@ -25,7 +28,7 @@ export function operationRoutes(
     const operation = await operations.find(id);
     const asker = request.caller?.subject ?? null;
     const own = asker !== null && operation?.subject === asker;
-    // Who may not see it does not learn that it is there.
+    // 404 also for those who may not see it, so that they do not learn that it exists.
     if (operation === undefined || !(own || mayView(request))) {
       throw new HttpError(404, "There is no such operation");
     }

@@ -5,10 +5,10 @@ import { ForbiddenError, UnauthorizedError } from "./errors";
 import type { TokenSettings } from "../auth/token-settings";
 import { createVerifier, TokenRefusedError } from "../auth/verify-token";
 
-/** Makes the handler that lets only callers with the permission pass; for NOTHING, any good token. */
+/** Makes a handler that lets only callers with the permission pass. NOTHING lets every valid token pass. */
 export type Permit = (permission: Permission | "NOTHING") => RequestHandler;
 
-/** Who sent a request, as their token says. */
+/** Who sent a request, by the claims of the token. */
 interface Caller {
   /** The claim `sub`; null for a token without one. */
   readonly subject: string | null;
@@ -16,7 +16,7 @@ interface Caller {
   readonly isSuperAdmin: boolean;
 }
 
-/** Whether the sender of a request, which a {@link Permit} let pass, may see what others made. */
+/** Whether the sender of a request that a {@link Permit} let pass may see operations that others asked for. */
 export function mayView({ caller }: Request): boolean {
   return caller !== undefined && has(caller, "VIEW_TENANTS");
 }
@@ -24,10 +24,10 @@ export function mayView({ caller }: Request): boolean {
 const permissions = z.array(z.string());
 
 /**
- * Bearer tokens, as RFC 6750 has them: JSON Web Tokens with an end, signed as the settings say.
+ * Reads bearer tokens (RFC 6750) that are JSON Web Tokens with an expiry, signed as the settings say.
  *
- * A token permits what its claim `permissions`, a list of strings, holds; everything, when its claim
- * `role` is SUPER_ADMIN.
+ * A token gives the permissions that its claim `permissions`, a list of strings, names; it gives all of them
+ * when its claim `role` is SUPER_ADMIN.
  */
 export function createPermit(settings: TokenSettings): Permit {
   const verifyToken = createVerifier(settings);

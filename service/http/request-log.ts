@@ -5,10 +5,10 @@ import { DomainError } from "../system/errors";
 import { HttpError } from "./errors";
 
 /**
- * Gives each request its id and its one line in the log.
+ * Gives each request an id and writes one line for it to the log when it ends.
  *
- * The id is the caller's `X-Request-Id` where that is well-formed; it is answered in the same
- * header. Headers and bodies are never logged.
+ * The id is the caller's `X-Request-Id` where that is well-formed, else a new one; the answer carries it in
+ * the same header. Headers and bodies are never logged.
  */
 export function logRequests(log: Logger) {
   return pinoHttp({
@@ -36,7 +36,7 @@ export function logRequests(log: Logger) {
         remoteAddress: request.remoteAddress,
       }),
       res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
-      // Where a failure that was foreseen was noticed tells nothing.
+      // The stack trace of an error that this service throws on purpose helps nobody, so it is left out.
       err: ({ raw, ...error }: SerializedError) =>
         foreseen.some((kind) => raw instanceof kind)
           ? { type: raw.name, message: raw.message, faults: Reflect.get(raw, "faults") as unknown }
@@ -49,7 +49,7 @@ const foreseen = [HttpError, DomainError];
 
 declare module "node:http" {
   interface ServerResponse {
-    /** What the caller of a failed request was told to ask for. */
+    /** The reference in the answer of a failed request, by which the operator finds the cause in the log. */
     reference?: string;
   }
 }

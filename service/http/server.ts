@@ -2,20 +2,21 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { codeOf } from "../system/error-code";
 
-/** The port, or the address, cannot be had. */
+/** The service cannot listen on the address or the port. Its message is one line for the operator. */
 class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
 /**
- * Serves HTTP.
+ * Starts to serve HTTP.
  *
- * @throws ListenError in one line.
+ * @param port 0 for any free port.
+ * @throws {@link ListenError}
  */
 export async function listen(app: RequestListener, host: string, port: number): Promise<Server> {
   const server = createServer(
     {
-      // A request that comes in drops is cut off; a set-up may take as long as it takes.
+      // These limit how long a request may take to arrive. How long its answer takes is not limited here.
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       keepAliveTimeout: 30_000,
@@ -32,7 +33,11 @@ export async function listen(app: RequestListener, host: string, port: number): 
   return server;
 }
 
-/** Finds out early what {@link listen} would find out after minutes of other work. */
+/**
+ * Checks that the port is free, before a start that may take minutes.
+ *
+ * @throws {@link ListenError}
+ */
 export async function checkPort(host: string, port: number): Promise<void> {
   const server = await listen(() => undefined, host, port);
   await new Promise((resolve) => server.close(resolve));
@@ -44,24 +49,24 @@ export function addressOf(server: Server): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** How long a connection may take for its last answer when all work has ended, in ms. */
-const PATIENCE = 3_000;
+/** How long a connection may take to send its last answer when all work has ended. */
+const LAST_ANSWER_MS = 3_000;
 
 /**
- * Stops listening, waits for the work that connections began, and ends them.
+ * Stops listening, waits for the work that requests have begun, and closes the connections.
  *
- * @param ended Resolves when all work that has begun has ended.
+ * @param ended Resolves when all work that has begun has ended. Called twice.
  */
 export async function closeServer(server: Server, ended: () => Promise<void>): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   await ended();
-  // A connection whose answer is on its way becomes idle a moment later.
+  // A connection whose answer is being sent becomes idle a moment later, so idle ones are closed repeatedly.
   const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const impatient = setTimeout(() => server.closeAllConnections(), PATIENCE);
+  const impatient = setTimeout(() => server.closeAllConnections(), LAST_ANSWER_MS);
   await closed;
   clearInterval(idle);
   clearTimeout(impatient);
-  // A request that was still coming in may have begun some.
+  // A request that was still arriving during the first wait may have begun more work.
   await ended();
 }
 

@@ -2,13 +2,13 @@ import { HttpError, UnavailableAnswer } from "./errors";
 
 /** How many event streams an instance has open at once. */
 export interface StreamLimits {
-  /** Of one token's subject. Tokens without a subject count together. */
+  /** Streams of one token's subject. All tokens without a subject share one count. */
   readonly perSubject: number;
-  /** Of all. */
+  /** Streams of all subjects together. */
   readonly total: number;
 }
 
-/** Counts the event streams of one instance: each keeps a connection and some 40 kB. */
+/** Limits the event streams of one instance: each keeps a connection open and about 40 kB of memory. */
 export class StreamPlaces {
   private readonly taken = new Map<string, number>();
   private total = 0;
@@ -16,10 +16,11 @@ export class StreamPlaces {
   constructor(private readonly limits: StreamLimits) {}
 
   /**
-   * Takes a place for a stream.
+   * Counts a stream that is opened.
    *
-   * @returns what gives it back, to be called once.
-   * @throws HttpError 429 when its subject has no more places; UnavailableAnswer when nobody has.
+   * @returns a function to be called once when the stream has ended.
+   * @throws {@link HttpError} 429 when the subject has as many as it may have.
+   * @throws {@link UnavailableAnswer} when the instance has as many as it may have.
    */
   take(subject: string | null): () => void {
     const { perSubject, total } = this.limits;

@@ -26,7 +26,7 @@ const pageRequest = z.strictObject({
   limit: count(100).default(20),
 });
 
-/** Any visible ASCII that a header can hold. */
+/** Any visible ASCII characters, which is what every client can send in a header. */
 const idempotencyKey = z.object({
   "Idempotency-Key": z
     .string()
@@ -34,7 +34,7 @@ const idempotencyKey = z.object({
     .optional(),
 });
 
-/** What the routes of tenants work with. */
+/** What the routes of tenants need. */
 export interface TenantRouteParts {
   readonly permit: Permit;
   readonly database: Database;
@@ -43,7 +43,7 @@ export interface TenantRouteParts {
   readonly ratePerMinute: number;
 }
 
-/** `/api/tenant`: one tenant, the list of them, and what can be done with them. */
+/** `/api/tenant`: one tenant, the list of them, and the verbs. */
 export function tenantRoutes(parts: TenantRouteParts): Router {
   const { permit, database } = parts;
   const { query } = database;
@@ -79,7 +79,7 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   return router;
 }
 
-/** Asks for an operation, and answers with its end, or with where to ask how far it is. */
+/** Handles a verb: has an operation accepted, and answers with its end, or with 202 where that takes too long. */
 function operate<Body extends object>(
   { operations, database }: TenantRouteParts,
   kind: Kind<Body>,
@@ -99,9 +99,9 @@ function operate<Body extends object>(
       response.set("Preference-Applied", "respond-async");
       answerAccepted(response, operation);
     } else {
-      // It goes on, whether its caller waits or hangs up.
+      // The operation goes on, also when its caller hangs up.
       const latest = await operations.answerable(operation);
-      await answerEnd(response, latest, () => findTenant(latest.tenantId));
+      await answerEnd(response, latest, () => found(findTenant(latest.tenantId)));
     }
   };
 }
@@ -112,7 +112,7 @@ async function found(tenant: Promise<TenantView | undefined>): Promise<TenantVie
   return there;
 }
 
-/** The id in the address, where it has one. */
+/** The tenant's id in the address; undefined where the route has none. @throws InvalidRequestError */
 function idIn(request: Request): string | undefined {
   return parseInput(z.object({ id: rules.id.optional() }), request.params).id;
 }

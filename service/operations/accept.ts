@@ -8,7 +8,7 @@ import type { Asked, Kind } from "./kinds/kind";
 import type { Operation } from "./store/operation";
 import { countAlive, insertOperation, keepOthersWaiting } from "./store/store";
 
-/** Something that is asked for. */
+/** A request for an operation: of which kind, for which tenant, and who sends it. */
 export interface Asking<Request extends object> extends Asked<Request> {
   readonly kind: Kind<Request>;
   /** The `sub` of the token that asks. */
@@ -18,14 +18,18 @@ export interface Asking<Request extends object> extends Asked<Request> {
 }
 
 /**
- * Accepts what is asked for: in one transaction, and before any other work, what is wanted of the
- * tenant changes, and the operation's row and its job are made. A key that is known gives the operation
- * that it stands for.
+ * Accepts a request. One transaction changes what is wanted of the tenant, makes the operation's row
+ * and queues its job, so that none of the three is ever there without the others. A request whose
+ * Idempotency-Key was sent before gets the operation that the first one made.
  *
- * @param limit How many operations may be alive.
- * @returns undefined where nothing is to be done.
- * @throws TenantConflictError, TenantBusyError, TenantUnknownError, KeyReusedError, QueueFullError,
- * HashesFullError, DatabaseDownError
+ * @param limit How many operations may wait or run, of all instances.
+ * @returns the operation; undefined where the tenant is already as it is asked for.
+ * @throws {@link TenantConflictError} where the slug or the tenant is somebody else's.
+ * @throws {@link TenantBusyError} where another operation of the tenant waits or runs.
+ * @throws TenantUnknownError where there is no tenant with the id.
+ * @throws KeyReusedError where the key was sent with another request.
+ * @throws {@link QueueFullError} where `limit` is reached; HashesFullError where too many passwords wait.
+ * @throws DatabaseDownError
  */
 export async function accept<Request extends object>(
   database: Database,
@@ -40,7 +44,8 @@ export async function accept<Request extends object>(
     return await acceptNew(database, asking, limit, key);
   } catch (error) {
     if (!(error instanceof TenantConflictError || error instanceof TenantBusyError)) throw error;
-    // The same request, sent twice at once, is in its own way.
+    // The same request may have been sent twice at once: the first one took the slug, and the second is
+    // refused for it. Its key tells that it is the same one, and so it gets the first one's operation.
     const twin = await recall(database.query, key, asking);
     if (twin !== undefined) return twin;
     if (error instanceof TenantConflictError) {
@@ -57,7 +62,7 @@ async function acceptNew<Request extends object>(
   key?: IdempotencyKey,
 ): Promise<Operation | undefined> {
   const asked = { request, tenantId };
-  // A hash costs most of all, so what can be refused is refused before it.
+  // Hashing the password is the most expensive part, so what can be refused is refused before it.
   await kind.refuse(database.query, asked);
   if ((await countAlive(database.query)) >= limit) throw new QueueFullError();
   const { hash } = kind;
@@ -77,7 +82,8 @@ async function acceptNew<Request extends object>(
       throw new TenantConflictError("The Idempotency-Key is in use already");
     }
     await enqueue(query, id);
-    // Others may have been accepted meanwhile. Last, so that they wait for no more than this commit.
+    // Others may have been accepted since the count above. The lock is taken as late as possible, because
+    // every other acceptance waits for it until this transaction commits.
     await keepOthersWaiting(query);
     if ((await countAlive(query)) > limit) throw new QueueFullError();
     return operation;

@@ -7,21 +7,21 @@ import { changedSince, findOperation } from "./store/store";
 /** The channel that the table's trigger notifies. */
 export const CHANNEL = "tenant_operations";
 
-/** After how long an operation that could not be read is read again. */
+/** How long after a failed read an operation is read again. */
 const PAUSE_MS = 500;
 
-/** How often it is looked for changes of which no notification came. */
+/** How often operations that somebody waits for are checked for changes whose notification was lost. */
 const BETWEEN_LOOKS_MS = 1_000;
 
 /**
- * Who waits for changes of operations, in this process.
+ * The requests of this process that wait for operations to change: it wakes them when one does.
  *
- * Without `AbortSignal.any`: in Node 20 a signal that only it knows, such as that of a time limit, is
- * collected as garbage and never aborts, and it keeps something for each wait in a signal that lives
- * long. https://github.com/nodejs/node/issues/57736, https://github.com/nodejs/node/issues/54614
+ * It does not use `AbortSignal.any`. In Node 20, a signal that nothing else refers to, such as one of
+ * `AbortSignal.timeout`, is collected as garbage and then never aborts; and each call leaves something
+ * behind in the signals that it combines, which is a leak where one of them lives long. https://github.com/nodejs/node/issues/57736, https://github.com/nodejs/node/issues/54614
  */
 export class Changes {
-  /** The versions that those who wait have seen, by what wakes them, for each operation. */
+  /** Operation's id → (the function that wakes a waiting request → the version it has seen). */
   private readonly waiting = new Map<string, Map<() => void, number>>();
   private readonly reads = new Map<string, Promise<Operation | undefined>>();
   private looking: NodeJS.Timeout | undefined;
@@ -30,9 +30,9 @@ export class Changes {
 
   constructor(private readonly query: Query) {}
 
-  /** Wakes who waits for the operation, or everybody where it is not known what changed. */
+  /** Wakes the requests that wait for the operation; all of them where it is not known which one changed. */
   readonly notify = (id?: string): void => {
-    // What is being read may be from before the change.
+    // A read that is under way may return the row from before the change, so nobody else may share it.
     if (id === undefined) this.reads.clear();
     else this.reads.delete(id);
     const all = id === undefined ? [...this.waiting.values()] : [this.waiting.get(id)];
@@ -46,13 +46,14 @@ export class Changes {
   };
 
   /**
-   * Gives each state of an operation as it comes, beginning with the present one, and ends after the
-   * one that is settled, or when the signal says so. A state may be passed over for its successor.
+   * Yields the present state of an operation, and then each state after a change. Ends after the state
+   * in which it succeeded or failed, when the signal aborts, or at {@link close}. Where changes follow
+   * each other quickly, a state may be left out and only the one after it yielded.
    */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<Operation> {
     let seen = 0;
     while (!this.over && !signal.aborted) {
-      // Before the row is read, so that no change falls between.
+      // Waiting begins before the row is read: a change between the two would go unnoticed otherwise.
       const change = this.next(id, seen, signal);
       try {
         const operation = await this.read(id);
@@ -63,15 +64,15 @@ export class Changes {
           if (isSettled(operation)) return;
         }
         await (operation === undefined
-          ? Promise.race([change.told, delay(PAUSE_MS)])
-          : change.told);
+          ? Promise.race([change.changed, delay(PAUSE_MS)])
+          : change.changed);
       } finally {
         change.forget();
       }
     }
   }
 
-  /** One read for all who ask before it is answered, and before the next change. */
+  /** Shares one read among all who ask for the operation before its answer, or its next change, comes. */
   private read(id: string): Promise<Operation | undefined> {
     const known = this.reads.get(id);
     if (known !== undefined) return known;
@@ -87,7 +88,7 @@ export class Changes {
     this.waiting.set(id, waits);
     this.looking ??= setInterval(() => void this.look(), BETWEEN_LOOKS_MS).unref();
     let wake: () => void = () => undefined;
-    const told = new Promise<void>((resolve) => (wake = resolve));
+    const changed = new Promise<void>((resolve) => (wake = resolve));
     waits.set(wake, seen);
     signal.addEventListener("abort", wake);
     if (this.over || signal.aborted) wake();
@@ -100,18 +101,18 @@ export class Changes {
       }
       signal.removeEventListener("abort", wake);
     };
-    return { told, saw: (version) => waits.set(wake, version), forget };
+    return { changed, saw: (version) => waits.set(wake, version), forget };
   }
 
   /**
-   * Wakes those who wait for what has changed already: a notification is lost with the session that
-   * listens. One look for all of them, for those few who wait as long as that.
+   * Wakes the requests whose operation has changed without a notification: those that the database sends
+   * while the listening session is lost never come. One query serves all who wait.
    */
   private async look(): Promise<void> {
     if (this.isLooking) return;
     this.isLooking = true;
     const seen = [...this.waiting].map(([id, waits]) => [id, Math.min(...waits.values())] as const);
-    // A database that is down is asked again.
+    // Where the database is down, the next look asks it again.
     const changed = await changedSince(this.query, new Map(seen)).catch(() => []);
     for (const id of changed) this.notify(id);
     this.isLooking = false;
@@ -119,14 +120,15 @@ export class Changes {
 }
 
 interface Change {
-  /** Resolves when the operation has changed, perhaps. */
-  readonly told: Promise<void>;
-  /** Notes the version that was read meanwhile. */
+  /** Resolves when the operation may have changed; its row tells whether it has. */
+  readonly changed: Promise<void>;
+  /** Notes the version that was read meanwhile, so that {@link Changes} does not wake for it. */
   readonly saw: (version: number) => void;
+  /** Ends the wait. */
   readonly forget: () => void;
 }
 
-/** Undefined while the database is down: who waits for an operation goes on waiting. */
+/** Gives undefined while the database is down: a request that waits then goes on waiting. */
 async function readNow(query: Query, id: string): Promise<Operation | undefined> {
   try {
     return await findOperation(query, id);

@@ -14,24 +14,26 @@ export interface IdempotencyKey {
   readonly subject: string;
 }
 
-/** What a key stands for. */
+/** What became of the first request with a key: an operation was accepted, or it was refused. */
 type Stands =
   | { readonly operationId: string; readonly passwordHash: string | undefined }
   | { readonly conflict: string };
 
-/** What is asked of which kind of operation: a key is for one such request. */
+/** A request as a key is bound to it: its kind, its tenant and its body. */
 interface Keyed extends Asked<object> {
   readonly kind: { readonly name: string };
 }
 
-/** How long a key is known. */
-const LASTS = "interval '24 hours'";
+/** How long a key is remembered, as an interval of SQL. */
+const KNOWN_FOR = "interval '24 hours'";
 
 /**
- * The operation that the key stands for already; undefined for a key that is new.
+ * Finds the operation that the first request with this key made.
  *
- * @throws TenantConflictError when that is what the key's first request was told; KeyReusedError when
- * this request is another one; HashesFullError
+ * @returns undefined for a key that is new, or that is no longer remembered.
+ * @throws {@link TenantConflictError} when the first request was answered with it.
+ * @throws {@link KeyReusedError} when the first request was a different one.
+ * @throws HashesFullError when too many passwords wait to be verified; DatabaseDownError
  */
 export async function recall(
   query: Query,
@@ -46,7 +48,7 @@ export async function recall(
   }>(
     `select fingerprint, password_hash as "passwordHash", conflict, operation_id as "operationId"
     from public.idempotency_keys
-    where subject = $1 and key = $2 and created_at > now() - ${LASTS}`,
+    where subject = $1 and key = $2 and created_at > now() - ${KNOWN_FOR}`,
     [subject, key],
   );
   if (known === undefined) return undefined;
@@ -61,9 +63,10 @@ export async function recall(
 }
 
 /**
- * Notes what the key stands for, unless it stands for something already.
+ * Remembers what became of the first request with a key. Of two that come at once, one is remembered.
  *
- * @returns whether it does now.
+ * @returns `false` where the key is remembered for another request already.
+ * @throws DatabaseDownError
  */
 export async function remember(
   query: Query,
@@ -84,12 +87,19 @@ export async function remember(
 
 const none: { operationId?: string; passwordHash?: string; conflict?: string } = {};
 
-/** Deletes the keys that are not known any longer, and with them the hashes of their passwords. */
+/**
+ * Deletes the keys that are older than {@link KNOWN_FOR}, and with them the hashes of their passwords.
+ *
+ * @throws DatabaseDownError
+ */
 export async function forgetOldKeys(query: Query): Promise<void> {
-  await query(`delete from public.idempotency_keys where created_at <= now() - ${LASTS}`);
+  await query(`delete from public.idempotency_keys where created_at <= now() - ${KNOWN_FOR}`);
 }
 
-/** Of all but the password, of which nothing may be kept that is guessed as fast as this. */
+/**
+ * A digest of the request without its password: a stolen SHA-256 of a password is guessed quickly, so the
+ * password is compared by its argon2id hash instead.
+ */
 function fingerprintOf({ kind, tenantId, request }: Keyed): string {
   const rest = [kind.name, tenantId, { ...request, adminPassword: undefined }];
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex");

@@ -5,35 +5,40 @@ import { CHANNEL, Changes } from "./changes";
 import { isAnswerable, type Operation } from "./store/operation";
 import { findOperation } from "./store/store";
 
-/** What a caller can do with operations. */
+/** What the HTTP routes can do with operations. */
 export interface Operations {
-  /** Accepts what is asked for; undefined where nothing is to be done. @throws as `accept` does. */
+  /** Accepts a request; undefined where nothing is to be done. @throws the errors of `accept` in accept.ts. */
   readonly accept: <Request extends object>(
     asking: Asking<Request>,
   ) => Promise<Operation | undefined>;
   /** The operation with this id. @throws DatabaseDownError */
   readonly find: (id: string) => Promise<Operation | undefined>;
-  /** Waits for what its caller can be told, no longer than callers wait; gives the state it has then. */
+  /**
+   * Waits until the operation's caller can be answered with its end, at most as long as SETUP_WAIT says.
+   *
+   * @returns the operation as it is then.
+   */
   readonly answerable: (operation: Operation) => Promise<Operation>;
-  /** Gives each state of an operation as it comes, up to its end, the signal's, or the service's. */
+  /** Yields each state of an operation, until it ends, the signal aborts, or the service goes down. */
   readonly follow: (id: string, signal: AbortSignal) => AsyncIterable<Operation>;
 }
 
 /** Operations as one instance of the service serves them. */
 export interface ServedOperations extends Operations {
-  /** The channel that notifies of changes, and what to call for each: without an id when some were missed. */
+  /** The PostgreSQL channel on which changes of operations are notified; the payload is the id. */
   readonly channel: string;
+  /** To be called for each notification; without an id when some may have been missed. */
   readonly notify: (id?: string) => void;
-  /** Ends every wait: nobody is kept waiting by a service that goes down. */
+  /** Ends every wait, so that a service that goes down answers who still waits. */
   readonly close: () => void;
 }
 
-/** Operations in a database. */
+/** Serves the operations of a database. */
 export function serveOperations(settings: {
   readonly database: Database;
-  /** How many may be alive. */
+  /** How many operations may wait or run, of all instances. */
   readonly limit: number;
-  /** How long callers wait for an end. */
+  /** How long a caller waits for the end of an operation. */
   readonly waitMs: number;
 }): ServedOperations {
   const { database, limit, waitMs } = settings;
@@ -51,7 +56,7 @@ export function serveOperations(settings: {
           if (isAnswerable(state)) return;
         }
       };
-      // Not by the next state: a database that is silent keeps it back.
+      // A timer, not a check at each state: a database that does not answer would give no next state.
       const limit = delay(waitMs, undefined, { signal }).catch(() => undefined);
       await Promise.race([watch(), limit]).finally(() => patience.abort());
       return latest;

@@ -4,19 +4,21 @@ import type { StepEvent } from "../pulumi/steps";
 import type { Operation, Step } from "./store/operation";
 import { saveSteps } from "./store/store";
 
-/** Writes what the engine tells of an operation's steps into its row. */
+/** Writes the progress that the engine reports into an operation's row. */
 export interface StepRecorder {
+  /** Takes one event of the engine; it is written soon after. */
   readonly note: (event: StepEvent) => void;
-  /** Resolves when all that was noted is written, or cannot be. */
+  /** Resolves when every noted event is written, or was tried to be and failed. */
   readonly written: () => Promise<void>;
 }
 
-/** After how many ms the next write begins: who watches sees no more, and each costs time. */
+/** How long after a write the next one begins: people do not see changes faster, and each write costs time. */
 const PAUSE_MS = 100;
 
 /**
- * Events that come while a write is on its way, or shortly after, are written together by the next. The
- * end of the last step waits for nothing: its caller does.
+ * Starts to record the steps of an operation. Events that come during a write, or within
+ * {@link PAUSE_MS} after it, are written together. The end of the last step, or a failure, is written
+ * without that pause, because the caller waits for it.
  */
 export function recordSteps(query: Query, operation: Operation): StepRecorder {
   let steps: readonly Step[] = operation.steps;
@@ -27,7 +29,7 @@ export function recordSteps(query: Query, operation: Operation): StepRecorder {
   async function write(): Promise<void> {
     while (saved !== steps) {
       const latest = steps;
-      // Steps tell how far it is. How it ends is written apart from them.
+      // A lost write of steps does no harm: how the operation ends is written by store.ts, and that is retried.
       await saveSteps(query, operation, latest).catch(() => undefined);
       saved = latest;
       await delay(PAUSE_MS, undefined, { signal: ending.signal }).catch(() => undefined);
@@ -37,7 +39,7 @@ export function recordSteps(query: Query, operation: Operation): StepRecorder {
 
   return {
     note({ tenantId, step, status }) {
-      // The stack may hold other tenants, whose resources the engine looks at too.
+      // A stack may hold several tenants, and the engine reports on the resources of all of them.
       if (tenantId !== operation.tenantId) return;
       const now = new Date().toISOString();
       steps = steps.map((known) => (known.name === step ? advance(known, status, now) : known));

@@ -20,40 +20,44 @@ import type { Failure, Operation } from "./store/operation";
 import { recordSteps } from "./progress";
 import { begin, fail, findOperation, succeed, tryAgain } from "./store/store";
 
-/** What runs operations. */
+/** What is needed to run operations. */
 export interface OperationParts {
   readonly database: Database;
   readonly runs: EngineRuns;
   /** Undefined for the package's own tenant migrations. */
   readonly migrationsDir: string | undefined;
   readonly log: Logger;
-  /** How long the first failure that may heal is left alone; each one after it twice as long. */
+  /** The pause before the first retry of a failure that may be temporary; it doubles with each retry. */
   readonly retryDelayMs: number;
 }
 
-/** How often an operation is tried again after failures that may heal. */
+/** How often an operation is retried after failures that may be temporary. */
 const RETRIES = 5;
 
-/** The same once the tenant is as wanted: nobody waits any more, and what is not saved is unfinished. */
+/**
+ * The same once the tenant is as it is wanted and only the engine's state is not saved: its caller has the
+ * answer already, so many retries make nobody wait, and without them the state would stay behind.
+ */
 const RETRIES_OF_STATE = 50;
 
 /** The longest pause between two tries. */
 const LONGEST_DELAY_MS = 5 * 60_000;
 
-/** What is said of a tenant that is marked deleted although it is wanted. */
+/** The log's words for a tenant that is marked deleted although the service wants it. */
 const LOST = "was marked deleted without anybody having asked for it";
 
 /**
- * Runs one operation to its end, or to where it is tried again later: brings the tenant's stack to what
- * is wanted, and concludes from what there is then.
+ * Runs one operation: brings the tenant's stack to what is wanted, and decides by what is in the database
+ * then whether it has succeeded, has failed, or is put back into the queue for a retry.
  *
- * @throws DatabaseDownError when the end cannot be written: the queue runs it again. TakenOverError when
- * another start has begun meanwhile: returned from, the queue would delete the job, which is that one's.
+ * @throws DatabaseDownError when the end cannot be written; the queue then runs the operation again.
+ * @throws {@link TakenOverError} when another worker has started the operation meanwhile. It must be thrown:
+ * after a normal return the queue would delete the job, and the other worker needs it.
  */
 export async function runOperation(id: string, parts: OperationParts): Promise<void> {
   const { database } = parts;
   const operation = await begin(database.query, id);
-  // A lost race: another start has brought it to its end.
+  // Another worker has brought it to its end already.
   if (operation === undefined) return;
   const { kind, tenantId, slug } = operation;
   const log = parts.log.child({ operation: id, kind, tenant: tenantId, slug });
@@ -93,7 +97,12 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
   });
 }
 
-/** Decides by what is in the database: a tenant that is as it is wanted has all steps behind it. */
+/**
+ * Decides how the operation ends. The database decides, not the engine's words: where the tenant is as it is
+ * wanted, the operation has succeeded, also when the run ended with an error after that.
+ *
+ * @throws the error that the operation ends with; an UnavailableError where a retry may help.
+ */
 async function conclude(
   operation: Operation,
   outcome: RunOutcome,
@@ -102,9 +111,10 @@ async function conclude(
   const { tenantId, slug, retries } = operation;
   const what = nameOf(operation);
   const faults = outcome.result === "succeeded" ? [] : outcome.faults;
-  // Whatever the tenant's status: nobody mends it but the operator.
+  // Also where the tenant looks as wanted: a refused state stays refused until the operator repairs it.
   if (outcome.result === "refused") throw new RunFailedError(what, faults);
-  // A run that was cut off may have left a state that is behind the database.
+  // Before the database is asked: a run that was cut off may have changed the database and not saved that in
+  // its state. Another run mends it.
   if (retries < RETRIES && outcome.result === "interrupted") {
     throw new InterruptedError(what, faults);
   }
@@ -128,8 +138,8 @@ async function conclude(
   }
   const trouble = await runs.tryEngine();
   if (trouble !== undefined) throw new EngineDownError(trouble);
-  const untold = `the engine tells of no fault, and the tenant is ${tenant?.status ?? "not there"}`;
-  throw new RunFailedError(what, faults.length > 0 ? faults : [untold]);
+  const noFault = `the engine tells of no fault, and the tenant is ${tenant?.status ?? "not there"}`;
+  throw new RunFailedError(what, faults.length > 0 ? faults : [noFault]);
 }
 
 /**
@@ -141,7 +151,10 @@ async function isDone(query: Query, { id, tenantId }: Operation): Promise<boolea
   return (now !== undefined && now.appliedAt !== null) || isAsWanted(query, tenantId);
 }
 
-/** Ends it as failed. What cannot be had, since somebody else has it, is not wanted any longer. */
+/**
+ * Ends the operation as failed. After a conflict, what the operation wanted is taken back in the same
+ * transaction: somebody else has the slug, so each later run of the stack would fail for it again.
+ */
 async function end(
   database: Database,
   operation: Operation,
@@ -157,7 +170,7 @@ async function end(
 
 const nameOf = ({ kind, slug }: Operation) => `${kindOf(kind).title} of tenant ${slug}`;
 
-/** What the caller is told; the log has the rest. */
+/** The failure as its caller may see it. The cause goes to the log, under the reference in the message. */
 function failureOf(error: unknown, log: Logger): Failure {
   if (error instanceof TenantConflictError) return { kind: "conflict", message: error.message };
   const reference = randomUUID();

@@ -1,10 +1,10 @@
-/** How long the first failure is left alone, in ms; each one after it twice as long. */
-const SHORTEST = 1_000;
+/** The pause after the first failure; it doubles with each failure after it. */
+const SHORTEST_MS = 1_000;
 
-/** The longest that one is left alone, in ms. */
-const LONGEST = 60_000;
+/** The longest pause. */
+const LONGEST_MS = 60_000;
 
-/** When something that failed is tried again: later and later, until it succeeds. */
+/** Decides when something that failed may be tried again: after longer and longer pauses, until it succeeds. */
 export class Backoff {
   private failures = 0;
   private dueAt = -Infinity;
@@ -16,7 +16,7 @@ export class Backoff {
 
   /** Notes a failure. @returns whether it is the first in a row. */
   failed(): boolean {
-    this.dueAt = performance.now() + Math.min(SHORTEST * 2 ** this.failures, LONGEST);
+    this.dueAt = performance.now() + Math.min(SHORTEST_MS * 2 ** this.failures, LONGEST_MS);
     this.failures += 1;
     return this.failures === 1;
   }

@@ -4,7 +4,11 @@ import { PulumiCommand } from "@pulumi/pulumi/automation";
 
 let known: Promise<PulumiCommand> | undefined;
 
-/** The CLI on the PATH, found once for the process: each look starts it to ask its version. */
+/**
+ * The CLI on the PATH. Looked up once for the process, because each lookup starts the CLI to ask its version.
+ *
+ * @throws Error of the Automation API where there is none, or too old a one; the next call looks again.
+ */
 export function pulumiCommand(): Promise<PulumiCommand> {
   known ??= PulumiCommand.get().catch((error: unknown) => {
     known = undefined;
@@ -14,8 +18,9 @@ export function pulumiCommand(): Promise<PulumiCommand> {
 }
 
 /**
- * Starts the CLI on the state backend.
+ * Tries whether the CLI starts and opens the state backend.
  *
+ * @param pulumi Absolute path of the CLI.
  * @returns what is wrong, in one line; undefined when it works.
  */
 export async function tryCli(
@@ -24,7 +29,7 @@ export async function tryCli(
   cwd: string,
 ): Promise<string | undefined> {
   try {
-    // It opens the backend before it answers.
+    // `whoami` opens the backend before it answers.
     await promisify(execFile)(pulumi, ["whoami", "--non-interactive"], {
       env,
       cwd,

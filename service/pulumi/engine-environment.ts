@@ -3,7 +3,7 @@ import { parseDatabaseUrl } from "../../provider/database/settings";
 import { MARK, ownMark } from "../system/processes";
 import type { EngineOptions } from "../config/engine-options";
 
-/** What the engine runs with besides what this process runs with. */
+/** What the engine's environment is made of, besides the environment of this process. */
 export interface EngineEnvironment {
   /** What the CLI needs to find its plugins. */
   readonly engine: Readonly<Record<string, string>>;
@@ -14,8 +14,8 @@ export interface EngineEnvironment {
 }
 
 /**
- * The environment of the program hosts, and so of the CLI, its plugins and dbmate: without what
- * tokens are verified with, which is none of their business.
+ * The environment of the program hosts, and so of the CLI, its plugins and dbmate. It lacks the keys that
+ * tokens are verified with: none of these processes needs them.
  */
 export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEnv {
   const { password } = parseDatabaseUrl(settings.databaseUrl, "DATABASE_URL");
@@ -27,7 +27,7 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     JWT_PUBLIC_KEY: undefined,
     [MARK]: ownMark(),
     DATABASE_URL: settings.databaseUrl,
-    // The postgresql plugin takes it from here, so that it is in no state.
+    // The postgresql plugin reads the password here; as an input of the provider it would be in the state.
     ...(password === undefined ? {} : { PGPASSWORD: password }),
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
@@ -35,9 +35,9 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
 }
 
 /**
- * The environment of each provider that is kept running, out of that of the engine: what it connects
- * to the database with, and what any process needs. The passphrase and the state backend, its address
- * and its credentials, are for the engine alone.
+ * The environment of each provider that is kept running, taken from that of the engine: what it needs to
+ * connect to the database, and what any process needs. The passphrase and the state backend's address and
+ * credentials are left out: only the engine needs them.
  */
 export function providerEnvironments(
   engine: NodeJS.ProcessEnv,
@@ -52,22 +52,22 @@ export function providerEnvironments(
   };
 }
 
-/** PGPASSWORD among them: the official plugin and dbmate know no other way to keep it out of a state. */
+/** Variables of libpq, PGPASSWORD among them, by which the official plugin gets the password without a state having it. */
 const libpq = /^PG[A-Z]+$/;
 
 const anyProcess = [
   /^(PATH|HOME|USER|TMPDIR|TZ|LANG|LC_[A-Z]+)$/,
-  // How node is to run, and whose certificates are trusted.
+  // Options of node, and the certificates that are trusted.
   /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/,
   new RegExp(`^${MARK}$`),
 ];
 
-/** What the CLI has to be told of them, by its environment. */
+/** The variables by which the CLI is given these options. */
 function optionsEnvironment({ skipCheckpoints }: EngineOptions): Record<string, string> {
   return {
-    // A CLI that lives for a second and uses some 100 MB needs no garbage collection.
+    // The CLI runs for about a second and uses about 100 MB, so garbage collection only costs time.
     GOGC: "off",
-    // Skipping is behind this door: https://github.com/pulumi/pulumi/pull/10668
+    // The CLI skips checkpoints only with PULUMI_EXPERIMENTAL: https://github.com/pulumi/pulumi/pull/10668
     ...(skipCheckpoints ? { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" } : {}),
   };
 }

@@ -1,49 +1,52 @@
 import type { TenantDeclaration } from "../../program/stack";
 import type { StepEvent } from "./steps";
 
-/** What a run brings a stack to, and what it may take away for that. */
+/** What a run brings a stack to, and what it may delete for that. */
 export interface RunRequest {
-  /** The tenant that the run is for; its stack is the one that is run. */
+  /** The id of the tenant that the run is for; the run is one of its stack. */
   readonly tenantId: string;
   /** Every tenant that the stack is to hold. */
   readonly tenants: readonly TenantDeclaration[];
   /**
-   * What the verb behind the run asks to have deleted, replaced things included. Where that is nothing,
-   * what the run makes is protected, and a run that deletes all the same has not succeeded.
+   * What the run may delete; replacing counts as deleting. With `nothing`, all resources are protected, and
+   * a run that deletes one all the same counts as interrupted.
    */
   readonly mayDelete: "nothing" | "anything";
 }
 
-/** How an engine run ended. Data, because it comes from another process. */
+/** How an engine run ended. Plain data and not an error, because it is sent from the program host's process. */
 export type RunOutcome =
   | { readonly result: "succeeded" }
   | {
       /**
-       * `failed`: over the tenant itself. `no engine`: before it came to the tenant. `locked`: another
-       * run, which may be alive, holds the stack. `no stack`: the state backend does not have it.
-       * `no state`: what the backend has of it cannot be read.
-       * `refused`: the database is not the one that the state is about, or data is gone; so will be the
-       * next. `interrupted`: a process or a connection died under the run, or it did something else than
-       * it was asked to, and another run may go through.
+       * `failed`: an error over the tenant itself. `no engine`: an error before the program had its tenants.
+       * `locked`: another run, which may be alive, holds the stack's lock. `no stack`: the state backend has
+       * no such stack. `no state`: the stack's state cannot be read. `refused`: the database is not the one
+       * that the state describes, or data is gone; every further run is refused too. `interrupted`: a
+       * process or a connection died during the run, or the run did something that it was not asked to; another
+       * run may succeed.
        */
       readonly result:
         "failed" | "no engine" | "locked" | "no stack" | "no state" | "refused" | "interrupted";
-      /** What the engine said, for the operator. */
+      /** The engine's error messages, for the operator. */
       readonly faults: readonly string[];
     };
 
-/** Runs of the Pulumi engine, each in a process that has no other at the time. */
+/** Runs of the Pulumi engine, each in a process that has no other run at the time. */
 export interface EngineRuns {
   /**
-   * Brings the tenant's stack to what is wanted. What goes wrong with that is in the outcome.
+   * Brings the tenant's stack to what is wanted. Errors of the run are in the outcome.
    *
-   * @throws DatabaseDownError when it cannot be known which stack that is.
+   * @throws DatabaseDownError when the tenant's stack cannot be looked up or assigned.
    */
   readonly run: (request: RunRequest, onStep?: (event: StepEvent) => void) => Promise<RunOutcome>;
-  /** From now on runs are begun ahead. Only an instance that the others know to be alive may do so. */
+  /**
+   * Begins to start runs ahead and to make spare stacks. Not to be called before the instance holds the lock
+   * that shows it alive: the other instances take back the stacks of one that does not.
+   */
   readonly startAhead: () => void;
-  /** Starts the CLI on the state backend; tells what is wrong, undefined when it works. */
+  /** Tries whether the CLI opens the state backend. Gives what is wrong; undefined when it works. */
   readonly tryEngine: () => Promise<string | undefined>;
-  /** Ends every process of it: after its run, or at once. */
+  /** Ends all of its processes: after the runs that they have, or now. */
   readonly close: (when: "finished" | "now") => Promise<void>;
 }

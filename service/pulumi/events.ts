@@ -1,7 +1,7 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 import type { StepEvent } from "./steps";
 
-/** Errors only: other diagnostics repeat inputs, the password's hash among them. */
+/** The error messages of an event. Other diagnostics are left out: they may repeat inputs, such as the password's hash. */
 export function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
   if (diagnosticEvent?.severity !== "error") return [];
   const message = diagnosticEvent.message.trim();
@@ -10,15 +10,15 @@ export function faultsOf({ diagnosticEvent }: EngineEvent): string[] {
   return [step === undefined ? message : `step ${step}: ${message}`];
 }
 
-/** The steps that an event tells of. A refresh only looks at them. */
+/** The progress of steps that an event reports; none for a refresh, which changes nothing. */
 export function stepsOf(event: EngineEvent): StepEvent[] {
   const { resourcePreEvent, resOutputsEvent, resOpFailedEvent } = event;
-  const told = [
+  const changes = [
     [resourcePreEvent, "running"],
     [resOutputsEvent, "succeeded"],
     [resOpFailedEvent, "failed"],
   ] as const;
-  return told.flatMap(([{ metadata } = {}, status]) => {
+  return changes.flatMap(([{ metadata } = {}, status]) => {
     if (metadata === undefined || metadata.op === "refresh") return [];
     const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
     // The service names each tenant's resources by its id.
@@ -27,7 +27,7 @@ export function stepsOf(event: EngineEvent): StepEvent[] {
   });
 }
 
-/** The last part of a resource's type → the step that it is. */
+/** The last part of a resource's type → its step. */
 const steps: Partial<Record<string, StepEvent["step"]>> = {
   Record: "record",
   AdminUser: "admin",
@@ -36,7 +36,7 @@ const steps: Partial<Record<string, StepEvent["step"]>> = {
   Membership: "membership",
 };
 
-/** What the CLI gave as its reason, when it failed without an event that does. */
+/** The CLI's reason for its failure, from its output, for failures that no event explains. At most 1,000 characters. */
 export function lastWords(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error)).split("\n");
   const reasons = lines.filter((line) => line.startsWith("error:"));

@@ -13,33 +13,34 @@ import { makeWorkDir } from "./work-dir";
 export interface HostSettings {
   /** The environment of the host, and so of the CLI and the plugins that it starts. */
   readonly env: NodeJS.ProcessEnv;
-  /** What it runs; a test gives one that misbehaves. */
+  /** The script that the host runs. Default: host.js. Tests give one that misbehaves. */
   readonly program?: string;
-  /** After how many runs its process is replaced: an inline run leaves 0.3 MB behind. */
+  /** After how many runs the host's process is replaced, because each run leaves 0.3 MB behind. Default: 200. */
   readonly runsEach?: number;
-  /** After how many ms with a tenant a run counts as hung and is killed. */
-  readonly timeout?: number;
-  /** After how many ms a host that does not begin a run, its start included, is replaced. */
-  readonly beginsWithin?: number;
-  /** What its program may have at most, in MB. */
-  readonly memory?: number;
+  /** How long a run may work for its tenants before it counts as hung and is killed. Default: ten minutes. */
+  readonly timeoutMs?: number;
+  /** How long a host may take to start and begin a run before it is replaced. Default: a minute. */
+  readonly beginTimeoutMs?: number;
+  /** How much heap the host's process may have. Default: 512. */
+  readonly memoryMb?: number;
 }
 
-/** How long the end of a host that was killed may take to be told, in ms. */
-const TOLD_WITHIN = 5_000;
+/** How long the pool may take to report that a killed host has ended. */
+const END_REPORT_MS = 5_000;
 
-/** How a run ended, and whether it had begun to work for its tenant. */
+/** How a run ended in its host. */
 export interface HostEnd {
   readonly outcome: RunOutcome;
+  /** Whether the program had got its tenants, and so may have changed something. */
   readonly reached: boolean;
-  /** Whether it was killed for the time it took. */
+  /** Whether it was killed because it took too long. */
   readonly late: boolean;
 }
 
 /**
- * One program host: a forked process, because one stray rejection fails all the inline programs of a
- * process, and because worker threads hang in them. It is a pool of one, so that the run which was
- * begun in it can be given its tenant later.
+ * One program host: a forked process that has one run at a time. Runs do not share a process, because one
+ * unhandled rejection fails all inline programs of it, and worker threads hang. Each host is a pool of
+ * exactly one process, so that `finish` reaches the process in which `begin` was called.
  */
 export class HostProcess {
   private process: Pool;
@@ -63,32 +64,33 @@ export class HostProcess {
       this.process = this.fork();
       this.runsLeft = (this.settings.runsEach ?? 200) - 1;
     }
-    const { beginsWithin = 60_000 } = this.settings;
+    const { beginTimeoutMs = 60_000 } = this.settings;
     const begin = async () => {
-      this.pid = (await this.ask("begin", start, beginsWithin)) as number;
+      this.pid = (await this.ask("begin", start, beginTimeoutMs)) as number;
     };
-    // One that died idle is found out, and replaced, by the first that it is asked.
+    // If the process died while it was idle, the first call fails and has the pool replace it.
     await begin().catch(begin);
     if (this.killed) killGroup(this.pid);
   }
 
   /**
-   * Gives the run what its stack is to hold, or nothing, and waits for its end. Never rejects.
+   * Gives the run its request, or none, with which it ends without changes, and waits for its end. Never
+   * rejects.
    *
-   * @param onStep Told how far it is.
+   * @param onStep Called with the progress of each step.
    */
   async finish(
     request: RunRequest | undefined,
     onStep: (event: StepEvent) => void = () => undefined,
   ): Promise<HostEnd> {
-    const timeout = request === undefined ? 10_000 : (this.settings.timeout ?? 10 * 60_000);
+    const timeoutMs = request === undefined ? 10_000 : (this.settings.timeoutMs ?? 10 * 60_000);
     const { pid } = this;
-    // The pool cannot stop a run itself: it would take the host for one that is free.
+    // Not by the pool's own time limit: after it, the pool would take the host for idle while the run goes on.
     const limit = { passed: false };
     const timer = setTimeout(() => {
       limit.passed = true;
       killGroup(pid);
-    }, timeout);
+    }, timeoutMs);
     let reached = false;
     let complaint = "";
     const on = (event: HostEvent) => {
@@ -97,49 +99,54 @@ export class HostProcess {
       if (event.stderr !== undefined) complaint = (complaint + event.stderr).slice(-1_000);
     };
     try {
-      const told = await this.ask("finish", request ?? null, timeout + TOLD_WITHIN, on);
-      const outcome = (told as RunOutcome | undefined) ?? notBegun;
-      // A program that failed may never end, and listens for the stray rejections of those after it.
+      const end = await this.ask("finish", request ?? null, timeoutMs + END_REPORT_MS, on);
+      const outcome = (end as RunOutcome | undefined) ?? notBegun;
+      // A program that failed may never end, and its listener would catch unhandled rejections of later runs, so
+      // the process is replaced.
       if (outcome.result === "failed" || outcome.result === "interrupted") this.runsLeft = 0;
       return { outcome, reached, late: limit.passed };
     } catch (error) {
-      // It is replaced by its pool.
+      // The pool replaces the killed process by itself.
       killGroup(pid);
-      const outcome = limit.passed ? tooLate(timeout) : outcomeOfEnd(error, complaint);
+      const outcome = limit.passed ? tooLate(timeoutMs) : outcomeOfEnd(error, complaint);
       return { outcome, reached, late: limit.passed };
     } finally {
       clearTimeout(timer);
       this.pid = undefined;
-      // What outlives its run works for nobody: a plugin, or dbmate, whose CLI was killed.
+      // A plugin or dbmate whose CLI was killed goes on by itself, and could still change the database.
       if (pid !== undefined) endFollowers(pid);
     }
   }
 
-  /** Kills it, with the run that it has, or that it is about to begin. */
+  /** Kills the host with the run that it has; a run that is being begun is killed once it has begun. */
   kill(): void {
     this.killed = true;
     killGroup(this.pid);
   }
 
-  /** Ends it. */
+  /** Ends the host's process, and waits for those that it had before. */
   async end(): Promise<void> {
     this.retired.push(this.process.terminate());
     await Promise.all(this.retired);
   }
 
-  /** Asks the host, or another one in its place when the pool does not answer in time. */
+  /**
+   * Calls a method of the host. When the pool gives no answer within `limitMs`, the process is replaced.
+   *
+   * @throws Error of the pool, or that there was no answer.
+   */
   private async ask(
     method: "begin" | "finish",
     argument: unknown,
-    limit: number,
+    limitMs: number,
     on: (event: HostEvent) => void = () => undefined,
   ): Promise<unknown> {
     const answered = new AbortController();
-    const lost = delay(limit, undefined, { ref: false, signal: answered.signal }).then(() => {
-      // A pool never answers what was waiting for a host when that died.
+    const lost = delay(limitMs, undefined, { ref: false, signal: answered.signal }).then(() => {
+      // The pool never settles a call that waited for a process when that died.
       this.retired.push(this.process.terminate(true));
       this.process = this.fork();
-      throw new Error(`no answer after ${limit / 1_000} s`);
+      throw new Error(`no answer after ${limitMs / 1_000} s`);
     });
     try {
       return await Promise.race([this.process.exec(method, [argument], { on }), lost]);
@@ -149,19 +156,19 @@ export class HostProcess {
   }
 
   private fork(): Pool {
-    const { env, program, memory = 512 } = this.settings;
+    const { env, program, memoryMb = 512 } = this.settings;
     return pool(program ?? path.join(__dirname, "host.js"), {
       workerType: "process",
       minWorkers: 1,
       maxWorkers: 1,
       emitStdStreams: true,
-      // A group of its own: Ctrl-C in a terminal must not reach the running set-ups.
+      // In a process group of its own, so that Ctrl-C in a terminal does not kill the run: the service decides.
       onCreateWorker: () => ({
         forkOpts: {
           env,
           cwd: makeWorkDir(this.root),
           detached: true,
-          execArgv: [`--max-old-space-size=${memory}`],
+          execArgv: [`--max-old-space-size=${memoryMb}`],
         },
       }),
       onTerminateWorker: ({ forkOpts }) => {
@@ -179,6 +186,6 @@ interface HostEvent {
 
 const notBegun: RunOutcome = { result: "interrupted", faults: ["the program host was replaced"] };
 
-function tooLate(timeout: number): RunOutcome {
-  return { result: "failed", faults: [`the run took longer than ${timeout / 1_000} s`] };
+function tooLate(timeoutMs: number): RunOutcome {
+  return { result: "failed", faults: [`the run took longer than ${timeoutMs / 1_000} s`] };
 }

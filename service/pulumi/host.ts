@@ -5,8 +5,8 @@ import { openDatabase } from "../database/database";
 import type { RunRequest } from "./engine-runs";
 import { beginUp, type BegunUp, type UpStart } from "./up";
 
-// The SDK takes a stack for each promise and resource that it makes, and nobody reads them here: whole
-// ones are a tenth of the host's time.
+// The SDK records a stack trace for each promise and resource that it makes, and nobody reads them here. At
+// full length they take a tenth of the host's time.
 Error.stackTraceLimit = 2;
 
 const { query } = openDatabase(process.env.DATABASE_URL ?? "");
@@ -14,22 +14,22 @@ const { query } = openDatabase(process.env.DATABASE_URL ?? "");
 let current: BegunUp | undefined;
 
 worker({
-  /** Begins a run, and leaves it waiting for its tenant. */
+  /** Begins a run, which then waits for its request. Returns the host's process id. */
   begin(start: UpStart): number {
     current = beginUp(query, start);
     return process.pid;
   },
-  /** Gives the run what its stack is to hold, or nothing, which ends it well; resolves with how it ended. */
+  /** Gives the run its request, or null, with which it ends without changes. Resolves with how it ended. */
   finish(request: RunRequest | null) {
     const run = current;
     current = undefined;
     return run?.finish(request ?? undefined, {
-      // A run that has its tenant must not be begun by another host.
+      // A run that has its tenants may have changed something, so the service must not simply begin it again.
       reached: () => workerEmit({ reached: process.pid }),
       step: (step) => workerEmit({ step }),
     });
   },
 });
 
-// Ahead of the first run, which finds out by itself when this fails.
+// Looks the CLI up before the first run needs it. Where this fails, that run fails with the reason.
 pulumiCommand().catch(() => undefined);

@@ -4,15 +4,16 @@ import type { HostEnd, HostProcess } from "./host-process";
 import type { StepEvent } from "./steps";
 import type { UpStart } from "./up";
 
-/** What a run is begun with, and where its host goes when it has ended. */
+/** What a run is begun with. */
 export interface LeasedRunParts {
   readonly host: HostProcess;
+  /** Called with the host when the run has ended and the host is idle again. */
   readonly giveHost: (host: HostProcess) => void;
-  /** Undefined to have each engine start its own. */
+  /** Undefined to have each engine start its own providers. */
   readonly providers: KeptProviders | undefined;
 }
 
-/** An engine run that was begun: it has a host, and the providers that it attaches to. */
+/** An engine run that was begun, with the host and the lease of providers that it holds until it ends. */
 export class LeasedRun {
   private constructor(
     private readonly parts: LeasedRunParts,
@@ -22,7 +23,7 @@ export class LeasedRun {
   /**
    * Begins a run.
    *
-   * @throws Error when no host starts. The host and the providers are given back by then.
+   * @throws Error when no host starts. The host and the lease are given back before.
    */
   static async begin(parts: LeasedRunParts, start: Omit<UpStart, "attach">): Promise<LeasedRun> {
     const lease = await parts.providers?.lease();
@@ -36,17 +37,17 @@ export class LeasedRun {
     return run;
   }
 
-  /** Whether the providers that it attached to are still the ones to attach to. */
+  /** Whether the providers that it attached to still run. */
   isFresh(): boolean {
     return this.lease?.isFresh() !== false;
   }
 
-  /** Whether a provider that it attached to has a successor, and ends with the last run that has it. */
+  /** Whether a newer process has replaced one of its providers; the old one runs until its last run has ended. */
   isRelieved(): boolean {
     return this.lease?.isRelieved() === true;
   }
 
-  /** Gives it what its stack is to hold, or nothing, and waits for its end. Never rejects. */
+  /** Gives it its request, or none, with which it ends without changes, and waits for its end. Never rejects. */
   async finish(
     request: RunRequest | undefined,
     onStep?: (event: StepEvent) => void,

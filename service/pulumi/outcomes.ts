@@ -2,10 +2,10 @@ import type { OpMap, OpType } from "@pulumi/pulumi/automation";
 import type { RunOutcome, RunRequest } from "./engine-runs";
 
 /**
- * What a run did beside what it was asked to: something was deleted that nobody asked to have deleted, or
- * the engine did not look at all that the program declared, or at more.
+ * Finds what a run did that it was not asked to: it deleted a resource, or the engine saw fewer or more
+ * resources than the program declared.
  *
- * @param changes How many resources there were of each operation; undefined where the engine did not tell.
+ * @param changes How many resources there were of each operation; undefined where the engine did not report it.
  * @param declared How many resources the program declared.
  * @returns faults for the operator; none where the run did as it was asked to.
  */
@@ -14,7 +14,7 @@ export function unasked(
   declared: number,
   mayDelete: RunRequest["mayDelete"],
 ): string[] {
-  if (changes === undefined) return ["the engine did not tell what the run did"];
+  if (changes === undefined) return ["the engine did not report what the run did"];
   const count = (ops: readonly OpType[]) => ops.reduce((sum, op) => sum + (changes[op] ?? 0), 0);
   const seen = count(["same", "create", "update", "replace", "import", "read"]);
   const deleted = count(["delete", "replace", "discard"]);
@@ -29,11 +29,11 @@ export function unasked(
 }
 
 /**
- * What the end of a host makes of its run. One that was killed may have been so by chance; one that
- * ended over its own doing will do so again.
+ * The outcome of a run whose host ended before it. Where the host was killed, another run may succeed; where
+ * it ended by itself, another one would fail in the same way.
  *
- * @param error What the pool tells of it.
- * @param complaint The last that it wrote to standard error.
+ * @param error The error of the pool, which says how the host ended.
+ * @param complaint The end of what the host wrote to standard error.
  */
 export function outcomeOfEnd(error: unknown, complaint: string): RunOutcome {
   const end = endOf(error);
@@ -42,7 +42,7 @@ export function outcomeOfEnd(error: unknown, complaint: string): RunOutcome {
     return { result: "failed", faults: ["the run took more memory than SETUP_MEMORY lets"] };
   }
   const faults = [`the program host ended: ${end} ${complaint}`];
-  // It ended itself, over an error that nobody caught.
+  // An exit code of its own means that the host ended over an error that nobody caught.
   return { result: /exitCode: `[1-9]/.test(end) ? "failed" : "interrupted", faults };
 }
 
@@ -56,25 +56,25 @@ function endOf(error: unknown): string {
 }
 
 /**
- * Whether what the engine said tells of a process or a connection that died, or of a database or a
- * disk that cannot work just now: another run may go through. All else will fail again.
+ * Whether the engine's messages show that a process or a connection died, or that the database or the disk
+ * cannot work now, so that another run may succeed.
  */
 export function wasCutOff(faults: readonly string[]): boolean {
   return faults.some((fault) => signs.some((sign) => sign.test(fault)));
 }
 
 const signs = [
-  // The CLI, as execa tells it; dbmate, as the library does.
+  // The CLI was killed, in the words of execa; dbmate was, in the words of provider/database.
   /Command was killed with SIG/,
   /dbmate was ended by SIG/,
-  // A plugin that a signal ended while it started: Go gives -1 for the code that it has not.
+  // A plugin was killed while it started: Go reports exit status -1 for a process without one.
   /could not read plugin .*: exit status -1\b/,
-  // A plugin, as gRPC tells it: in Go, and in Node.
+  // A plugin was cut off, in the words of gRPC for Go and for Node.
   /code = (Unavailable|Canceled)\b/,
   /\b(14 UNAVAILABLE|1 CANCELLED)\b|cut off from the engine: the SDK does not say how/,
   /error reading from server: (EOF|read)|transport is closing/,
   /plugin .*(exited|crashed|has shut down|did not begin responding)/i,
-  // The database, as PostgreSQL, pg, lib/pq and the system tell it.
+  // The database cannot be used, in the words of PostgreSQL, pg, lib/pq and the operating system.
   /terminating connection|the database system is (starting up|shutting down|in recovery mode)/,
   /is not currently accepting connections/,
   /Connection terminated|Client has encountered a connection error|server closed the connection/,
@@ -83,6 +83,6 @@ const signs = [
   /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/,
   /connection (refused|reset by peer)|broken pipe|unexpected EOF|driver: bad connection/,
   /timeout expired|i\/o timeout/,
-  // The disk that the state is on, as the system tells it.
+  // The disk that holds the state is full, in the words of the operating system.
   /no space left on device|disk quota exceeded|file too large/i,
 ];

@@ -5,22 +5,24 @@ import type { RunOutcome, RunRequest } from "./engine-runs";
 import type { HostEnd, HostProcess } from "./host-process";
 import { LeasedRun } from "./leased-run";
 
-/** After how long a run that waits is begun anew, in ms: a backend's credentials end some time. */
-const LASTS = 15 * 60_000;
+/** How long a run may wait before it is replaced: the credentials of its state backend may expire. */
+const MAX_WAIT_MS = 15 * 60_000;
 
 /**
- * How long one that still holds a provider which another has relieved stays alone, in ms, before the
- * next such one is begun anew: beginning one takes a second of processor time from the set-ups.
+ * The pause between two replacements of runs whose provider has been replaced by a newer process: beginning
+ * a run takes a second of processor time, which operations that run meanwhile lack.
  */
-const RELIEF_PAUSE = 5_000;
+const RELIEF_PAUSE_MS = 5_000;
 
-/** What runs are prestarted with. */
+/** What is needed to prestart runs. */
 export interface PrestartedRunsSettings {
-  /** How many are to wait. */
+  /** How many runs are to wait. */
   readonly count: number;
-  /** A host that has nothing to do, if there is one. */
+  /** Gives an idle host; undefined where there is none. */
   readonly takeHost: () => HostProcess | undefined;
+  /** Takes back a host that is idle again. */
   readonly giveHost: (host: HostProcess) => void;
+  /** Undefined to have each engine start its own providers. */
   readonly providers: KeptProviders | undefined;
   readonly stacks: Stacks;
 }
@@ -28,26 +30,28 @@ export interface PrestartedRunsSettings {
 interface PrestartedRun {
   readonly run: LeasedRun;
   readonly stack: StackRow;
-  /** By the clock that never jumps. */
+  /** When it was begun, by the monotonic clock, in ms. */
   readonly since: number;
 }
 
-/** Runs that were begun ahead, on spare stacks, and wait for a tenant. */
+/** Runs that were begun ahead, on spare stacks, and wait for a tenant. One that is used gives the tenant its stack. */
 export class PrestartedRuns {
   private waiting: PrestartedRun[] = [];
-  /** The names of the stacks of all that were begun, and have neither ended nor got a tenant. */
+  /** The names of the stacks of all runs that were begun and have neither ended nor got a tenant. */
   private readonly held = new Set<string>();
   private beginning: Promise<void> | undefined;
   private closed = false;
-  /** When one was last begun anew for the providers that it held. */
+  /** When a run was last replaced because of its providers, by the monotonic clock, in ms. */
   private relievedAt = -Infinity;
 
   constructor(private readonly settings: PrestartedRunsSettings) {}
 
   /**
-   * Gives the tenant a run that waits.
+   * Gives the request to a run that waits, and waits for the run's end.
    *
-   * @returns undefined when there is none, or when it came to nothing: then the tenant may have a stack.
+   * @returns undefined when no run waits, or when the run ended before its program had the request. In the
+   * second case the tenant has the run's stack already, so the caller must look its stack up again.
+   * @throws DatabaseDownError
    */
   async use(request: RunRequest, onStep: (event: StepEvent) => void): Promise<HostEnd | undefined> {
     for (;;) {
@@ -63,13 +67,13 @@ export class PrestartedRuns {
     }
   }
 
-  /** Ends those that are old, and begins new ones on what spare stacks there are. */
+  /** Ends runs that are too old, and begins new ones as long as there are idle hosts and spare stacks. */
   keepUp(): Promise<void> {
     this.beginning ??= this.renew().finally(() => (this.beginning = undefined));
     return this.beginning;
   }
 
-  /** Ends all of them: well, or at once. */
+  /** Ends all runs: without changes, or by killing them now. */
   async close(when: "finished" | "now"): Promise<void> {
     this.closed = true;
     if (when === "now") for (const { run } of this.waiting) run.kill();
@@ -77,7 +81,7 @@ export class PrestartedRuns {
     await Promise.all(this.waiting.splice(0).map((run) => this.endUnused(run)));
   }
 
-  /** @throws DatabaseDownError, after the run was ended: whether the tenant has its stack is not known. */
+  /** @throws DatabaseDownError, with the run ended: whether the tenant was given its stack is not known then. */
   private async take(prestarted: PrestartedRun, { tenantId }: RunRequest): Promise<boolean> {
     try {
       return await this.settings.stacks.takePrestarted(prestarted.stack.name, tenantId);
@@ -89,13 +93,13 @@ export class PrestartedRuns {
 
   private async renew(): Promise<void> {
     const old = this.waiting.filter((run) => !isFresh(run));
-    // At once: a set-up that comes meanwhile must not be given one that is being ended.
+    // Before the first await: a request that comes meanwhile must not be given a run that is being ended.
     this.waiting = this.waiting.filter(isFresh);
     for (const run of old) await this.endUnused(run);
     const { count, takeHost, giveHost, providers, stacks } = this.settings;
-    // Those that were prestarted, or ended, when the database did not answer.
+    // Stacks stay reserved that were reserved, or whose run ended, while the database did not answer.
     await stacks.returnAllBut([...this.held]).catch(() => undefined);
-    // One more, and only then an old one less: a set-up that comes meanwhile finds as many as ever.
+    // First one run more, then the old one ended: a request that comes meanwhile finds as many as ever.
     const wanted = count + (this.oneToRelieve() === undefined ? 0 : 1);
     while (!this.closed && this.waiting.length < wanted) {
       const host = takeHost();
@@ -117,11 +121,11 @@ export class PrestartedRuns {
   }
 
   private oneToRelieve(): PrestartedRun | undefined {
-    if (performance.now() - this.relievedAt < RELIEF_PAUSE) return undefined;
+    if (performance.now() - this.relievedAt < RELIEF_PAUSE_MS) return undefined;
     return this.waiting.find(({ run }) => run.isRelieved());
   }
 
-  /** Ends one whose providers have been relieved, so that they can end. */
+  /** Ends a run whose provider was replaced by a newer process: the old process runs until no run holds it. */
   private async relieve(): Promise<void> {
     const run = this.oneToRelieve();
     if (run === undefined) return;
@@ -130,7 +134,7 @@ export class PrestartedRuns {
     await this.endUnused(run);
   }
 
-  /** Ends a run that got no tenant. Its stack is spare again, unless the run failed on it. */
+  /** Ends a run that got no tenant. Its stack becomes spare again, or is removed if the run failed. */
   private async endUnused({ run, stack }: PrestartedRun): Promise<void> {
     const { outcome } = await run.finish(undefined);
     await this.settle(stack, outcome.result);
@@ -145,5 +149,5 @@ export class PrestartedRuns {
 }
 
 function isFresh({ run, since }: PrestartedRun): boolean {
-  return performance.now() - since < LASTS && run.isFresh();
+  return performance.now() - since < MAX_WAIT_MS && run.isFresh();
 }

@@ -14,28 +14,28 @@ import type { StepEvent } from "./steps";
 import type { EngineOptions } from "../config/engine-options";
 import { makeWorkDir } from "./work-dir";
 
-/** What engine runs are made with. */
+/** What engine runs need. */
 export interface RunsSettings extends HostSettings {
   /** Absolute path of the CLI. */
   readonly pulumi: string;
-  /** A folder for theirs, which the caller removes after the end. */
+  /** The folder in which hosts get their working folders. The caller removes it after `close`. */
   readonly root: string;
-  /** How many runs there are at once. The caller starts no more. */
+  /** How many runs there may be at once. The caller must not start more. */
   readonly size: number;
   readonly engineOptions: Pick<EngineOptions, "prestartedRuns" | "spareStacks">;
   readonly stacks: Stacks;
-  /** Undefined to have each engine start its own. */
+  /** Undefined to have each engine start its own providers. */
   readonly providers: KeptProviders | undefined;
   readonly log: Logger;
 }
 
-/** How often the upkeep looks whether something is to be done, in ms. */
-const INTERVAL = 1_000;
+/** How often the upkeep checks whether there is something to do. */
+const UPKEEP_INTERVAL_MS = 1_000;
 
-/** How long hosts that have nothing to do may take to end, in ms. */
-const PATIENCE = 2_000;
+/** How long idle hosts may take to end. */
+const IDLE_HOSTS_END_MS = 2_000;
 
-/** Starts the program hosts, begins runs ahead, and makes spare stacks. */
+/** Starts the program hosts. Runs are begun ahead, and spare stacks made, from `startAhead` on. */
 export function startRuns(settings: RunsSettings): EngineRuns {
   const { pulumi, env, root, size, engineOptions, stacks, providers, log } = settings;
   const hosts = Array.from(
@@ -88,23 +88,24 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       if (outcome.result === "no state" && (await emptied(stack.name))) return up(stack);
       if (outcome.result !== "no stack") return outcome;
     }
-    // It was never made, or the backend has lost it.
+    // The stack was never made, or the backend has lost it.
     const made = await makeStack(stack.name);
     const outcome = await up(made);
     if (outcome.result !== "no stack" || made.fault === undefined) return outcome;
     if (!made.fault.includes("is currently locked")) return noEngine(made.fault);
-    // A CLI that was killed while it made a stack leaves a lock that lets none be made there, ever.
+    // A CLI that was killed while it made the stack left a lock, and nobody can make a stack of that name again.
     const other = await makeStack(await stacks.rename(stack.name));
     return other.fault === undefined ? up(other) : noEngine(other.fault);
   }
 
+  /** Gives the stack an empty state. @returns whether that succeeded. */
   const emptied = (name: string) =>
     cli.empty(name).then(
       () => true,
       () => false,
     );
 
-  /** Most stacks that cannot be made are there already. */
+  /** Makes the stack. A fault is returned and not thrown: mostly the stack exists already, and can be run. */
   async function makeStack(name: string): Promise<StackRow & { fault?: string }> {
     try {
       const settings = await cli.make(name);
@@ -130,12 +131,12 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       : outcome;
   }
 
-  /** Whatever is behind in it is not needed for a set-up, and is tried again. */
+  /** Keeps enough runs and stacks ahead. Errors are ignored: operations work without them, and it tries again. */
   async function keepUp(): Promise<void> {
     while (!signal.aborted) {
       await prestarted.keepUp().catch(() => undefined);
       const more = running.size < size && (await spares.step().catch(() => false));
-      if (!more) await delay(INTERVAL, undefined, { signal }).catch(() => undefined);
+      if (!more) await delay(UPKEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -164,9 +165,9 @@ export function startRuns(settings: RunsSettings): EngineRuns {
       closing.abort();
       await prestarted.close(when);
       await upkeep;
-      // A host that died idle never tells that it has ended.
+      // The end of a host that died while it was idle is never reported, so the wait has a limit.
       const ending = Promise.all(hosts.map((host) => host.end()));
-      await Promise.race([ending, delay(PATIENCE, undefined, { ref: false })]);
+      await Promise.race([ending, delay(IDLE_HOSTS_END_MS, undefined, { ref: false })]);
     },
   };
 }

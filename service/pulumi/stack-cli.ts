@@ -5,26 +5,26 @@ import { setPriority } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
-/** Makes and removes stacks in the state backend, by the CLI. */
+/** Makes and removes stacks in the state backend by running the CLI. */
 export interface StackCli {
   /**
    * Makes a stack.
    *
-   * @param options.background Whether others go first.
-   * @returns its settings file.
+   * @param options.background Whether the CLI runs at a low priority, so that operations are not slowed down.
+   * @returns the text of its settings file.
    * @throws Error of the CLI, mostly because the stack is there already.
    */
   readonly make: (name: string, options?: { background: boolean }) => Promise<string>;
   /**
-   * Gives a stack an empty state in the place of one that cannot be read: a disk that was full leaves
-   * half of it. The next run finds in the database what there is.
+   * Replaces a state that cannot be read, such as one that a full disk cut off, by an empty one. Nothing is
+   * lost: the next run finds in the database what there is, and adopts it.
    *
    * @throws Error of the CLI.
    */
   readonly empty: (name: string) => Promise<void>;
   /**
-   * Removes a stack, whatever is in its state or holds its lock. Of one that is not there, the lock that
-   * a CLI may have left that was killed while it made it, or removed it.
+   * Removes a stack, whatever its state holds, and its lock. Where there is no such stack, it removes the lock
+   * that a CLI left which was killed while it made or removed the stack.
    *
    * @throws Error of the CLI.
    */
@@ -33,34 +33,37 @@ export interface StackCli {
 
 const run = promisify(execFile);
 
-/** After how many ms a CLI that makes or removes a stack counts as hung and is ended. */
-const TIMEOUT = 60_000;
+/** How long a CLI may take to make or remove a stack before it counts as hung and is killed. */
+const TIMEOUT_MS = 60_000;
 
-/** @param settings.cwd A folder with Pulumi.yaml, which nobody else writes to. */
+/** @param settings.cwd A folder with Pulumi.yaml, to which nothing else writes. */
 export function stackCli(settings: {
   readonly pulumi: string;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Ends what runs. */
+  /** Kills the CLIs that run. */
   readonly signal: AbortSignal;
 }): StackCli {
   const { pulumi, env, cwd, signal } = settings;
   const command = async (args: string[], background: boolean): Promise<void> => {
-    const options = { env, cwd, signal, timeout: TIMEOUT };
+    const options = { env, cwd, signal, timeout: TIMEOUT_MS };
     const running = run(pulumi, [...args, "--non-interactive"], options);
     if (background && running.child.pid !== undefined) setPriority(running.child.pid, 10);
     await running;
   };
   const settingsOf = (name: string) => path.join(cwd, `Pulumi.${name}.yaml`);
   const init = (name: string, background: boolean) =>
-    // The Automation API would also write which stack is selected into the user's home.
+    // Not by the Automation API: it would also write the selected stack into the user's home.
     command(["stack", "init", name, "--secrets-provider", "passphrase", "--no-select"], background);
-  /** Puts a new stack in the place of one that is not there, and whose lock lets none be made there. */
+  /**
+   * Makes a stack of a name whose left-over lock has `stack init` refused: makes one of another name and renames
+   * it. Then `cancel`, which needs a stack, can remove the lock.
+   */
   const occupy = async (name: string) => {
     const another = `${name}-${randomBytes(4).toString("hex")}`;
     try {
       await init(another, true);
-      // Of the new name's lock it takes no notice.
+      // A rename does not check the lock of the new name.
       await command(["stack", "rename", name, "--stack", another], true);
     } finally {
       for (const stack of [name, another]) rmSync(settingsOf(stack), { force: true });

@@ -10,11 +10,11 @@ import { isOver } from "../cluster/liveness";
 import { PROJECT } from "./work-dir";
 
 /**
- * Whether every lock that the CLI met is proven to be a dead process's, on whatever backend: one of
- * this machine that is gone, or one of a machine whose instances at that time are dead. Of any other
- * machine, such as a person's, nothing is known.
+ * Whether the holder of every lock that stopped the CLI is proven to be dead, on any backend. A process of
+ * this machine is dead when it is gone; one of another machine is when all instances that ran there at the
+ * time are dead. Where no instance is known on the machine (a person's laptop), nothing is proven.
  *
- * @param error What the CLI failed with: it names each lock.
+ * @param error The CLI's error, whose message names each lock.
  */
 export async function lockIsStale(query: Query, error: Error): Promise<boolean> {
   const locks = locksNamedIn(error.message);
@@ -23,17 +23,18 @@ export async function lockIsStale(query: Query, error: Error): Promise<boolean> 
     const dead = await Promise.all(locks.map((lock) => isDead(query, lock)));
     return dead.every(Boolean);
   } catch {
-    // The database does not answer: nothing is proven.
+    // The database does not answer, so nothing is proven.
     return false;
   }
 }
 
 /**
- * Removes what a CLI that could not write its lock to the end, for want of room or because it was
- * killed, left of it in a `file://` backend. Every command that locks the stack would fail of it for
- * ever, with `unexpected end of JSON input`.
+ * Removes half-written locks from a `file://` backend. A CLI leaves one when the disk is full, or when it is
+ * killed while it writes. As long as it is there, every command that locks the stack fails with
+ * `unexpected end of JSON input`.
  *
- * Only for who holds the stack in the service's list: nobody else may be taking its lock just then.
+ * To be called only by who holds the stack in the service's tables: otherwise the half-written lock may be one
+ * that another CLI is writing just then.
  */
 export function dropHalfLocks(backendUrl: string, stack: string): void {
   const folder = stateFolder(backendUrl);
@@ -65,10 +66,10 @@ type Lock = z.infer<typeof lock>;
 const announcement = /the stack is currently locked by (\d+) lock\(s\)/;
 const line = /^.+: created by .*@(?<machine>\S+) \(pid (?<pid>\d+)\) at (?<at>\S+)$/gm;
 
-/** The locks, or none where not each of them can be read. */
+/** The locks that the message names; none where one of them cannot be read. */
 function locksNamedIn(message: string): Lock[] {
   const said = Number(announcement.exec(message)?.[1]);
-  // The Automation API repeats what the CLI wrote.
+  // The Automation API's message has the CLI's output twice, so each line is taken once.
   const byLine = new Map([...message.matchAll(line)].map((match) => [match[0], match.groups]));
   const locks = z
     .array(lock)
@@ -81,7 +82,7 @@ async function isDead(query: Query, { machine, pid, at }: Lock): Promise<boolean
   return machine === hostname() ? !isPulumi(pid) : isOver(query, machine, at);
 }
 
-/** Whether a CLI runs under the process id, or may do so where nobody can tell. */
+/** Whether a CLI runs under the process id; `true` also where that cannot be found out. */
 function isPulumi(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -90,7 +91,7 @@ function isPulumi(pid: number): boolean {
   }
   const stat = readStat(pid);
   if (stat === undefined) return true;
-  // Ids are used again soon after a container starts, and a container whose first process collects
-  // no orphans keeps the dead ones as zombies.
+  // After a container's restart, other processes soon have the same ids. And where a container's first process
+  // does not reap orphans, dead CLIs stay as zombies.
   return stat.name === "pulumi" && stat.state !== "Z" && stat.state !== "X";
 }

@@ -6,7 +6,7 @@ import { Backoff } from "./backoff";
 import type { StackCli } from "./stack-cli";
 import type { Stacks } from "./stacks";
 
-/** What spare stacks are kept with. */
+/** What the upkeep of spare stacks needs. */
 export interface UpkeepSettings {
   /** How many spare stacks there are to be. */
   readonly count: number;
@@ -16,26 +16,26 @@ export interface UpkeepSettings {
 }
 
 /**
- * How many names are tried, in turns, while none can be made. Not one alone: a CLI that was killed may
- * have made its stack, or locked it, and that name cannot be made again before it is removed.
+ * How many names are tried, in turn, while no stack can be made. More than one, because a CLI that was killed
+ * may have made or locked the stack of a name, and no stack of that name can be made before that is removed.
  */
 const NAMES_TRIED = 3;
 
-/** Keeps spare stacks, and removes those that dead instances left in the making, or prestarted. */
+/** Keeps enough spare stacks, and removes those that dead instances were making or had prestarted. */
 export class StackUpkeep {
   private readonly suspects = new Suspects();
   private looked = -Infinity;
   private lost: string[] = [];
   private readonly makes = new Backoff();
   private readonly removals = new Backoff();
-  /** The names that could not be made since one was. */
+  /** The names for which no stack could be made since the last success. */
   private unmade: string[] = [];
 
   constructor(private readonly settings: UpkeepSettings) {}
 
   /**
-   * Removes one that is lost, and makes one that is missing. In turns: under load there are never
-   * enough spare ones, and what is lost must go nevertheless.
+   * Removes one lost stack and makes one that is missing. Both at each call: under load spare stacks are always
+   * missing, and lost ones would never be removed if making came first.
    *
    * @returns whether there may be more to do.
    */
@@ -47,10 +47,10 @@ export class StackUpkeep {
     return true;
   }
 
-  /** While the backend is away, the rows of a few names are used again: each other one would stay. */
+  /** Makes one spare stack. While the backend is away, a few names are tried again and again: each new name would leave a row behind. */
   private async addOneSpare(): Promise<void> {
     const again = this.unmade.length < NAMES_TRIED ? undefined : this.unmade.shift();
-    // One that is made now is not to be removed.
+    // The name is about to be used, so it must not be removed as lost.
     this.lost = this.lost.filter((name) => name !== again);
     await this.settings.stacks.addSpare((name) => this.make(name), again);
   }
@@ -59,14 +59,14 @@ export class StackUpkeep {
     const { cli, log } = this.settings;
     try {
       const settings = await cli.make(name, { background: true });
-      // Those that could not be made are removed like all that is lost.
+      // The rows of the names that could not be made are `removing`, and are removed with the lost ones.
       this.unmade = [];
       if (this.makes.succeeded()) log.info("stacks can be made in the state backend again");
       return settings;
     } catch (error) {
       this.unmade.push(name);
       const begins = this.makes.failed();
-      // A service that goes down in a hurry ends its CLIs.
+      // An AbortError comes from the service itself, which kills its CLIs when it must end quickly.
       if (begins && !(error instanceof Error && error.name === "AbortError")) {
         log.warn(
           `no spare stacks can be made in the state backend, which is tried again: ${lastWords(error)}`,
@@ -76,7 +76,7 @@ export class StackUpkeep {
     }
   }
 
-  /** One that cannot be removed is tried again after the others. */
+  /** Removes one lost stack. One that cannot be removed is tried again after the others. @throws Error of the CLI; DatabaseDownError */
   private async removeOneLost(): Promise<boolean> {
     if (this.lost.length === 0) await this.lookForLost();
     const name = this.lost.shift();
@@ -85,7 +85,7 @@ export class StackUpkeep {
     try {
       await cli.remove(name);
     } catch (error) {
-      // The rest of what is lost is tried first.
+      // The pause begins only when all of the others were tried.
       if (this.lost.length === 0) this.removals.failed();
       throw error;
     }
@@ -101,7 +101,7 @@ export class StackUpkeep {
     const dead = this.suspects.confirmed(free);
     this.suspects.note(free);
     this.looked = performance.now();
-    // A CLI that is still making a stack would make it after it was removed.
+    // A dead instance's CLI may still be making a stack, and would finish it after its removal.
     if (dead.length > 0) endOrphans();
     this.lost = await stacks.takeLost(dead);
   }

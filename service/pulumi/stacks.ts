@@ -2,58 +2,67 @@ import { randomBytes } from "node:crypto";
 import { lockOf } from "../cluster/liveness";
 import type { Database } from "../database/database";
 
-/** A stack of the service, and what the CLI keeps of it beside the state. */
+/** A stack of the service, and its settings file, which the CLI keeps outside of the state. */
 export interface StackRow {
   readonly name: string;
-  /** The stack's settings file; null where the CLI has to write it anew. */
+  /** The text of the settings file; null where the CLI has to write it. */
   readonly settings: string | null;
 }
 
-/** Which stack is which tenant's. All methods reject with DatabaseDownError. */
+/**
+ * The service's stacks, and which tenant has which. A stack is being made, spare (anybody may take it),
+ * prestarted (an instance holds it for a run that waits), taken (by a tenant), or to be removed. All methods
+ * reject with DatabaseDownError when the database is down.
+ */
 export interface Stacks {
   /** The stack that declares the tenant. */
   readonly find: (tenantId: string) => Promise<StackRow | undefined>;
-  /** Gives the tenant the stack that this instance has prestarted; `false` when it is that no more. */
+  /** Gives the tenant a stack that this instance has prestarted; `false` when it does not hold the stack any more. */
   readonly takePrestarted: (name: string, tenantId: string) => Promise<boolean>;
   /** Gives the tenant a spare stack, if there is one. */
   readonly takeSpare: (tenantId: string) => Promise<StackRow | undefined>;
-  /** Gives the tenant a stack that is still to be made. */
+  /** Gives the tenant a new row, whose stack is still to be made in the backend. */
   readonly takeNew: (tenantId: string) => Promise<StackRow>;
-  /** Keeps what the CLI wrote when it made a tenant's stack. */
+  /** Stores the settings file that the CLI wrote when it made a tenant's stack. */
   readonly keepSettings: (name: string, settings: string) => Promise<void>;
   /**
-   * Gives the stack of a tenant, which is still to be made, another name. What there may be under the
-   * old one is to be removed.
+   * Gives a tenant's stack that cannot be made in the backend another name. Whatever the backend has under the
+   * old name is marked to be removed.
    *
    * @returns the new name.
    */
   readonly rename: (name: string) => Promise<string>;
-  /** How many spare ones there are, prestarted ones of this instance among them. */
+  /** How many spare stacks there are, with those that this instance has prestarted. */
   readonly countSpare: () => Promise<number>;
   /**
-   * Makes a spare one. It is nobody's until `make` has made it and given its settings; one that could
-   * not be made is to be removed.
+   * Makes a spare stack. Nobody can take it until `make` has resolved with the text of its settings file. If
+   * `make` rejects, the stack is marked to be removed.
    *
-   * @param again The name of one that could not be made, and is tried again. Nothing is made where
-   * another instance has come to remove it.
+   * @param make Makes the stack in the backend.
+   * @param again A name for which no stack could be made, to be tried again. Nothing is done where another
+   * instance has begun to remove it.
+   * @throws what `make` throws.
    */
   readonly addSpare: (make: (name: string) => Promise<string>, again?: string) => Promise<void>;
-  /** Holds a spare one for this instance, if there is one. */
+  /** Marks a spare stack as prestarted by this instance; undefined where there is none. */
   readonly reserve: () => Promise<StackRow | undefined>;
-  /** Gives one that this instance holds back to all. */
+  /** Makes a stack that this instance has prestarted spare again. */
   readonly returnPrestarted: (name: string) => Promise<void>;
-  /** Gives all that this instance holds back to all, but those that it needs. */
+  /** Makes all stacks that this instance has prestarted spare again, except the ones that it needs. */
   readonly returnAllBut: (needed: readonly string[]) => Promise<void>;
-  /** The instances that hold stacks and whose lock is free: those that are so on two looks are dead. */
+  /** The ids of instances that hold stacks and whose lock is free; one whose lock is free on two looks is dead. */
   readonly suspects: () => Promise<string[]>;
   /**
-   * Takes those that dead instances held, and those that this one cannot use, or did not come to make;
-   * they are to be removed. Never while this instance makes one.
+   * Marks as to be removed, by this instance: all stacks that dead instances hold, those that this one could
+   * not use or did not finish making, and those to be removed that nobody holds. Must not be called while
+   * this instance makes a stack: that one would be removed.
+   *
+   * @returns the names of the stacks to remove.
    */
   readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
-  /** Marks one that this instance holds as of no use. */
+  /** Marks a stack that this instance is making, or has prestarted, as to be removed. */
   readonly giveUp: (name: string) => Promise<void>;
-  /** Forgets one that was removed. */
+  /** Deletes the row of a stack that was removed from the backend. */
   readonly forget: (name: string) => Promise<void>;
 }
 
@@ -205,13 +214,13 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
   };
 }
 
-/** Two that look at once get two stacks, or one gets none. */
+/** `skip locked`: of two instances that take a spare stack at once, each gets another one, or one gets none. */
 const oldestSpare = `name = (
   select name from public.service_stacks where status <> 'taken' and status = 'spare'
   order by created_at limit 1 for update skip locked
 ) returning name, settings`;
 
-/** The end of a statement that takes a stack: from now on it is the tenant's. */
+/** The end of a statement whose `taken` is a stack: makes it the tenant's. @param tenantId A parameter, such as `$1`. */
 function given(tenantId: string): string {
   return `update public.service_tenants as t set stack = taken.name, updated_at = now()
     from taken where t.id = ${tenantId} returning taken.*`;

@@ -20,18 +20,19 @@ import type { StepEvent } from "./steps";
 import { dropHalfLocks, lockIsStale } from "./stack-lock";
 import { watch } from "./watched-program";
 
-/** What an `up` is begun with, before it has a tenant. */
+/** What an `up` is begun with, before it has its request. */
 export interface UpStart {
+  /** The stack's name. */
   readonly stack: string;
   /** The stack's settings file; null to have the CLI write it. */
   readonly settings: string | null;
-  /** Whether an earlier run may have left the stack's state behind the database. */
+  /** Whether to refresh first: an earlier run may have changed the database and not saved that in the state. */
   readonly refresh: boolean;
-  /** The providers to attach to, as PULUMI_DEBUG_PROVIDERS names them; empty for those of its own. */
+  /** The running providers to attach to, as PULUMI_DEBUG_PROVIDERS names them; empty to have the engine start its own. */
   readonly attach: string;
 }
 
-/** Hears of a run. */
+/** Is notified of a run's progress. */
 interface UpListener {
   /** The program has its tenants: from now on the run works for them. */
   readonly reached: () => void;
@@ -40,7 +41,7 @@ interface UpListener {
 
 /** An `up` that was begun. */
 export interface BegunUp {
-  /** Gives it what the stack is to hold, or nothing, with which it ends well. */
+  /** Gives it its request, or none, with which it ends without changes. Never rejects. */
   readonly finish: (request: RunRequest | undefined, listener: UpListener) => Promise<RunOutcome>;
 }
 
@@ -56,10 +57,11 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
   };
   const { program, declared } = watch(async () => {
     const database = declareDatabase({
-      // The service runs them when it starts.
+      // The service applies the public migrations when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,
-      // A stack that is not new is refreshed first, and one that is prestarted must not remember a database.
+      // Not needed, as a stack that is not new is refreshed first; and a prestarted run that gets no tenant must
+      // not leave a database in the state of its stack.
       askFirst: false,
     });
     const request = await wanted;
@@ -85,7 +87,7 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
   };
 }
 
-/** @returns how many resources the run changed, by operation; undefined where the engine did not tell. */
+/** @returns how many resources there were of each operation; undefined where the engine did not report it. */
 async function up(
   query: Query,
   start: UpStart,
@@ -109,20 +111,20 @@ async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn
     program,
     ...(attach === "" ? {} : { envVars: { PULUMI_DEBUG_PROVIDERS: attach } }),
   });
-  // Without it the CLI makes a new salt, and derives a key from each of the two.
+  // Without the settings file the CLI makes a new salt, and derives two keys: from the new salt and the old.
   if (settings !== null) writeFileSync(`Pulumi.${stack}.yaml`, settings);
-  // Selecting costs a start of the CLI, and every command names its stack anyway.
+  // Selecting a stack would start the CLI once more, and every command names its stack anyway.
   workspace.selectStack = () => Promise.resolve();
   return Stack.select(stack, workspace);
 }
 
 async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<Changes> {
-  // up() asks for both afterwards, at the price of a CLI start each; the database tells us more.
+  // up() asks for both at its end, and each starts the CLI once more. We read the result from the database.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
   const quietly = { suppressProgress: true, color: "never", onEvent } as const;
-  // What an earlier run saved need not be what the database has. What it was making when it was cut
-  // off is made again, and adopted if it is there.
+  // Brings the state up to the database. Resources that an earlier run was creating when it was cut off are
+  // dropped from the state: `up` creates them again, and their create adopts what is there.
   if (refresh) await stack.refresh({ ...quietly, clearPendingCreates: true });
   let changes: Changes;
   await stack.up({
@@ -135,7 +137,7 @@ async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<
   return changes;
 }
 
-/** A run that was killed leaves its lock behind, for good. */
+/** Runs again where the stack's lock was left by a run that was killed: that lock would stay for ever. */
 async function afterStaleLock(
   query: Query,
   error: unknown,

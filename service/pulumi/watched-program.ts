@@ -11,21 +11,21 @@ import type { PulumiFn } from "@pulumi/pulumi/automation";
 import * as automationServer from "@pulumi/pulumi/automation/server";
 import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
 
-/** An inline program that cannot end well without having declared all that it was to declare. */
+/** An inline program that cannot end as succeeded before it has declared all of its resources. */
 export interface WatchedProgram {
   readonly program: PulumiFn;
-  /** How many resources its latest run asked the engine for, the stack among them. */
+  /** How many resources its latest run has declared, the stack itself included. */
   readonly declared: () => number;
 }
 
 /**
- * Has a program fail whenever its connection to the engine does.
+ * Makes a program fail whenever its connection to the engine fails.
  *
- * Left to itself the SDK takes a call that ends with UNAVAILABLE or CANCELLED for the end of the engine,
- * of which somebody else will tell. Where the engine lives, the SDK then either tells it that the program
- * has ended well, and the engine deletes all that was not declared yet; or it never tells of an end, and
- * both wait for ever. (For the first, a run that failed before must have left its listener for stray
- * rejections in the process, which would die otherwise.)
+ * By itself the SDK takes a call that ends with UNAVAILABLE or CANCELLED as a sign that the engine has ended,
+ * and reports no error. If the engine is still there, one of two things follows. Either the SDK reports that
+ * the program has succeeded, and the engine deletes all resources that were not declared yet. (This needs a
+ * listener for unhandled rejections, left by an earlier failed run; without one the process dies.) Or the SDK
+ * never reports an end, and both wait for ever.
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/automation/server.ts (`isGrpcError`)
  * https://github.com/pulumi/pulumi/blob/v3.246.0/sdk/nodejs/runtime/resource.ts (`resolveURN`)
  */
@@ -45,25 +45,26 @@ export function watch(program: PulumiFn): WatchedProgram {
   return { program: watched, declared: () => run.declared };
 }
 
-/** How far a run of a program is. */
+/** The progress of one run of a program. */
 interface ProgramRun {
+  /** How many resources it has declared. */
   declared: number;
   /** Whether the program has come to its end, and so has asked for all that it declares. */
   hasReturned: boolean;
-  /** How the first call to the engine ended that did not end well. */
+  /** The status of the first call to the engine that failed; undefined while none has. */
   broken: string | undefined;
   onBreak: () => void;
 }
 
-/** How long a program whose connection broke may take to end by itself, in ms. */
-const PATIENCE = 5_000;
+/** How long a program whose connection broke may take to end by itself before it is ended with an error. */
+const END_BY_ITSELF_MS = 5_000;
 
 const runs = new WeakMap<PulumiFn, ProgramRun>();
 const running = new AsyncLocalStorage<ProgramRun>();
 
 type Answer = sendUnaryData<unknown>;
 
-/** What the engine starts programs by. The SDK does not export its type. */
+/** The SDK's gRPC server through which the engine starts a program. The SDK does not export its type. */
 interface LanguageServer {
   readonly program: PulumiFn;
   run(call: ServerUnaryCall<unknown, unknown>, callback: Answer): unknown;
@@ -80,7 +81,7 @@ prototype.run = function (call, callback) {
   if (run === undefined) return runUnwatched.call(this, call, callback);
   let timer: NodeJS.Timeout | undefined;
   let isAnswered = false;
-  // The SDK answers twice when a program fails.
+  // The SDK calls back twice when a program fails; only the first answer is sent.
   const answer: Answer = (...end) => {
     if (!isAnswered) callback(...end);
     isAnswered = true;
@@ -91,7 +92,7 @@ prototype.run = function (call, callback) {
     answer(new Error(`the program was cut off from the engine: ${how}`));
   };
   Object.assign(run, { declared: 0, hasReturned: false, broken: undefined });
-  run.onBreak = () => (timer ??= setTimeout(cutOff, PATIENCE));
+  run.onBreak = () => (timer ??= setTimeout(cutOff, END_BY_ITSELF_MS));
   return running.run(run, () =>
     runUnwatched.call(this, call, (error, response) => {
       if (run.broken === undefined && (error || run.hasReturned)) answer(error, response);
@@ -100,23 +101,23 @@ prototype.run = function (call, callback) {
   );
 };
 
-/** Counts what is declared, and sees how each call to the engine ends. */
+/** A gRPC interceptor that counts declared resources and notes the first call to the engine that fails. */
 const watchCalls: Interceptor = (options, nextCall) => {
   const run = running.getStore();
   const { path } = options.method_definition;
-  // Neither tells of what is declared, and the SDK makes do without them.
+  // Neither of the two declares anything, and the SDK works without an answer to them.
   const isOther = path.endsWith("/Log") || path.endsWith("/SignalAndWaitForShutdown");
   if (run === undefined || isOther) return new InterceptingCall(nextCall(options));
   if (path.endsWith("/RegisterResource")) run.declared += 1;
   return new InterceptingCall(nextCall(options), {
     start(metadata, _listener, next) {
-      const listener = new ListenerBuilder().withOnReceiveStatus((end, tell) => {
-        // The SDK asks engines for features that older ones have not heard of.
+      const listener = new ListenerBuilder().withOnReceiveStatus((end, forward) => {
+        // UNIMPLEMENTED is no failure: the SDK asks whether the engine has features that older ones lack.
         if (end.code !== status.OK && end.code !== status.UNIMPLEMENTED) {
           run.broken ??= `${end.code} ${status[end.code]}: ${end.details}`;
           run.onBreak();
         }
-        tell(end);
+        forward(end);
       });
       next(metadata, listener.build());
     },

@@ -10,7 +10,7 @@ const packageRoot = path.resolve(__dirname, "../../..");
 
 const PREFIX = "pulumi-tenant-run-";
 
-/** A folder for all that this process writes while it runs. Removes those of processes that were killed. */
+/** Makes a folder for what this process writes while it runs, and removes those that killed processes left behind. */
 export function makeRoot(): string {
   for (const name of readdirSync(tmpdir())) {
     const [, tag] = new RegExp(`^${PREFIX}(\\d+-\\d+-\\d+)-`).exec(name) ?? [];
@@ -21,8 +21,9 @@ export function makeRoot(): string {
 }
 
 /**
- * A folder for one host: the CLI writes settings of every stack into it, and what was written by
- * another host or service would be wrong. The dynamic provider finds its modules from it.
+ * Makes the working folder of one host. Each host has its own, because the CLI writes settings files of stacks
+ * into it and would read those of another host. Through its link to node_modules the dynamic provider finds
+ * its modules.
  */
 export function makeWorkDir(root: string): string {
   const directory = mkdtempSync(path.join(root, "host-"));

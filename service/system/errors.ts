@@ -19,12 +19,12 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** An error of this service's own, by which callers decide. Its code never changes its meaning. */
+/** An error that this service throws on purpose. Clients decide by its code, so a code never changes its meaning. */
 export abstract class DomainError extends Error {
   abstract readonly code: ErrorCode;
 }
 
-/** The tenant is not as the request needs it: its slug is taken, or it is another owner's. */
+/** The request does not fit what is there: the slug is taken, or the tenant has another owner. */
 export class TenantConflictError extends DomainError {
   override readonly name = "TenantConflictError";
   readonly code = "TENANT_CONFLICT";
@@ -36,7 +36,7 @@ export class TenantBusyError extends DomainError {
   readonly code = "TENANT_BUSY";
 }
 
-/** There is no tenant with this id. */
+/** There is no tenant with the id. */
 export class TenantUnknownError extends DomainError {
   override readonly name = "TenantUnknownError";
   readonly code = "NOT_FOUND";
@@ -46,7 +46,7 @@ export class TenantUnknownError extends DomainError {
   }
 }
 
-/** The Idempotency-Key stands for another request. */
+/** The Idempotency-Key was sent before with another request. */
 export class KeyReusedError extends DomainError {
   override readonly name = "KeyReusedError";
   readonly code = "KEY_REUSED";
@@ -56,7 +56,7 @@ export class KeyReusedError extends DomainError {
   }
 }
 
-/** Something the service needs does not answer. Nothing is lost: the request can be sent again. */
+/** Something that the service needs does not work now. Nothing is lost: the request can be sent again. */
 export abstract class UnavailableError extends DomainError {
   readonly code: ErrorCode = "UNAVAILABLE";
 }
@@ -86,7 +86,7 @@ export class BusyError extends UnavailableError {
   override readonly name = "BusyError";
 }
 
-/** Another start of the operation has begun since: what this one would write is not its own any more. */
+/** Another worker has started the operation since, so this one may not write to its row any more. */
 export class TakenOverError extends DomainError {
   override readonly name = "TakenOverError";
   readonly code = "INTERNAL";
@@ -109,7 +109,7 @@ export class InterruptedError extends UnavailableError {
   }
 }
 
-/** The tenant is as it is wanted, and the engine could not save its state: the next run does. */
+/** The tenant is as it is wanted, but the engine could not save its state. The next run of the stack saves it. */
 export class StateBehindError extends UnavailableError {
   override readonly name = "StateBehindError";
 
@@ -121,7 +121,7 @@ export class StateBehindError extends UnavailableError {
   }
 }
 
-/** As many operations wait as may. */
+/** As many operations wait or run as QUEUE_LIMIT allows. */
 export class QueueFullError extends UnavailableError {
   override readonly name = "QueueFullError";
   override readonly code = "QUEUE_FULL";
@@ -131,7 +131,7 @@ export class QueueFullError extends UnavailableError {
   }
 }
 
-/** As many passwords wait to be hashed by this instance as may. */
+/** As many passwords wait to be hashed by this instance as its limit in operations/hashes.ts allows. */
 export class HashesFullError extends UnavailableError {
   override readonly name = "HashesFullError";
 
@@ -140,12 +140,15 @@ export class HashesFullError extends UnavailableError {
   }
 }
 
-/** The engine ran and failed. Sending the request again goes on from where it stopped. */
+/** The engine ran and failed. Where the request is sent again, it continues from where this one stopped. */
 export class RunFailedError extends DomainError {
   override readonly name = "RunFailedError";
   readonly code = "OPERATION_FAILED";
 
-  /** @param faults What the engine said, for the operator only. */
+  /**
+   * @param what The operation, in words for the log.
+   * @param faults The engine's error messages, for the operator only.
+   */
   constructor(
     what: string,
     readonly faults: readonly string[],

@@ -3,9 +3,11 @@ import pretty from "pino-pretty";
 import type { Redact } from "./redact";
 
 /**
- * The service's log: a JSON object a line on stdout, or plain lines where that is a terminal.
+ * Makes the service's log: a JSON object per line on stdout, or readable lines where stdout is a terminal.
  *
- * Every finished line goes through `redact`, so that no call to the log has to think of it.
+ * Every finished line goes through `redact`, so that no secret is logged by a caller that forgot about it.
+ *
+ * @param level As LOG_LEVEL names it.
  */
 export function createLog(level: string, redact: Redact): Logger {
   const out = process.stdout.isTTY

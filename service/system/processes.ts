@@ -3,25 +3,25 @@ import { hostname } from "node:os";
 import { processIds, readStat } from "../../engine/system/proc";
 
 /**
- * The variable that marks every process that an instance of the service starts: which machine, which
- * namespace of process ids, and which process the instance is. Its value is inherited all the way
- * down, to the CLI, the plugins and dbmate.
+ * The environment variable that marks every process that an instance of the service starts. Its value names
+ * the instance: host name, PID namespace, process id and start. Child processes inherit it, down to the CLI,
+ * the plugins and dbmate, so that {@link endOrphans} finds them when the instance is dead.
  */
 export const MARK = "PULUMI_TENANT_INSTANCE";
 
-/** The mark of what this process starts; undefined where there is no /proc to find it by. */
+/** The value of {@link MARK} for what this process starts; undefined where there is no /proc to read it from. */
 export function ownMark(): string | undefined {
   const started = startOf(process.pid);
   if (started === undefined) return undefined;
   return [...place(), process.pid, started].join("/");
 }
 
-/** What names this process on this machine: its namespace of process ids, its id, its start. */
+/** A name for this process that is unique on this machine: PID namespace, process id and start, with hyphens. */
 export function ownTag(): string {
   return [place()[1] || "0", process.pid, startOf(process.pid) ?? "0"].join("-");
 }
 
-/** Whether the process with this tag runs, or may do so where nobody can tell. */
+/** Whether the process with this tag of {@link ownTag} runs; `true` also where that cannot be found out. */
 export function isRunning(tag: string): boolean {
   const [namespace, pid, started] = tag.split("-");
   if (startOf(process.pid) === undefined || namespace !== place()[1]) return true;
@@ -29,9 +29,9 @@ export function isRunning(tag: string): boolean {
 }
 
 /**
- * Ends what instances of this machine left behind that are no more.
+ * Kills the processes that dead instances of the service left behind on this machine.
  *
- * @returns how many processes that were.
+ * @returns how many were killed.
  */
 export function endOrphans(): number {
   const here = place().join("/");
@@ -43,8 +43,10 @@ export function endOrphans(): number {
 }
 
 /**
- * Ends every process of a session but its leader: what a host started, and what that started. The
- * engine gives its plugins process groups of their own, but no sessions.
+ * Kills every process of a session except its leader: all that a program host started, directly or not. Goes
+ * by the session because the engine gives its plugins process groups of their own, but no sessions.
+ *
+ * @param leader The host's process id.
  */
 export function endFollowers(leader: number): void {
   for (const pid of processIds()) {
@@ -52,7 +54,7 @@ export function endFollowers(leader: number): void {
   }
 }
 
-/** Ends a process and what it started, but for what has a group of its own. */
+/** Kills a process group: its leader and what that started, except processes in groups of their own. */
 export function killGroup(leader: number | undefined): void {
   if (leader !== undefined) end(-leader);
 }
@@ -62,12 +64,12 @@ function end(pid: number): boolean {
     process.kill(pid, "SIGKILL");
     return true;
   } catch {
-    // It ended by itself.
+    // It has ended already, or belongs to another user.
     return false;
   }
 }
 
-/** What names this machine, or this container of it: process ids mean nothing in another one. */
+/** The host name and the PID namespace: a process id means a process only within the same two. */
 function place(): [string, string] {
   return [hostname(), /\d+/.exec(namespaceOfProcesses())?.[0] ?? ""];
 }
@@ -85,7 +87,7 @@ function markOf(pid: number): string | undefined {
   return entries.find((entry) => entry.startsWith(`${MARK}=`))?.slice(MARK.length + 1);
 }
 
-/** When a process started, in the kernel's ticks; undefined where there is none, or a dead one. */
+/** When a process started, in clock ticks since the machine's boot; undefined where it does not run. */
 function startOf(pid: number): string | undefined {
   const stat = readStat(pid);
   return stat === undefined || stat.state === "Z" ? undefined : stat.startedAtTick;

@@ -1,19 +1,23 @@
-/** Puts `[redacted]` in the place of every secret in a text. */
+/** Replaces every secret in a text by `[redacted]`. */
 export type Redact = (text: string) => string;
 
-/** A shorter secret would blank out half of the log, and is in a URL where it matters. */
-const SHORTEST = 6;
+/**
+ * Shorter secrets are not looked for by their text: every word of the log that contains one would be lost. A
+ * short password in a URL is still redacted, by the URL's form.
+ */
+const SHORTEST_CHARACTERS = 6;
 
 /**
- * A redactor that knows secrets by their form, wherever they come from (credentials in a URL, argon2
- * strings, JSON Web Tokens), and the given ones by their text.
+ * Makes a redactor. It finds the given secrets by their text, and others by their form: credentials in a
+ * URL, argon2 hashes and JSON Web Tokens.
  *
- * It works on lines of JSON as well: what it looks for it also finds escaped, and what it writes
- * needs no escape.
+ * It works on lines of JSON too: it also finds secrets as JSON escapes them, and `[redacted]` needs no escape.
  */
 export function redactor(secrets: readonly (string | undefined)[]): Redact {
   const texts = secrets
-    .filter((secret): secret is string => secret !== undefined && secret.length >= SHORTEST)
+    .filter(
+      (secret): secret is string => secret !== undefined && secret.length >= SHORTEST_CHARACTERS,
+    )
     .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
   const known = [...new Set(texts)].sort((a, b) => b.length - a.length);
   return (text) =>

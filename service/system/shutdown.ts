@@ -1,10 +1,10 @@
 /**
- * How long the same signal is taken for a copy of itself, in ms. A process manager that signals the whole
- * group (systemd does) reaches this process at once, and again by the parent that passes it on.
+ * How long a second signal of the same kind counts as a copy of the first. A process manager that signals the
+ * whole process group (systemd does) signals this process directly, and its parent passes the signal on.
  */
 const COPY_MS = 1_000;
 
-/** What was started, to be stopped in the reverse order, once, however many signals come. */
+/** Keeps how to stop what was started, and stops it in reverse order, once, however many signals come. */
 export class Shutdown {
   private readonly stops: (() => Promise<void>)[] = [];
   private readonly hurries: (() => void)[] = [];
@@ -12,20 +12,21 @@ export class Shutdown {
   private signals = 0;
   private readonly lastSignal = new Map<NodeJS.Signals, number>();
 
-  /** @param complain Hears of what could not be stopped well. */
+  /** @param complain Called with the error of each part that could not be stopped. */
   constructor(private readonly complain: (error: unknown) => void) {}
 
-  /** Whether nothing new may begin. */
+  /** Whether the process is ending, so that nothing new may begin. */
   get begun(): boolean {
     return this.ending !== undefined;
   }
 
   /**
-   * Starts something and keeps how it is stopped; also when it is to stop before it has started.
+   * Starts a part and keeps how to stop it. If the end comes while it starts, it is stopped once it has
+   * started.
    *
-   * @param stop Stops it after what it is doing.
-   * @param hurry Cuts that short.
-   * @throws {@link StoppedError} when everything is to end already.
+   * @param stop Stops it after it has finished what it is doing.
+   * @param hurry Cuts short what it is doing; called at the second signal.
+   * @throws {@link StoppedError} when the process is ending already; what `start` throws.
    */
   async start<T>(
     start: () => T | Promise<T>,
@@ -37,21 +38,21 @@ export class Shutdown {
     this.stops.push(() => starting.then(stop, () => undefined));
     this.hurries.push(() => void starting.then(hurry, () => undefined));
     const started = await starting;
-    // Read anew: a signal may have come meanwhile.
+    // A signal may have come while it started.
     if (this.ending !== undefined) throw new StoppedError();
     return started;
   }
 
-  /** Stops everything; resolves when all of it has ended. Rejects never. */
+  /** Stops everything, in reverse order. Resolves when all of it has ended; never rejects. */
   end(): Promise<void> {
     this.ending ??= this.stopAll();
     return this.ending;
   }
 
   /**
-   * Ends the process by signals: the first finishes what runs, the second cuts it short, the third
-   * waits for nothing. The same signal counts once within {@link COPY_MS}. The death of a parent that
-   * holds an IPC channel is a first signal.
+   * Ends the process at SIGTERM, SIGINT or SIGHUP: the first signal lets what runs finish, the second cuts
+   * it short, the third exits at once. The same signal counts once within {@link COPY_MS}. A parent process
+   * that has an IPC channel to this one and dies counts as a signal.
    */
   listen(): void {
     const onSignal = () => {

@@ -9,7 +9,7 @@ export interface TenantView {
   readonly createdAt: Date;
 }
 
-/** A tenant's row, whatever became of it. */
+/** A tenant's row of public.tenants, whatever its status. */
 export interface TenantRow {
   readonly id: string;
   readonly name: string;
@@ -17,13 +17,13 @@ export interface TenantRow {
   readonly status: "provisioning" | "active" | "deleted";
   /** Who declares it: `organization/project/stack::name`. */
   readonly owner: string;
-  /** The admin's e-mail; null as long as there is none. */
+  /** The admin's e-mail; null before step 2 has made or found the admin. */
   readonly adminEmail: string | null;
 }
 
 const view = `id, name, slug, status, created_at as "createdAt"`;
 
-/** The active tenant with this id; nobody meets another one. */
+/** The active tenant with this id. Callers see no tenant of another status. */
 export async function activeTenant(query: Query, id: string): Promise<TenantView | undefined> {
   const [tenant] = await query<TenantView>(
     `select ${view} from public.tenants where id = $1 and status = 'active'`,
@@ -35,7 +35,9 @@ export async function activeTenant(query: Query, id: string): Promise<TenantView
 /**
  * One page of the active tenants, the newest first.
  *
- * @param page From 1.
+ * @param page Counted from 1.
+ * @param limit How many tenants a page has at most.
+ * @returns the page, and how many active tenants there are on all pages together.
  */
 export async function activeTenants(
   query: Query,
@@ -54,8 +56,8 @@ export async function activeTenants(
 }
 
 /**
- * Whether a tenant that is wanted is marked deleted: a run went wrong, or somebody else did it. Its schema
- * and its data are kept, and the next run takes it back.
+ * Whether a tenant that the service wants is marked deleted, by a run that went wrong or by somebody else.
+ * Its schema and its data are still there, and the next run of its stack makes it active again.
  */
 export function isLost({ status }: TenantRow): boolean {
   return status === "deleted";

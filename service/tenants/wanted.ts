@@ -2,8 +2,8 @@ import type { TenantDeclaration } from "../../program/stack";
 import type { Query } from "../database/database";
 
 /**
- * What the service wants of a tenant: its declaration, but for what is the service's own business (its
- * key, its id and where the migrations are). The password is its argon2id hash.
+ * What the service wants of a tenant: its declaration without the fields that the service adds by itself
+ * (key, id, folder of the migrations). `adminPassword` holds the argon2id hash, never the password.
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
@@ -13,7 +13,7 @@ export type TenantSpec = Pick<
 /** A tenant that the service owns, as it is wanted. */
 export interface WantedTenant {
   readonly id: string;
-  /** The stack that declares it; null while no run was begun for it. */
+  /** The name of the stack that declares it; null until the first run is begun for it. */
   readonly stack: string | null;
   readonly spec: TenantSpec;
   readonly status: "active";
@@ -34,13 +34,14 @@ export function declarationOf(
   return { ...spec, key: id, id, migrationsDir };
 }
 
-/** Keeps a new tenant's declaration; undefined where the service wants another one with its slug. */
+/** Stores the declaration of a new tenant; undefined where another declaration has the slug. */
 export async function insertWanted(
   query: Query,
   id: string,
   spec: TenantSpec,
 ): Promise<WantedTenant | undefined> {
-  // Of two set-ups of one slug, the second waits here for the first to be accepted, or refused.
+  // Where another transaction has inserted the slug and not committed yet, PostgreSQL waits here for its end:
+  // so of two set-ups of one slug at once, exactly one is accepted.
   const [tenant] = await query<WantedTenant>(
     `insert into public.service_tenants (id, spec) values ($1, $2)
     on conflict (slug) do nothing returning ${columns}`,
@@ -49,7 +50,11 @@ export async function insertWanted(
   return tenant;
 }
 
-/** Changes what is wanted of a tenant. @throws error of pg, SQLSTATE 23505, where the slug is wanted of another. */
+/**
+ * Replaces the declaration of a tenant.
+ *
+ * @throws error of pg with SQLSTATE 23505 (unique_violation) where another declaration has the slug.
+ */
 export async function updateWanted(query: Query, id: string, spec: TenantSpec): Promise<void> {
   await query("update public.service_tenants set spec = $2, updated_at = now() where id = $1", [
     id,
@@ -57,7 +62,7 @@ export async function updateWanted(query: Query, id: string, spec: TenantSpec): 
   ]);
 }
 
-/** The wanted tenant with this id, held until the transaction ends. */
+/** The wanted tenant with this id. Its row is locked until the transaction ends. */
 export async function lockWanted(query: Query, id: string): Promise<WantedTenant | undefined> {
   const [tenant] = await query<WantedTenant>(
     `select ${columns} from public.service_tenants where id = $1 for update`,
@@ -76,8 +81,10 @@ export async function wantedBySlug(query: Query, slug: string): Promise<WantedTe
 }
 
 /**
- * All that the stack of a tenant is to declare: the tenant itself, and those that share its stack. Empty
- * where the service does not own the tenant any more.
+ * Every tenant that the stack of this tenant is to declare: the tenant itself and those that share its
+ * stack. A program that left one of them out would have the engine delete it.
+ *
+ * @returns an empty list where the service does not own the tenant any more.
  */
 export async function wantedWith(query: Query, id: string): Promise<WantedTenant[]> {
   return query<WantedTenant>(
@@ -88,7 +95,10 @@ export async function wantedWith(query: Query, id: string): Promise<WantedTenant
   );
 }
 
-/** Forgets a tenant that was never made. Its stack is removed, unless others share it. */
+/**
+ * Deletes the declaration of a tenant that has no row in public.tenants. Its stack is marked to be removed,
+ * unless other tenants share it. Where the tenant has a row, nothing happens.
+ */
 export async function forgetUnmade(query: Query, id: string): Promise<void> {
   await query(
     `with forgotten as (
@@ -109,7 +119,11 @@ export async function isAsWanted(query: Query, id: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** {@link isAsWanted} as a condition of SQL. @param id An expression of type uuid. */
+/**
+ * The condition of {@link isAsWanted} in SQL.
+ *
+ * @param id SQL of type uuid, such as a column or `$1`; it is put into the statement as it is.
+ */
 export function asWanted(id: string): string {
   return `exists (
     select from public.service_tenants w join public.tenants t on t.id = w.id

@@ -51,7 +51,7 @@ async function run(
       root: temporaryFolder("cut-off-"),
       size: 1,
       engineOptions,
-      timeout: 120_000,
+      timeoutMs: 120_000,
     },
     stacks: stacksOf(database.handle, randomUUID()),
     providers: undefined,

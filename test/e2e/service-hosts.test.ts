@@ -119,7 +119,7 @@ test("a host that dies in a run fails that run, with how it died, and ends the C
 });
 
 test("a run that hangs is ended after its time, and the next one goes on", async () => {
-  const impatient = hosts({ timeout: 3_000 });
+  const impatient = hosts({ timeoutMs: 3_000 });
   const held = await hold(database, "before tenants");
   try {
     const run = impatient.run(await wanted("hangs"));

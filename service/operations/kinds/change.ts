@@ -48,7 +48,13 @@ export const change: Kind<ChangeRequest> = {
   },
 };
 
-/** @throws where the tenant is not there, not this service's, not made yet, or the slug is taken. */
+/**
+ * Finds the tenant's declaration and locks its row until the transaction ends.
+ *
+ * @throws {@link TenantUnknownError} where there is no active tenant with the id.
+ * @throws {@link TenantConflictError} where a stack declares it, its set-up has not ended, or the slug is taken.
+ * @throws {@link TenantBusyError} where another operation of it waits or runs.
+ */
 async function findChangeable(
   query: Query,
   id: string,

@@ -5,16 +5,16 @@ import type { RunRequest } from "../../pulumi/engine-runs";
 import type { StepName } from "../../pulumi/steps";
 import type { Accepted, KindName, Operation } from "../store/operation";
 
-/** What a caller asks, of which tenant. */
+/** A request, and the tenant that it is about. */
 export interface Asked<Request> {
   readonly request: Request;
-  /** The tenant in the address; undefined where the request makes one. */
+  /** The id in the request's address; undefined where the request makes a new tenant. */
   readonly tenantId: string | undefined;
 }
 
 /**
- * A verb: all in which it differs from the others. Whatever is asked, the service changes what it wants
- * of a tenant, and then brings the tenant's stack to that.
+ * A verb, described by what distinguishes it from the others. Every verb works the same way: the service
+ * changes its declaration of the tenant, and then brings the tenant's stack to that declaration.
  */
 export interface Kind<Request extends object = object> {
   readonly name: KindName;
@@ -25,34 +25,41 @@ export interface Kind<Request extends object = object> {
   readonly body: z.ZodType<Request>;
   /** The steps whose progress it shows, in their order. */
   readonly steps: readonly StepName[];
-  /** What its run may delete: what it makes is protected, unless that is anything. */
+  /**
+   * What its engine run may delete. With `nothing`, the resources are protected, and a run that deletes
+   * something all the same has not succeeded.
+   */
   readonly mayDelete: RunRequest["mayDelete"];
-  /** What its caller is answered when it has succeeded: 201 with the new tenant, 200 with the tenant as it is. */
+  /** The status code of its success: 201 answers with the new tenant, 200 with the tenant as it is now. */
   readonly success: 201 | 200;
   /**
-   * Refuses what can be refused without work. It is asked once more by `want`, which decides.
+   * Refuses early, before a password is hashed. The answer may be out of date by the time the operation is
+   * accepted, so `want` checks the same again in its transaction.
    *
-   * @throws TenantConflictError, TenantBusyError, TenantUnknownError
+   * @throws TenantConflictError, TenantBusyError, TenantUnknownError, DatabaseDownError
    */
   readonly refuse: (query: Query, asked: Asked<Request>) => Promise<void>;
   /**
-   * Work that takes time, such as hashing a password, which the transaction of `want` must not wait for.
-   * Default: none.
+   * Hashes the request's password, before the transaction of `want` begins: it takes long, and the
+   * transaction would hold its locks all the while. Default: the verb has no password.
    *
-   * @returns the password's hash.
+   * @returns the argon2id hash.
    */
   readonly hash?: (request: Request) => Promise<string>;
   /**
    * Changes what is wanted of the tenant, in the transaction that accepts the operation.
    *
    * @returns undefined where nothing is to be done.
-   * @throws TenantConflictError, TenantBusyError, TenantUnknownError
+   * @throws TenantConflictError, TenantBusyError, TenantUnknownError, DatabaseDownError
    */
   readonly want: (
     query: Query,
     asked: Asked<Request>,
     passwordHash: string | undefined,
   ) => Promise<Accepted | undefined>;
-  /** Takes back what `want` changed, when the operation ends in a conflict: nothing of it can be had. */
+  /**
+   * Takes back what `want` changed, in the transaction in which the operation ends with a conflict. Otherwise
+   * the declaration would go on asking for a slug that somebody else has.
+   */
   readonly takeBack: (query: Query, operation: Operation) => Promise<void>;
 }

@@ -9,6 +9,7 @@ import { isLost, tenantById, tenantBySlug } from "../../tenants/tenants";
 import {
   forgetUnmade,
   insertWanted,
+  lockWanted,
   updateWanted,
   wantedBySlug,
   type WantedTenant,
@@ -21,16 +22,16 @@ export const setupRequest = z.strictObject({
   name: rules.name,
   slug: rules.slug,
   adminEmail: rules.email,
-  // A hash that somebody sends is a long password like any other.
+  // An argon2 hash sent here is not taken for a hash: it is hashed like any other long password.
   adminPassword: rules.plainPassword,
   adminFirstName: rules.personName,
   adminLastName: rules.personName,
 });
 
-/** A tenant that a caller asks for; its password is still plain. */
+/** The tenant that a caller asks for; its password is in plain text. */
 export type SetupRequest = z.infer<typeof setupRequest>;
 
-/** Makes a tenant; or goes on with one whose set-up failed, under the same id. */
+/** Makes a tenant. Where an earlier set-up of the slug failed, it continues that one, under the same id. */
 export const setup: Kind<SetupRequest> = {
   name: "setup",
   title: "the set-up",
@@ -49,12 +50,14 @@ export const setup: Kind<SetupRequest> = {
   async want(query, { request }, passwordHash = "") {
     const spec = { ...request, adminPassword: passwordHash };
     const made = await insertWanted(query, randomUUID(), spec);
-    const wanted = made ?? (await wantedBySlug(query, request.slug));
-    // The one that had the slug a moment ago was forgotten meanwhile.
+    const known = made ?? (await wantedBySlug(query, request.slug));
+    // Held until this transaction ends: an earlier set-up that ends in a conflict just now forgets it.
+    const wanted = known && (await lockWanted(query, known.id));
+    // The insert met a tenant with the slug, and its set-up ended in a conflict before it could be read.
     if (wanted === undefined) throw isBeingSetUp(request.slug);
     await refuseTaken(query, request, wanted);
     if (made === undefined) await updateWanted(query, wanted.id, spec);
-    // As JSON it has no such field.
+    // JSON has no undefined, so the stored request has no password.
     const kept = { ...request, adminPassword: undefined };
     return { tenantId: wanted.id, slug: request.slug, request: kept };
   },
@@ -63,10 +66,12 @@ export const setup: Kind<SetupRequest> = {
 };
 
 /**
- * Lets only a free slug pass, or a tenant of this very service for the same admin that is unfinished, and
- * is gone on with, or that was lost, and is restored.
+ * Refuses a slug that is in use. It lets pass: a slug that nobody has; a tenant of this service whose set-up
+ * did not finish, which is continued; and one that was marked deleted although the service wants it, which
+ * is restored. The last two only for the same admin.
  *
- * @param wanted The service's own tenant with the slug, if there is one.
+ * @param wanted The service's own declaration with the slug, if there is one.
+ * @throws {@link TenantConflictError}
  */
 async function refuseTaken(
   query: Query,

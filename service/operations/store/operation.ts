@@ -6,7 +6,7 @@ export interface Step {
   readonly status: "pending" | "running" | "succeeded" | "failed";
   readonly startedAt?: string;
   readonly endedAt?: string;
-  /** What the caller may know of why it failed. */
+  /** Why it failed, in words for the caller. */
   readonly error?: string;
 }
 
@@ -21,53 +21,53 @@ export interface Failure {
 /** The verbs, by the names that operations carry. */
 export type KindName = "setup" | "change";
 
-/** Something that the service was asked to do with a tenant, and accepted. */
+/** A request to do something with a tenant that the service has accepted, and how far it is. */
 export interface Operation {
   readonly id: string;
   readonly kind: KindName;
-  /** Known from the beginning, also where the tenant is still to be made. */
+  /** Chosen when the operation is accepted, also where the tenant is still to be made. */
   readonly tenantId: string;
   /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
   /** What was asked, without passwords. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** What was wanted of the tenant before, where that can be taken back; else null. */
+  /** The name and slug that were wanted before, for kinds that can take their change back; else null. */
   readonly previous: Readonly<Record<string, unknown>> | null;
   /** The `sub` of the token that asked; null for a token without one. */
   readonly subject: string | null;
   readonly status: "queued" | "running" | "succeeded" | "failed";
   readonly steps: readonly Step[];
-  /** How often it was started. */
+  /** How often it was started, retries and starts after a kill included. */
   readonly attempts: number;
-  /** How often it failed for a reason that may heal, and was tried again. */
+  /** How often it was retried after a failure that may have been temporary. */
   readonly retries: number;
   readonly failure: Failure | null;
-  /** Grows with each change. */
+  /** Grows with each change of the row, by the table's trigger. */
   readonly version: number;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
-  /** When the tenant was as it is wanted, which may be before the engine has saved its state. */
+  /** When the tenant was found as it is wanted: mostly before the engine has saved its state. */
   readonly appliedAt: Date | null;
   readonly finishedAt: Date | null;
 }
 
-/** Whether nothing of the operation will change any more. */
+/** Whether the operation has ended, so that nothing of it will change any more. */
 export function isSettled({ status }: Operation): boolean {
   return status === "succeeded" || status === "failed";
 }
 
-/** Whether its caller can be told how it ends. */
+/** Whether its caller can be answered: it has ended, or the tenant is as it is wanted. */
 export function isAnswerable(operation: Operation): boolean {
   return operation.appliedAt !== null || isSettled(operation);
 }
 
-/** What an operation is accepted with. */
+/** What a kind gives for the row of an operation that it accepts. */
 export interface Accepted {
   readonly tenantId: string;
-  /** The slug that the tenant is to have at the end. */
+  /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
   /** What was asked, without passwords. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** What was wanted before, where the kind can take its change back. */
+  /** The name and slug that were wanted before, where the kind can take its change back. */
   readonly previous?: Readonly<Record<string, unknown>>;
 }

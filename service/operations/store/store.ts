@@ -4,7 +4,7 @@ import { TakenOverError } from "../../system/errors";
 import { asWanted } from "../../tenants/wanted";
 import type { Accepted, Failure, Operation, Step } from "./operation";
 
-// The driver gives a bigint as text, to lose nothing.
+// pg gives a bigint as text, because a number of JavaScript cannot hold all of them.
 const columns = `id, kind, tenant_id as "tenantId", slug, request, previous, subject, status, steps,
   attempts, retries, failure, version::int, created_at as "createdAt", started_at as "startedAt",
   applied_at as "appliedAt", finished_at as "finishedAt"`;
@@ -18,15 +18,15 @@ export async function findOperation(query: Query, id: string): Promise<Operation
 }
 
 /**
- * Lets no other transaction that calls this go on before this one has ended: what is counted after it
- * is all that was accepted, and stays so up to the commit. By a count alone, of what others have not
- * committed yet, any number would be accepted at once.
+ * Makes transactions that accept an operation commit one after the other: the second to call this waits
+ * until the first has ended. Without it, each would count the rows without those that the others have not
+ * committed yet, and together they could exceed QUEUE_LIMIT by any number.
  */
 export async function keepOthersWaiting(query: Query): Promise<void> {
   await query("select pg_advisory_xact_lock(hashtextextended('pulumi-tenant accept', 0))");
 }
 
-/** Those of the operations that have changed since these versions. */
+/** The ids of the operations that have changed since. @param versions Operation's id → the version that is known. */
 export async function changedSince(
   query: Query,
   versions: ReadonlyMap<string, number>,
@@ -64,7 +64,7 @@ export async function aliveOperation(
   return row;
 }
 
-/** Makes the row of a new operation; undefined where another one of the tenant is alive. */
+/** Makes the row of a new operation; undefined where another one of the tenant waits or runs. */
 export async function insertOperation(
   query: Query,
   operation: Accepted & Pick<Operation, "id" | "kind" | "subject" | "steps">,
@@ -84,7 +84,7 @@ export async function insertOperation(
   return row;
 }
 
-/** Starts an operation, or starts it again, with all its steps before it; undefined where it has ended. */
+/** Starts an operation, or starts it again with all its steps pending; undefined where it has ended. */
 export async function begin(query: Query, id: string): Promise<Operation | undefined> {
   const [row] = await query<Operation>(
     `update public.operations set status = 'running', attempts = attempts + 1,
@@ -99,9 +99,14 @@ export async function begin(query: Query, id: string): Promise<Operation | undef
   return row;
 }
 
-const mine = "id = $1 and attempts = $2 and status = 'running'";
+// Each start has its own number in `attempts`. A worker that was paused while another one started the
+// operation again has an older number, and so can write nothing any more.
+const ownStart = "id = $1 and attempts = $2 and status = 'running'";
 
-/** Writes how far the steps of this start are; after the last, that the tenant is as it is wanted. */
+/**
+ * Writes how far the steps of this start are. After the last one, and if the tenant is as it is wanted, it
+ * also sets `applied_at`, at which its caller is answered. Does nothing where another start has begun.
+ */
 export async function saveSteps(
   query: Query,
   { id, attempts }: Operation,
@@ -111,24 +116,24 @@ export async function saveSteps(
   await query(
     `update public.operations as o set steps = $3,
       applied_at = coalesce(applied_at, case when $4 and ${asWanted("o.tenant_id")} then now() end)
-    where ${mine}`,
+    where ${ownStart}`,
     [id, attempts, JSON.stringify(steps), done],
   );
 }
 
-/** Ends the operation well. @throws {@link TakenOverError} */
+/** Ends the operation as succeeded. @throws {@link TakenOverError} */
 export async function succeed(query: Query, { id, attempts }: Operation): Promise<void> {
   const rows = await query(
     `update public.operations set status = 'succeeded', finished_at = now(),
       applied_at = coalesce(applied_at, now()),
       steps = (select jsonb_agg(s || '{"status": "succeeded"}') from jsonb_array_elements(steps) s)
-    where ${mine} returning id`,
+    where ${ownStart} returning id`,
     [id, attempts],
   );
   if (rows.length === 0) throw new TakenOverError();
 }
 
-/** Ends the operation as failed, with the steps that were running. @throws {@link TakenOverError} */
+/** Ends the operation, and the steps that were running, as failed. @throws {@link TakenOverError} */
 export async function fail(
   query: Query,
   { id, attempts }: Operation,
@@ -143,13 +148,13 @@ export async function fail(
         )
         from jsonb_array_elements(steps) s
       )
-    where ${mine} returning id`,
+    where ${ownStart} returning id`,
     [id, attempts, JSON.stringify(failure), failure.message],
   );
   if (rows.length === 0) throw new TakenOverError();
 }
 
-/** Puts the operation back into the queue, after a failure that may heal. @throws {@link TakenOverError} */
+/** Puts the operation back into the queue, to be retried after `delayMs`. @throws {@link TakenOverError} */
 export async function tryAgain(
   database: Database,
   { id, attempts }: Operation,
@@ -157,7 +162,7 @@ export async function tryAgain(
 ): Promise<void> {
   await database.transaction(async (query) => {
     const rows = await query(
-      `update public.operations set status = 'queued', retries = retries + 1 where ${mine}
+      `update public.operations set status = 'queued', retries = retries + 1 where ${ownStart}
       returning id`,
       [id, attempts],
     );
@@ -167,9 +172,10 @@ export async function tryAgain(
 }
 
 /**
- * Deletes the history that nobody needs any more: operations that ended so long ago, with the keys that
- * stand for them, and keys that are not known any longer.
+ * Deletes the operations that ended before the retention time. The idempotency keys that refer to them are
+ * deleted with them, by their foreign key.
  *
+ * @param retentionDays How many days an operation is kept after its end.
  * @returns how many operations were deleted.
  */
 export async function deleteOld(query: Query, retentionDays: number): Promise<number> {

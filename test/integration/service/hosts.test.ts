@@ -11,9 +11,9 @@ const hosts = Array.from(
     new HostProcess(
       {
         env: process.env,
-        timeout: 4_000,
-        beginsWithin: 4_000,
-        memory: 64,
+        timeoutMs: 4_000,
+        beginTimeoutMs: 4_000,
+        memoryMb: 64,
         program: path.resolve(__dirname, "../../support/misbehaving-host.js"),
       },
       root,

@@ -29,5 +29,7 @@ test.each([
 });
 
 test("a run of which the engine tells nothing has not succeeded", () => {
-  expect(unasked(undefined, 10, "anything")).toEqual(["the engine did not tell what the run did"]);
+  expect(unasked(undefined, 10, "anything")).toEqual([
+    "the engine did not report what the run did",
+  ]);
 });
