@@ -39,6 +39,9 @@ create table public.operations (
 create unique index operations_one_alive_for_a_tenant on public.operations (tenant_id)
   where status in ('queued', 'running') and applied_at is null;
 
+-- The few that wait or run, however long the history is.
+create index operations_alive on public.operations (id) where status in ('queued', 'running');
+
 create index operations_ended on public.operations (finished_at) where finished_at is not null;
 
 -- Whoever waits for an operation, in any instance, listens.

@@ -43,9 +43,15 @@ export async function register(client: ClientBase, instance: InstanceRow): Promi
   );
 }
 
-/** Deletes the row of an instance that ends. Where the database is down, the row stays and is found dead. */
+/**
+ * Notes that an instance ends. Its row stays for a week, as that of a dead one: a CLI that was killed while
+ * the instance lived may have left a lock that names its machine, and without the row no other instance
+ * could ever tell that this lock is nobody's. Where the database is down, the instance is found dead.
+ */
 export async function deregister(query: Query, { id }: InstanceRow): Promise<void> {
-  await query("delete from public.service_instances where id = $1", [id]).catch(() => undefined);
+  await query("update public.service_instances set dead_since = now() where id = $1", [id]).catch(
+    () => undefined,
+  );
 }
 
 /**

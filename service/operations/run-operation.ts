@@ -67,14 +67,22 @@ export async function runOperation(id: string, parts: OperationParts): Promise<v
     log.info(`${nameOf(operation)} succeeded`);
   } catch (error) {
     if (error instanceof TakenOverError) throw error;
-    const retries = error instanceof StateBehindError ? RETRIES_OF_STATE : RETRIES;
+    // Its caller was answered, and the next operation may have been accepted: it cannot fail any more.
+    const applied = await isApplied(database.query, id);
+    const isBehind = applied || error instanceof StateBehindError;
+    const retries = isBehind ? RETRIES_OF_STATE : RETRIES;
     if (error instanceof UnavailableError && operation.retries < retries) {
       const delayMs = Math.min(parts.retryDelayMs * 2 ** operation.retries, LONGEST_DELAY_MS);
       log.warn({ err: error, delayMs }, `tried again later: ${error.message}`);
       await tryAgain(database, operation, delayMs);
       return;
     }
-    await end(database, operation, error, log);
+    if (!applied) {
+      await end(database, operation, error, log);
+      return;
+    }
+    log.error({ err: error }, `the state of ${nameOf(operation)} is behind`);
+    await succeed(database.query, operation);
   }
 }
 
@@ -147,8 +155,12 @@ async function conclude(
  * tenant may have changed since, by the next operation.
  */
 async function isDone(query: Query, { id, tenantId }: Operation): Promise<boolean> {
+  return (await isApplied(query, id)) || isAsWanted(query, tenantId);
+}
+
+async function isApplied(query: Query, id: string): Promise<boolean> {
   const now = await findOperation(query, id);
-  return (now !== undefined && now.appliedAt !== null) || isAsWanted(query, tenantId);
+  return now !== undefined && now.appliedAt !== null;
 }
 
 /**

@@ -190,6 +190,32 @@ test("a tenant whose caller was answered can be changed at once, though its stat
   expect(await tenantRow(id)).toMatchObject({ name: "At once" });
 });
 
+test.each<RunOutcome>([
+  { result: "refused", faults: ["DATA_GONE"] },
+  { result: "failed", faults: ["the state could not be saved"] },
+  { result: "locked", faults: ["by another run"] },
+])(
+  "an operation whose caller was answered never fails, whatever its state's saving meets: $result",
+  async (outcome) => {
+    let tries = 0;
+    const { service } = await start(async (tenant, onStep) => {
+      if (++tries > 1) return tries < 4 ? outcome : { result: "succeeded" };
+      await apply(tenant);
+      onStep({ step: "membership", status: "succeeded" });
+      return outcome;
+    });
+    const id = await setUp(service, `answered-${outcome.result}`);
+    const ended = async () => {
+      const [row] = await database.sql<{ status: string }>(
+        "select status from public.operations where tenant_id = $1 and finished_at is not null",
+        [id],
+      );
+      return row;
+    };
+    expect(await eventually(ended)).toEqual({ status: "succeeded" });
+  },
+);
+
 test("an operation tells its kind, its tenant and its one step", async () => {
   const { service } = await start();
   const id = await setUp(service, "told");

@@ -78,10 +78,12 @@ test("the row of a dead instance goes a week after it was found dead", async () 
   expect(await rows()).toEqual([{ id: ids.alive, machine: hostname() }]);
 });
 
-test("a service that runs has a row; one that ended as asked has none", async () => {
+test("a service that runs has a row; of one that ended as asked it stays, as of a dead one", async () => {
   const service = await startService(database.handle, noEngine());
   await eventually(async () => ((await rows()).length === 1 ? true : undefined));
   expect(await dead()).toEqual([]);
   await service.close();
-  expect(await rows()).toEqual([]);
+  await eventually(async () => ((await dead()).length === 1 ? true : undefined));
+  const left = "select dead_since is not null as ended from public.service_instances";
+  expect(await database.sql(left)).toEqual([{ ended: true }]);
 });

@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { newInstance, register, tryLock } from "../../../service/cluster/liveness";
+import { deregister, newInstance, register, tryLock } from "../../../service/cluster/liveness";
 import { lockIsStale } from "../../../service/pulumi/stack-lock";
 import { useServiceDatabase } from "../../support/service-database";
 import { lockedError } from "../../support/stack-locks";
@@ -42,6 +42,18 @@ test("the lock of a machine that no instance ever ran on is left alone", async (
 test("the lock of a machine whose instances are dead is stale", async () => {
   await dead(seconds(-10));
   await dead(seconds(-5));
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(true);
+});
+
+test("the lock of a machine whose instance has ended as asked is stale", async () => {
+  const session = new Client(database.url());
+  await session.connect();
+  const instance = { ...newInstance(newId()), machine, startedAt: seconds(-10) };
+  await session.query(tryLock, [instance.id]);
+  await register(session, instance);
+  expect(await lockIsStale(database.handle.query, locked(noon))).toBe(false);
+  await deregister(database.handle.query, instance);
+  await session.end();
   expect(await lockIsStale(database.handle.query, locked(noon))).toBe(true);
 });
 
