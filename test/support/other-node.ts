@@ -52,8 +52,8 @@ export async function runSuiteOn(version: OtherVersion): Promise<string> {
     const jest = join(checkout, "node_modules", "jest", "bin", "jest.js");
     const args = ["--experimental-vm-modules", jest, "--maxWorkers=1", ...SUITE];
     const lines: string[] = [];
-    // Not by the exit code: on a Node that is not the one this was built with, Jest may end with another
-    // than 0 although every file has passed.
+    // Not judged by its exit code: with one worker Jest runs the files in its own process, whose code may
+    // then be other than 0 although every file has passed.
     await runTool(join(bin, "node"), args, {
       cwd: checkout,
       environment,
