@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase, ClientConfig } from "pg";
-import { destroy, isFromServer, serverOf, ANSWER_TIMEOUT_MS, type ClientClass } from "./server";
+import { ANSWER_TIMEOUT_MS, connectionOf, destroy, serverOf, type ClientClass } from "./server";
 
 /** How often each connection is asked whether it still answers. */
 const BEAT_INTERVAL_MS = 5_000;
@@ -48,11 +48,24 @@ export function watchConnection(client: ClientBase, config: ClientConfig): void 
 
   const beating = setInterval(() => void beat(), BEAT_INTERVAL_MS).unref();
   client.on("end", () => clearInterval(beating));
-  let lost = false;
+  let over = false;
+  // When the server itself ends the session, it says so first, and there is nothing left to end. pg gives
+  // that message to the statement that runs at the time, if one does, and not to the listener below.
+  connectionOf(client).prependListener(
+    "errorMessage",
+    ({ code = "" }: { readonly code?: string }) => {
+      over ||= ENDS_SESSION.test(code);
+    },
+  );
   // pg emits no error when this side ends a connection on purpose.
-  client.on("error", (error) => {
-    // When the server itself ends the session, it says so first, and there is nothing left to end.
-    if (!lost && !isFromServer(error)) server.end(session);
-    lost = true;
+  client.on("error", () => {
+    if (!over) server.end(session);
+    over = true;
   });
 }
+
+/**
+ * The SQLSTATEs with which a server ends a session: shutdown, crash, a dropped database, and the limits for
+ * sessions that are idle. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const ENDS_SESSION = /^(57P0[1245]|25P0[34])$/;

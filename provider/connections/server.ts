@@ -126,6 +126,10 @@ export function isFromServer(error: unknown): error is Error & { code: string } 
 
 /** Closes a connection at once, without a word to the server; its statement fails with `reason`. */
 export function destroy(client: ClientBase, reason: string): void {
-  const { connection } = client as unknown as Pick<Client, "connection">;
-  connection.stream.destroy(new Error(reason));
+  connectionOf(client).stream.destroy(new Error(reason));
+}
+
+/** The protocol's side of a client, which pg's types know of a `Client` only. */
+export function connectionOf(client: ClientBase): Client["connection"] {
+  return (client as unknown as Pick<Client, "connection">).connection;
 }
