@@ -47,6 +47,15 @@ export function readStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/**
+ * When the machine started, by its clock of now, in ms since 1970, cut to a whole second; undefined where there
+ * is no /proc. Where the clock is set, it moves as far as the clock.
+ */
+export function bootTimeMs(): number | undefined {
+  const seconds = /^btime (\d+)$/m.exec(readText("/proc/stat") ?? "")?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1_000;
+}
+
 /** The command line of a process, the program first; undefined where it cannot be read. */
 export function argumentsOf(pid: number): readonly string[] | undefined {
   return read(pid, "cmdline")?.split("\0").slice(0, -1);
@@ -77,8 +86,12 @@ function sumInMb(text: string | undefined, linesInKb: RegExp): number | undefine
 }
 
 function read(pid: number, file: string): string | undefined {
+  return readText(`/proc/${pid}/${file}`);
+}
+
+function readText(file: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    return readFileSync(file, "utf8");
   } catch {
     // It ended since it was listed, or is another user's, or there is no /proc.
     return undefined;

@@ -33,7 +33,8 @@ create index service_stacks_free on public.service_stacks (created_at) where sta
 
 -- What the service wants of each tenant that it owns, from the moment a set-up is accepted: 'spec' is
 -- the tenant's declaration as the program takes it, the admin's first password as its argon2id hash.
--- public.tenants is what there is. A stack may hold several tenants; a tenant that no run was begun for
+-- public.tenants is what there is. 'asked_by' is the 'sub' of the token that asked for its set-up, null
+-- for one without: a set-up that failed is theirs to resume. A stack may hold several tenants; a tenant that no run was begun for
 -- has none yet.
 create table public.service_tenants (
   id uuid primary key,
@@ -41,6 +42,7 @@ create table public.service_tenants (
   spec jsonb not null
     constraint service_tenants_password_is_hashed
       check (spec ->> 'adminPassword' like '$argon2id$v=19$%'),
+  asked_by text,
   slug text not null generated always as (spec ->> 'slug') stored
     constraint service_tenants_one_for_a_slug unique,
   status text not null default 'active'

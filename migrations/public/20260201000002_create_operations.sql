@@ -1,7 +1,7 @@
 -- migrate:up
 -- One row for each thing that the service was asked to do with a tenant, made before any other work on
 -- it: its history, which may be deleted once it has ended. 'request' is what was asked, without
--- passwords; 'previous' is what was wanted of the tenant before, where that can be taken back.
+-- what is about a person; 'previous' is what was wanted of the tenant before, where that can be taken back.
 -- 'attempts' counts starts, and fences: only the newest start may write. 'applied_at' is when the
 -- tenant was as it is wanted, which may be before the engine has saved its state. 'version' counts
 -- changes.
@@ -11,7 +11,8 @@ create table public.operations (
   tenant_id uuid not null,
   slug text not null,
   request jsonb not null
-    constraint operations_request_has_no_password check (not request ? 'adminPassword'),
+    constraint operations_request_is_about_no_person
+      check (not request ?| array['adminPassword', 'adminEmail']),
   previous jsonb,
   subject text,
   status text not null default 'queued'

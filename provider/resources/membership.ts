@@ -38,11 +38,13 @@ const shape = {
   tenantId: rules.id,
   userId: rules.id,
   status: z.literal("active"),
+  role: z.literal("ADMIN").default("ADMIN"),
   mark,
   forceDestroy: z.boolean(),
 };
 
-type Inputs = z.infer<z.ZodObject<typeof shape>>;
+// What is given to check, because a state that was written before the role was in it has none.
+type Inputs = z.input<z.ZodObject<typeof shape>>;
 
 /** The life cycle of {@link AdminMembership}. */
 export const adminMembership = {
@@ -51,7 +53,7 @@ export const adminMembership = {
   },
 
   diff(_id: string, olds: Inputs, news: Inputs) {
-    return diffInputs(shape, olds, news, { replaces: ["tenantId", "userId"] });
+    return diffInputs(shape, withRole(olds), news, { replaces: ["tenantId", "userId"] });
   },
 
   async create(inputs: Inputs) {
@@ -61,16 +63,19 @@ export const adminMembership = {
 
   async read(id: string, props: Inputs) {
     const rows = await withConnection(props.urlEnv, (client) =>
-      rowsIfAny<{ status: string }>(
+      rowsIfAny<{ status: string; role: string }>(
         client,
-        `select t.status
+        `select t.status, m.role
         from public.tenant_users m
         join public.tenants t on t.id = m.tenant_id
         where m.tenant_id = $1 and m.user_id = $2`,
         [props.tenantId, props.userId],
       ),
     );
-    return rows[0] === undefined ? {} : { id, props: { ...props, status: rows[0].status } };
+    if (rows[0] === undefined) return {};
+    const { status, role } = rows[0];
+    const isAsTold = role === withRole(props).role;
+    return { id, props: { ...props, status, ...(isAsTold ? {} : { role }) } };
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
@@ -84,6 +89,11 @@ export const adminMembership = {
   },
 };
 
+/** Adds the role that a state means which says none. */
+function withRole(state: Inputs): Inputs {
+  return { role: "ADMIN", ...state };
+}
+
 async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<void> {
   await inTransaction(urlEnv, async (client) => {
     const { rowCount } = await client.query(
@@ -96,7 +106,7 @@ async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<vo
     }
     await client.query(
       `insert into public.tenant_users (tenant_id, user_id, role) values ($1, $2, 'ADMIN')
-      on conflict (tenant_id, user_id) do nothing`,
+      on conflict (tenant_id, user_id) do update set role = excluded.role`,
       [tenantId, userId],
     );
   });

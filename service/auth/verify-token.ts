@@ -1,4 +1,5 @@
 import { verify, type JwtPayload } from "jsonwebtoken";
+import { z } from "zod";
 import type { TokenSettings } from "./token-settings";
 
 /** Why a token is refused. */
@@ -11,7 +12,22 @@ export class TokenRefusedError extends Error {
 }
 
 /**
- * Verifies a token's signature, issuer, audience and expiry, which it must have, and gives its claims.
+ * How far the clock of who signs may be ahead of this machine's: a token that is valid from then on is taken.
+ * The end of a token has no such grace.
+ */
+const SKEW_S = 30;
+
+/** A subject is a key of the database's tables, and stands in logs. OpenID Connect has 255 characters at most. */
+const subject = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u)
+  .optional();
+
+/**
+ * Verifies a token's signature, issuer, audience and expiry, which it must have, and gives its claims. Where
+ * it has a subject, that is a text of 1 to 255 characters, none of them a control character.
  *
  * @throws {@link TokenRefusedError}
  */
@@ -19,7 +35,16 @@ export type VerifyToken = (token: string) => Promise<Record<string, unknown>>;
 
 /** Makes the verifier: jsonwebtoken, or jose where the key is Ed25519, which jsonwebtoken does not know. */
 export function createVerifier(settings: TokenSettings): VerifyToken {
-  return settings.algorithms.includes("EdDSA") ? verifyWithJose(settings) : verifyToken(settings);
+  const verifySigned = settings.algorithms.includes("EdDSA")
+    ? verifyWithJose(settings)
+    : verifyToken(settings);
+  return async (token) => {
+    const claims = await verifySigned(token);
+    // Both libraries allow the same skew for the end as for the beginning.
+    if (Number(claims.exp) * 1_000 <= Date.now()) throw new TokenRefusedError("expired");
+    if (!subject.safeParse(claims.sub).success) throw new TokenRefusedError("invalid");
+    return claims;
+  };
 }
 
 function verifyToken({ algorithms, key, issuer, audience }: TokenSettings): VerifyToken {
@@ -29,6 +54,7 @@ function verifyToken({ algorithms, key, issuer, audience }: TokenSettings): Veri
     algorithms: algorithms.filter((name) => name !== "EdDSA" && name !== "Ed25519"),
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
+    clockTolerance: SKEW_S,
     complete: true as const,
   };
   return (token) =>
@@ -64,6 +90,7 @@ function verifyWithJose({ algorithms, key, issuer, audience }: TokenSettings): V
       const { payload } = await jwtVerify(token, key, {
         algorithms: [...algorithms],
         requiredClaims: ["exp"],
+        clockTolerance: SKEW_S,
         ...(issuer === undefined ? {} : { issuer }),
         ...(audience === undefined ? {} : { audience }),
       });

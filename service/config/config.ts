@@ -63,6 +63,13 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
   if (values.JWT_SECRET !== undefined && values.JWT_PUBLIC_KEY !== undefined) {
     faults.push("JWT_SECRET and JWT_PUBLIC_KEY are both set: unset the one that signs no tokens");
   }
+  if (values.JWT_PUBLIC_KEY !== undefined && values.JWT_AUDIENCE === undefined) {
+    // Who signs with a private key signs for others too: a token's permissions are ours only if it names us.
+    faults.push(
+      "JWT_AUDIENCE is not set: set it to the audience (claim aud) by which the tokens for this service " +
+        "name it, because JWT_PUBLIC_KEY verifies tokens for others too",
+    );
+  }
   if (faults.length > 0) throw new EnvironmentError(faults);
 
   const made = embedded ? developmentSecrets(values.DATA_DIR) : undefined;

@@ -65,7 +65,7 @@ export const variables = z.object({
   JWT_AUDIENCE: z
     .string()
     .optional()
-    .describe("The audience a token must name. Default: not checked"),
+    .describe("The audience a token must name; needed with `JWT_PUBLIC_KEY`. Default: not checked"),
   PULUMI_BACKEND_URL: backendUrl
     .optional()
     .describe(

@@ -5,7 +5,7 @@ import type { ErrorCode } from "../system/errors";
 import type { TenantView } from "../tenants/tenants";
 import { HttpError, UnavailableAnswer } from "./errors";
 
-/** An operation as callers see it: without its request, which has data of the admin. */
+/** An operation as callers see it. */
 export function viewOf(operation: Operation): Record<string, unknown> {
   const { id, kind, tenantId, slug, status, steps, attempts, failure } = operation;
   const { createdAt, startedAt, finishedAt } = operation;

@@ -45,7 +45,7 @@ export function createPermit(settings: TokenSettings): Permit {
   return (permission) => async (request, _response, next) => {
     const { sub, role, permissions: list } = await claimsOf(request.headers.authorization);
     const caller: Caller = {
-      subject: typeof sub === "string" && sub !== "" ? sub : null,
+      subject: typeof sub === "string" ? sub : null,
       permissions: permissions.safeParse(list).data ?? [],
       isSuperAdmin: role === "SUPER_ADMIN",
     };

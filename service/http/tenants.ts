@@ -90,7 +90,7 @@ function operate<Body extends object>(
     const operation = await operations.accept({
       ...{ kind, tenantId },
       request: parseBody(kind.body, request.body),
-      subject: request.caller?.subject ?? null,
+      asker: request.caller ?? { subject: null, isSuperAdmin: false },
       key: readKey(request),
     });
     if (operation === undefined) {

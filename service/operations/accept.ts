@@ -8,11 +8,9 @@ import type { Asked, Kind } from "./kinds/kind";
 import type { Operation } from "./store/operation";
 import { countAlive, insertOperation, keepOthersWaiting } from "./store/store";
 
-/** A request for an operation: of which kind, for which tenant, and who sends it. */
+/** A request for an operation: of which kind, for which tenant, and from whom. */
 export interface Asking<Request extends object> extends Asked<Request> {
   readonly kind: Kind<Request>;
-  /** The `sub` of the token that asks. */
-  readonly subject: string | null;
   /** The caller's `Idempotency-Key`. */
   readonly key?: string | undefined;
 }
@@ -37,7 +35,7 @@ export async function accept<Request extends object>(
   limit: number,
 ): Promise<Operation | undefined> {
   if (asking.key === undefined) return acceptNew(database, asking, limit);
-  const key = { key: asking.key, subject: asking.subject ?? "" };
+  const key = { key: asking.key, subject: asking.asker.subject ?? "" };
   const known = await recall(database.query, key, asking);
   if (known !== undefined) return known;
   try {
@@ -57,11 +55,11 @@ export async function accept<Request extends object>(
 
 async function acceptNew<Request extends object>(
   database: Database,
-  { kind, request, tenantId, subject }: Asking<Request>,
+  { kind, request, tenantId, asker }: Asking<Request>,
   limit: number,
   key?: IdempotencyKey,
 ): Promise<Operation | undefined> {
-  const asked = { request, tenantId };
+  const asked = { request, tenantId, asker };
   // Hashing the password is the most expensive part, so what can be refused is refused before it.
   await kind.refuse(database.query, asked);
   if ((await countAlive(database.query)) >= limit) throw new QueueFullError();
@@ -72,7 +70,7 @@ async function acceptNew<Request extends object>(
     if (accepted === undefined) return undefined;
     const id = randomUUID();
     const steps = kind.steps.map((name) => ({ name, status: "pending" as const }));
-    const draft = { ...accepted, id, kind: kind.name, subject, steps };
+    const draft = { ...accepted, id, kind: kind.name, subject: asker.subject, steps };
     const operation = await insertOperation(query, draft);
     if (operation === undefined) {
       throw new TenantBusyError("Another operation of the tenant is under way");

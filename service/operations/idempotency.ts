@@ -20,7 +20,7 @@ type Stands =
   | { readonly conflict: string };
 
 /** A request as a key is bound to it: its kind, its tenant and its body. */
-interface Keyed extends Asked<object> {
+interface Keyed extends Omit<Asked<object>, "asker"> {
   readonly kind: { readonly name: string };
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { readStat } from "../../engine/system/proc";
+import { bootTimeMs, readStat } from "../../engine/system/proc";
 import { stateFolder } from "../config/backend-url";
 import { codeOf } from "../system/error-code";
 import type { Query } from "../database/database";
@@ -79,11 +79,17 @@ function locksNamedIn(message: string): Lock[] {
 }
 
 async function isDead(query: Query, { machine, pid, at }: Lock): Promise<boolean> {
-  return machine === hostname() ? !isPulumi(pid) : isOver(query, machine, at);
+  return machine === hostname() ? !mayHold(pid, at) : isOver(query, machine, at);
 }
 
-/** Whether a CLI runs under the process id; `true` also where that cannot be found out. */
-function isPulumi(pid: number): boolean {
+const bootTimeOnceMs = bootTimeMs();
+
+/**
+ * Whether the process with this id may have written a lock at that moment: whether it lives, and had started by
+ * then; `true` also where that cannot be found out. What its program is called proves nothing: a person's CLI
+ * may have any name, and after a container's restart other processes, CLIs too, soon have the same ids.
+ */
+function mayHold(pid: number, at: Date): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -91,7 +97,12 @@ function isPulumi(pid: number): boolean {
   }
   const stat = readStat(pid);
   if (stat === undefined) return true;
-  // After a container's restart, other processes soon have the same ids. And where a container's first process
-  // does not reap orphans, dead CLIs stay as zombies.
-  return stat.name === "pulumi" && stat.state !== "Z" && stat.state !== "X";
+  // Where a container's first process does not reap orphans, dead CLIs stay as zombies.
+  if (stat.state === "Z" || stat.state === "X") return false;
+  // The lock's moment is by the clock of then. Where the clock was set forward since, a holder seems to have
+  // started later than it did: so of the two boot times that this process has seen, the earlier one counts.
+  const bootMs = Math.min(bootTimeMs() ?? NaN, bootTimeOnceMs ?? NaN);
+  const startedMs = bootMs + Number(stat.startedAtTick) * 10;
+  // The lock's moment has lost its fraction of a second. Nothing is proven by NaN.
+  return !(startedMs > at.getTime() + 1_000);
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { processIds, readStat } from "../../engine/system/proc";
@@ -16,15 +17,21 @@ export function ownMark(): string | undefined {
   return [...place(), process.pid, started].join("/");
 }
 
-/** A name for this process that is unique on this machine: PID namespace, process id and start, with hyphens. */
+/**
+ * A name for this process among those of all machines: a digest of the host name, the PID namespace, process id
+ * and start, with hyphens.
+ */
 export function ownTag(): string {
-  return [place()[1] || "0", process.pid, startOf(process.pid) ?? "0"].join("-");
+  return [...tagOfPlace(), process.pid, startOf(process.pid) ?? "0"].join("-");
 }
 
 /** Whether the process with this tag of {@link ownTag} runs; `true` also where that cannot be found out. */
 export function isRunning(tag: string): boolean {
-  const [namespace, pid, started] = tag.split("-");
-  if (startOf(process.pid) === undefined || namespace !== place()[1]) return true;
+  const [host, namespace, pid, started] = tag.split("-");
+  const [ownHost, ownNamespace] = tagOfPlace();
+  // Processes of other machines, which may share a folder with this one, are not in its /proc.
+  if (host !== ownHost || namespace !== ownNamespace) return true;
+  if (startOf(process.pid) === undefined) return true;
   return startOf(Number(pid)) === started;
 }
 
@@ -67,6 +74,12 @@ function end(pid: number): boolean {
     // It has ended already, or belongs to another user.
     return false;
   }
+}
+
+function tagOfPlace(): [string, string] {
+  const [host, namespace] = place();
+  // A digest, because a host name may have hyphens.
+  return [createHash("sha256").update(host).digest("hex").slice(0, 12), namespace || "0"];
 }
 
 /** The host name and the PID namespace: a process id means a process only within the same two. */

@@ -16,10 +16,12 @@ export interface WantedTenant {
   /** The name of the stack that declares it; null until the first run is begun for it. */
   readonly stack: string | null;
   readonly spec: TenantSpec;
+  /** The `sub` of the token that asked for its set-up; null for a token without one. */
+  readonly askedBy: string | null;
   readonly status: "active";
 }
 
-const columns = "id, stack, spec, status";
+const columns = 'id, stack, spec, asked_by as "askedBy", status';
 
 /**
  * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
@@ -39,13 +41,14 @@ export async function insertWanted(
   query: Query,
   id: string,
   spec: TenantSpec,
+  askedBy: string | null,
 ): Promise<WantedTenant | undefined> {
   // Where another transaction has inserted the slug and not committed yet, PostgreSQL waits here for its end:
   // so of two set-ups of one slug at once, exactly one is accepted.
   const [tenant] = await query<WantedTenant>(
-    `insert into public.service_tenants (id, spec) values ($1, $2)
+    `insert into public.service_tenants (id, spec, asked_by) values ($1, $2, $3)
     on conflict (slug) do nothing returning ${columns}`,
-    [id, JSON.stringify(spec)],
+    [id, JSON.stringify(spec), askedBy],
   );
   return tenant;
 }

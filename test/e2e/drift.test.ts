@@ -41,6 +41,14 @@ describe("refresh finds, and the next up repairs,", () => {
     await findAndRepair(/- +pulumi-nodejs:dynamic\/tenant:Membership acme/);
   });
 
+  it("an admin who was made a member only", async () => {
+    const roles = "select role from tenant_users where tenant_id = $1";
+    const id = await idOf("acme");
+    await project.sql("update tenant_users set role = 'MEMBER' where tenant_id = $1", [id]);
+    await findAndRepair(/~ +pulumi-nodejs:dynamic\/tenant:Membership acme/);
+    expect(await project.sql(roles, [id])).toEqual([{ role: "ADMIN" }]);
+  });
+
   it("a row that was deleted, which comes back with the same id", async () => {
     const id = await idOf("acme");
     await project.sql("delete from tenant_users where tenant_id = $1", [id]);

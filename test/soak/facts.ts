@@ -77,8 +77,9 @@ export async function readFacts({ postgres, backend, migrations }: World): Promi
   try {
     return {
       operations: await rows(
-        `select id, slug, status, tenant_id as "tenantId", request ->> 'adminEmail' as "adminEmail",
-          attempts, retries from public.operations`,
+        `select o.id, o.slug, o.status, tenant_id as "tenantId", attempts, retries,
+          w.spec ->> 'adminEmail' as "adminEmail"
+        from public.operations o left join public.service_tenants w on w.id = tenant_id`,
       ),
       tenants: await rows(
         `select id, t.slug, t.name, t.status, admin_user_id as "adminId",

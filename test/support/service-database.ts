@@ -20,8 +20,8 @@ export interface ServiceDatabase {
     slug: string,
     changes?: { id?: string; status?: string; owner?: string; email?: string },
   ): Promise<string>;
-  /** Has the service want a tenant, and gives its id. */
-  addWanted(slug: string, adminEmail?: string): Promise<string>;
+  /** Has the service want a tenant, as one without a `sub` asked for it unless told otherwise; gives its id. */
+  addWanted(slug: string, adminEmail?: string, askedBy?: string): Promise<string>;
 }
 
 /** What `public.tenants.owner` is for a tenant that the service set up. */
@@ -90,14 +90,15 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
       );
       return row?.id ?? "";
     },
-    async addWanted(slug, adminEmail = "ana@acme.example") {
+    async addWanted(slug, adminEmail = "ana@acme.example", askedBy) {
       const spec = {
         ...{ name: "Acme Corp", slug, adminEmail, adminPassword: "$argon2id$v=19$x" },
         ...{ adminFirstName: "Ana", adminLastName: "Diaz" },
       };
       const [row] = await sql<{ id: string }>(
-        "insert into public.service_tenants (id, spec) values (gen_random_uuid(), $1) returning id",
-        [JSON.stringify(spec)],
+        `insert into public.service_tenants (id, spec, asked_by)
+        values (gen_random_uuid(), $1, $2) returning id`,
+        [JSON.stringify(spec), askedBy],
       );
       return row?.id ?? "";
     },

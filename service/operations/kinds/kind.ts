@@ -5,9 +5,17 @@ import type { RunRequest } from "../../pulumi/engine-runs";
 import type { StepName } from "../../pulumi/steps";
 import type { Accepted, KindName, Operation } from "../store/operation";
 
-/** A request, and the tenant that it is about. */
+/** Who sends a request, by the token. */
+export interface Asker {
+  /** The claim `sub`; null for a token without one. All of those count as one asker. */
+  readonly subject: string | null;
+  readonly isSuperAdmin: boolean;
+}
+
+/** A request, who sends it, and the tenant that it is about. */
 export interface Asked<Request> {
   readonly request: Request;
+  readonly asker: Asker;
   /** The id in the request's address; undefined where the request makes a new tenant. */
   readonly tenantId: string | undefined;
 }

@@ -15,7 +15,7 @@ import {
   type WantedTenant,
 } from "../../tenants/wanted";
 import { aliveOperation } from "../store/store";
-import type { Kind } from "./kind";
+import type { Asker, Kind } from "./kind";
 
 /** The body of `POST /api/tenant/setup`. */
 export const setupRequest = z.strictObject({
@@ -31,7 +31,10 @@ export const setupRequest = z.strictObject({
 /** The tenant that a caller asks for; its password is in plain text. */
 export type SetupRequest = z.infer<typeof setupRequest>;
 
-/** Makes a tenant. Where an earlier set-up of the slug failed, it continues that one, under the same id. */
+/**
+ * Makes a tenant. Where an earlier set-up of the slug failed, it continues that one, under the same id: for
+ * who asked for that one, and for a SUPER_ADMIN, who leaves the admin and the first password as they are.
+ */
 export const setup: Kind<SetupRequest> = {
   name: "setup",
   title: "the set-up",
@@ -41,25 +44,28 @@ export const setup: Kind<SetupRequest> = {
   mayDelete: "nothing",
   success: 201,
 
-  async refuse(query, { request }) {
-    await refuseTaken(query, request, await wantedBySlug(query, request.slug));
+  async refuse(query, { request, asker }) {
+    await refuseTaken(query, request, asker, await wantedBySlug(query, request.slug));
   },
 
   hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
 
-  async want(query, { request }, passwordHash = "") {
+  async want(query, { request, asker }, passwordHash = "") {
     const spec = { ...request, adminPassword: passwordHash };
-    const made = await insertWanted(query, randomUUID(), spec);
+    const made = await insertWanted(query, randomUUID(), spec, asker.subject);
     const known = made ?? (await wantedBySlug(query, request.slug));
     // Held until this transaction ends: an earlier set-up that ends in a conflict just now forgets it.
     const wanted = known && (await lockWanted(query, known.id));
     // The insert met a tenant with the slug, and its set-up ended in a conflict before it could be read.
     if (wanted === undefined) throw isBeingSetUp(request.slug);
-    await refuseTaken(query, request, wanted);
-    if (made === undefined) await updateWanted(query, wanted.id, spec);
-    // JSON has no undefined, so the stored request has no password.
-    const kept = { ...request, adminPassword: undefined };
-    return { tenantId: wanted.id, slug: request.slug, request: kept };
+    await refuseTaken(query, request, asker, wanted);
+    if (made === undefined) {
+      const { adminPassword } = isTheirs(wanted, asker) ? spec : wanted.spec;
+      await updateWanted(query, wanted.id, { ...spec, adminPassword });
+    }
+    // The admin's data is in the declaration alone: an operation's row stays for long after its end.
+    const { name, slug } = request;
+    return { tenantId: wanted.id, slug, request: { name, slug } };
   },
 
   takeBack: (query, { tenantId }) => forgetUnmade(query, tenantId),
@@ -68,7 +74,8 @@ export const setup: Kind<SetupRequest> = {
 /**
  * Refuses a slug that is in use. It lets pass: a slug that nobody has; a tenant of this service whose set-up
  * did not finish, which is continued; and one that was marked deleted although the service wants it, which
- * is restored. The last two only for the same admin.
+ * is restored. The last two only for the same admin, and only to who asked for the tenant, or a SUPER_ADMIN:
+ * anybody else could make a password of their own the admin's. They are told what everybody is told.
  *
  * @param wanted The service's own declaration with the slug, if there is one.
  * @throws {@link TenantConflictError}
@@ -76,6 +83,7 @@ export const setup: Kind<SetupRequest> = {
 async function refuseTaken(
   query: Query,
   { slug, adminEmail }: SetupRequest,
+  asker: Asker,
   wanted: WantedTenant | undefined,
 ): Promise<void> {
   const holder = await tenantBySlug(query, slug);
@@ -86,12 +94,17 @@ async function refuseTaken(
   const tenant = await tenantById(query, wanted.id);
   const isMade = tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant);
   if (alive !== undefined || isMade) throw isTaken(slug);
-  if (tenant?.adminEmail && tenant.adminEmail.toLowerCase() !== adminEmail.toLowerCase()) {
+  const isOwn = isTheirs(wanted, asker);
+  if (!isOwn && !asker.isSuperAdmin) throw isTaken(slug);
+  const first = isOwn ? tenant?.adminEmail : wanted.spec.adminEmail;
+  if (first && first.toLowerCase() !== adminEmail.toLowerCase()) {
     throw new TenantConflictError(
       `An unfinished set-up of ${slug} has another adminEmail; send it with that one`,
     );
   }
 }
+
+const isTheirs = ({ askedBy }: WantedTenant, { subject }: Asker) => askedBy === subject;
 
 const isTaken = (slug: string) => new TenantConflictError(`The slug ${slug} is taken`);
 

@@ -29,7 +29,7 @@ export interface Operation {
   readonly tenantId: string;
   /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
-  /** What was asked, without passwords. */
+  /** What was asked, without what is about a person: passwords, e-mails, people's names. */
   readonly request: Readonly<Record<string, unknown>>;
   /** The name and slug that were wanted before, for kinds that can take their change back; else null. */
   readonly previous: Readonly<Record<string, unknown>> | null;
@@ -66,7 +66,7 @@ export interface Accepted {
   readonly tenantId: string;
   /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
-  /** What was asked, without passwords. */
+  /** What was asked, without what is about a person: passwords, e-mails, people's names. */
   readonly request: Readonly<Record<string, unknown>>;
   /** The name and slug that were wanted before, where the kind can take its change back. */
   readonly previous?: Readonly<Record<string, unknown>>;

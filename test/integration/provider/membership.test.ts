@@ -86,6 +86,52 @@ describe("read", () => {
   });
 });
 
+describe("an admin who is a member only", () => {
+  const rolesOf = async (tenantId: string) =>
+    (await membersOf(tenantId)).map(({ role }: { role?: string }) => role);
+  const demote = (tenantId: string) =>
+    database.sql("update tenant_users set role = 'MEMBER' where tenant_id = $1", [tenantId]);
+
+  it("is made admin when the step is made, and no other member of the tenant is", async () => {
+    const [inputs, other] = [await declared(), await declared()];
+    await database.sql(
+      "insert into tenant_users (tenant_id, user_id, role) values ($1, $2, 'MEMBER'), ($1, $3, 'MEMBER')",
+      [inputs.tenantId, inputs.userId, other.userId],
+    );
+    await adminMembership.create(inputs);
+    expect(await membersOf(inputs.tenantId)).toEqual(
+      expect.arrayContaining([
+        { user_id: inputs.userId, role: "ADMIN" },
+        { user_id: other.userId, role: "MEMBER" },
+      ]),
+    );
+  });
+
+  it("is a change that a refresh shows, and that update repairs", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    await demote(inputs.tenantId);
+    const { props } = (await adminMembership.read(id, outs)) as { props: Inputs };
+    expect(props).toEqual({ ...outs, role: "MEMBER" });
+    expect(adminMembership.diff(id, props, inputs)).toEqual({ changes: true, replaces: [] });
+    const { outs: repaired } = await adminMembership.update(id, props, inputs);
+    expect(await rolesOf(inputs.tenantId)).toEqual(["ADMIN"]);
+    expect(await adminMembership.read(id, repaired)).toEqual({ id, props: repaired });
+  });
+
+  it("is found too in a state that says nothing of the role, which else stays as it is", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    const { role, ...old } = outs;
+    expect(role).toBe("ADMIN");
+    expect(await adminMembership.read(id, old)).toEqual({ id, props: old });
+    expect(adminMembership.diff(id, old, inputs).changes).toBe(false);
+    await demote(inputs.tenantId);
+    const { props } = (await adminMembership.read(id, old)) as { props: Inputs };
+    expect(adminMembership.diff(id, props, inputs).changes).toBe(true);
+  });
+});
+
 describe("delete", () => {
   it("removes this membership alone, and only with forceDestroy", async () => {
     const [kept, removed] = [await declared(false), await declared()];

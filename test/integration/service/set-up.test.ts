@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { JWTPayload } from "jose" with { "resolution-mode": "import" };
 import { isPasswordHash } from "../../../provider/contract/passwords";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { eventually } from "../../support/killable-service";
@@ -126,6 +127,64 @@ describe("an unfinished tenant of this service", () => {
       "An unfinished set-up of half-made has another adminEmail; send it with that one",
     );
     expect(runs.asked).toEqual([]);
+  });
+});
+
+describe("a set-up that failed", () => {
+  const hash = "$argon2id$v=19$x";
+  const hashOf = async (slug: string) =>
+    (
+      await database.sql<{ hash: string }>(
+        "select spec ->> 'adminPassword' as hash from public.service_tenants where slug = $1",
+        [slug],
+      )
+    )[0]?.hash;
+  const serviceOf = async (claims: JWTPayload) => {
+    const { service, runs } = await serviceWith();
+    const asker = await signed({ claims: { permissions: ["CREATE_TENANT"], ...claims } });
+    const post = (changes: Record<string, unknown>) =>
+      postSetUp(service.url, asker, tenantBody(changes));
+    return { post, runs };
+  };
+
+  test.each<[string, JWTPayload, string | undefined]>([
+    ["to another caller", { sub: "mallory" }, "ana"],
+    ["to a caller without a name", {}, "ana"],
+    ["to one with a name, where it was asked for without", { sub: "mallory" }, undefined],
+    ["to another caller who may do much", { sub: "m", permissions: ["CREATE_TENANT", "*"] }, "ana"],
+  ])("is a taken slug %s, whose password and admin are not taken", async (_, claims, askedBy) => {
+    const { post, runs } = await serviceOf(claims);
+    for (const status of [undefined, "provisioning", "deleted"]) {
+      const slug = `failed-${claims.sub ?? "nobody"}-${askedBy ?? "nobody"}-${status ?? "unmade"}`;
+      const id = await database.addWanted(slug, "ana@acme.example", askedBy);
+      if (status !== undefined) {
+        await database.addTenant(slug, { id, status, owner: ownedByService(id) });
+      }
+      for (const adminEmail of ["ana@acme.example", "mallory@evil.example"]) {
+        const answer = await post({ slug, adminEmail });
+        expect(answer.status).toBe(409);
+        expect(answer.body).toEqual(taken(slug));
+        expect(runs.asked).toEqual([]);
+      }
+      expect(await hashOf(slug)).toBe(hash);
+    }
+  });
+
+  test("is resumed by the caller who asked for it, with the password that they send now", async () => {
+    await database.addWanted("failed-own", "ana@acme.example", "ana");
+    const { post } = await serviceOf({ sub: "ana" });
+    expect((await post({ slug: "failed-own" })).status).toBe(201);
+    expect(await hashOf("failed-own")).not.toBe(hash);
+  });
+
+  test("is resumed by a SUPER_ADMIN, and the first password stays", async () => {
+    await database.addWanted("failed-super", "ana@acme.example", "ana");
+    const { post, runs } = await serviceOf({ sub: "root", role: "SUPER_ADMIN" });
+    const slug = "failed-super";
+    expect((await post({ slug, adminEmail: "bob@acme.example" })).status).toBe(409);
+    expect((await post({ slug, adminFirstName: "Anna" })).status).toBe(201);
+    expect(runs.asked[0]).toMatchObject({ adminFirstName: "Anna", adminPassword: hash });
+    expect(await hashOf("failed-super")).toBe(hash);
   });
 });
 

@@ -71,7 +71,8 @@ describe("without DATABASE_URL", () => {
     const { publicKey } = generateKeyPairSync("ed25519");
     const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
     expect(
-      readServiceConfig({ ...embedded, JWT_PUBLIC_KEY: pem }).developmentSecret,
+      readServiceConfig({ ...embedded, JWT_PUBLIC_KEY: pem, JWT_AUDIENCE: "tenants" })
+        .developmentSecret,
     ).toBeUndefined();
   });
 });
@@ -159,7 +160,7 @@ describe("with DATABASE_URL", () => {
   test("secret and public key together are refused", () => {
     const { publicKey } = generateKeyPairSync("ed25519");
     const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-    expect(faultsOf({ ...complete, JWT_PUBLIC_KEY: pem })).toEqual([
+    expect(faultsOf({ ...complete, JWT_PUBLIC_KEY: pem, JWT_AUDIENCE: "tenants" })).toEqual([
       "JWT_SECRET and JWT_PUBLIC_KEY are both set: unset the one that signs no tokens",
     ]);
   });
@@ -185,7 +186,7 @@ describe("PULUMI_BACKEND_URL", () => {
 });
 
 describe("JWT_PUBLIC_KEY", () => {
-  const others = { ...complete, JWT_SECRET: undefined };
+  const others = { ...complete, JWT_SECRET: undefined, JWT_AUDIENCE: "tenants" };
   const pemOf = (key: ReturnType<typeof generateKeyPairSync>["publicKey"]) =>
     key.export({ type: "spki", format: "pem" }).toString();
   const faultsOfKey = (pem: string) => faultsOf({ ...others, JWT_PUBLIC_KEY: pem });
@@ -200,6 +201,17 @@ describe("JWT_PUBLIC_KEY", () => {
     expect(config.tokens.algorithms).toEqual(algorithms);
     const oneLine = readServiceConfig({ ...others, JWT_PUBLIC_KEY: pem.replaceAll("\n", "\\n") });
     expect(oneLine.tokens.algorithms).toEqual(algorithms);
+  });
+
+  test.each([
+    ["with DATABASE_URL", { ...others, JWT_AUDIENCE: undefined }],
+    ["in embedded mode", embedded],
+  ])("needs the audience that means this service, %s", (_, env) => {
+    const { publicKey } = generateKeyPairSync("ed25519");
+    expect(faultsOf({ ...env, JWT_PUBLIC_KEY: pemOf(publicKey) })).toEqual([
+      "JWT_AUDIENCE is not set: set it to the audience (claim aud) by which the tokens for this service " +
+        "name it, because JWT_PUBLIC_KEY verifies tokens for others too",
+    ]);
   });
 
   test("that is something else is refused, and says what", () => {

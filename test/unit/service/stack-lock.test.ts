@@ -15,8 +15,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const nobody = () => Promise.reject(new Error("the database must not be asked"));
 
 const machine = hostname();
-const staleOf = (pid: number | undefined) =>
-  lockIsStale(nobody, lockedError({ pid: pid ?? 0, machine }));
+const staleOf = (pid: number | undefined, at = new Date()) =>
+  lockIsStale(nobody, lockedError({ pid: pid ?? 0, machine, at }));
 
 const statOf = (pid = 0) => readFileSync(`/proc/${pid}/stat`, "utf8");
 
@@ -31,20 +31,38 @@ test("the lock of a process of this machine that is gone is stale", async () => 
   expect(await staleOf(await endedProcess())).toBe(true);
 });
 
-test("a process id that another program has by now is a dead one's", async () => {
-  expect(await staleOf(process.pid)).toBe(true);
-});
+test.each(["pulumi", "node"])(
+  "a process id that another process, %s, has by now is a dead one's",
+  async (name) => {
+    const later = path.join(folder, name);
+    copyFileSync("/bin/sleep", later);
+    const child = spawn(later, ["60"]);
+    await once(child, "spawn");
+    for (const [agoMs, stale] of [
+      [3_600_000, true],
+      [10_000, true],
+      [0, false],
+    ] as const) {
+      expect(await staleOf(child.pid, new Date(Date.now() - agoMs))).toBe(stale);
+    }
+    child.kill();
+    await once(child, "exit");
+  },
+);
 
-test("the lock of a Pulumi CLI that lives is not", async () => {
-  const cli = path.join(folder, "pulumi");
-  copyFileSync("/bin/sleep", cli);
-  const child = spawn(cli, ["60"]);
-  await once(child, "spawn");
-  expect(await staleOf(child.pid)).toBe(false);
-  child.kill();
-  await once(child, "exit");
-  expect(await staleOf(child.pid)).toBe(true);
-});
+test.each(["pulumi", "pulumi-3.246.0", "esc"])(
+  "the lock of a CLI that lives, %s, is not",
+  async (name) => {
+    const cli = path.join(folder, name);
+    copyFileSync("/bin/sleep", cli);
+    const child = spawn(cli, ["60"]);
+    await once(child, "spawn");
+    expect(await staleOf(child.pid)).toBe(false);
+    child.kill();
+    await once(child, "exit");
+    expect(await staleOf(child.pid)).toBe(true);
+  },
+);
 
 test("nor is that of one that is paused: it will go on", async () => {
   const cli = path.join(folder, "pulumi");

@@ -58,6 +58,18 @@ const faults: [string, () => unknown, header?: Record<string, unknown>][] = [
   ["has an end that is a text", () => ({ ...good(), exp: String(now() + 600) })],
   ["has an end that is null", () => ({ ...good(), exp: null })],
   ["is not valid yet", () => ({ ...good(), nbf: now() + 600 })],
+  ["is valid from a minute on", () => ({ ...good(), nbf: now() + 60 })],
+  ["is valid from a text on", () => ({ ...good(), nbf: String(now()) })],
+  ["has a number for its subject", () => ({ ...good(), sub: 7 })],
+  ["has null for its subject", () => ({ ...good(), sub: null })],
+  ["has a list of subjects", () => ({ ...good(), sub: ["ci"] })],
+  ["has an empty subject", () => ({ ...good(), sub: "" })],
+  ["has a NUL in its subject", () => ({ ...good(), sub: "ci\0" })],
+  ["has a line break in its subject", () => ({ ...good(), sub: "ci\n" })],
+  ["has half a character in its subject", () => ({ ...good(), sub: "ci\ud83d" })],
+  ["has a subject of 4 KB", () => ({ ...good(), sub: "x".repeat(4_096) })],
+  ["has a subject of 256 characters", () => ({ ...good(), sub: "x".repeat(256) })],
+  ["ended a moment ago, whatever the skew of the beginning", () => ({ ...good(), exp: now() - 2 })],
   ["is of a foreign issuer", () => ({ ...good(), iss: "https://evil.example" })],
   ["is of an issuer that begins alike", () => ({ ...good(), iss: `${issuer}.evil.example` })],
   ["names no issuer", () => without("iss")],
@@ -100,6 +112,9 @@ describe.each(signers)("signed by %s, a token", (alg, { key, stranger, publicKey
   test.each([
     ["that is as it should be", good],
     ["for several audiences, ours among them", () => ({ ...good(), aud: ["billing", audience] })],
+    ["of a clock that is 20 s ahead", () => ({ ...good(), nbf: now() + 20 })],
+    ["with a subject of 255 characters", () => ({ ...good(), sub: "é".repeat(255) })],
+    ["without a subject", () => without("sub")],
   ])("%s is let through", async (_, claims) => {
     expect((await answerTo(await sign(alg, key, claims()))).status).toBe(400);
   });
