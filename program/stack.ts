@@ -16,6 +16,10 @@ export interface TenantDeclaration {
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
+  /** Default: `active`. */
+  readonly status?: "active" | "suspended" | "deleted" | undefined;
+  /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
+  readonly generation?: number | undefined;
 }
 
 /** What a stack holds: a database and its tenants. */

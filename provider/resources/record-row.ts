@@ -36,7 +36,7 @@ export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Pr
     client.query<{ id: string }>(
       `insert into public.tenants as t (id, name, slug, owner)
       values (coalesce($1, gen_random_uuid()), $2, $3, $4)
-      on conflict (slug) do update
+      on conflict (slug) where status <> 'deleted' do update
       set name = excluded.name,
         status = case t.status when 'deleted' then 'provisioning' else t.status end,
         updated_at = now()

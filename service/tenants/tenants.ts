@@ -14,9 +14,9 @@ export interface TenantRow {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
-  readonly status: "provisioning" | "active" | "deleted";
-  /** Who declares it: `organization/project/stack::name`. */
-  readonly owner: string;
+  readonly status: "provisioning" | "active" | "suspended" | "deleted";
+  /** Who declares it: `organization/project/stack::name`; null where nobody does. */
+  readonly owner: string | null;
   /** The admin's e-mail; null before step 2 has made or found the admin. */
   readonly adminEmail: string | null;
 }

@@ -10,16 +10,21 @@ export type TenantSpec = Pick<
   "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName"
 >;
 
+/** The status that a tenant is to have. `purged`: it is to be gone, with its data. */
+export type WantedStatus = "active" | "suspended" | "deleted" | "purged";
+
 /** A tenant that the service owns, as it is wanted. */
 export interface WantedTenant {
   readonly id: string;
   /** The name of the stack that declares it; null until the first run is begun for it. */
   readonly stack: string | null;
   readonly spec: TenantSpec;
-  readonly status: "active";
+  readonly status: WantedStatus;
+  /** Grows with each change of what is wanted. */
+  readonly generation: number;
 }
 
-const columns = "id, stack, spec, status";
+const columns = "id, stack, spec, status, generation::int as generation";
 
 /**
  * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
@@ -44,7 +49,7 @@ export async function insertWanted(
   // so of two set-ups of one slug at once, exactly one is accepted.
   const [tenant] = await query<WantedTenant>(
     `insert into public.service_tenants (id, spec) values ($1, $2)
-    on conflict (slug) do nothing returning ${columns}`,
+    on conflict (slug) where status in ('active', 'suspended') do nothing returning ${columns}`,
     [id, JSON.stringify(spec)],
   );
   return tenant;
@@ -74,7 +79,7 @@ export async function lockWanted(query: Query, id: string): Promise<WantedTenant
 /** The wanted tenant with this slug. */
 export async function wantedBySlug(query: Query, slug: string): Promise<WantedTenant | undefined> {
   const [tenant] = await query<WantedTenant>(
-    `select ${columns} from public.service_tenants where slug = $1`,
+    `select ${columns} from public.service_tenants where slug = $1 and status in ('active', 'suspended')`,
     [slug],
   );
   return tenant;
