@@ -62,7 +62,8 @@ create unique index service_tenants_one_for_a_slug on public.service_tenants (sl
   where status in ('active', 'suspended');
 
 -- The few that are to be purged, by when.
-create index service_tenants_to_purge on public.service_tenants (purge_at) where status = 'deleted';
+create index service_tenants_to_purge on public.service_tenants (purge_at)
+  where status in ('deleted', 'purged');
 
 create index service_tenants_of_a_stack on public.service_tenants (stack);
 

@@ -5,12 +5,13 @@ import { rules } from "../../../provider/contract/rules";
 import type { Query } from "../../database/database";
 import { stepNames } from "../../pulumi/steps";
 import { TenantConflictError } from "../../system/errors";
-import { isLost, tenantById, tenantBySlug } from "../../tenants/tenants";
+import { tenantById, tenantBySlug } from "../../tenants/tenants";
 import {
   forgetUnmade,
   insertWanted,
+  isLost,
   lockWanted,
-  updateWanted,
+  updateSpec,
   wantedBySlug,
   type WantedTenant,
 } from "../../tenants/wanted";
@@ -38,7 +39,6 @@ export const setup: Kind<SetupRequest> = {
   permission: "CREATE_TENANT",
   body: setupRequest,
   steps: stepNames,
-  mayDelete: "nothing",
   success: 201,
 
   async refuse(query, { request }) {
@@ -47,7 +47,7 @@ export const setup: Kind<SetupRequest> = {
 
   hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
 
-  async want(query, { request }, passwordHash = "") {
+  async want(query, { request }, { passwordHash = "" }) {
     const spec = { ...request, adminPassword: passwordHash };
     const made = await insertWanted(query, randomUUID(), spec);
     const known = made ?? (await wantedBySlug(query, request.slug));
@@ -56,7 +56,7 @@ export const setup: Kind<SetupRequest> = {
     // The insert met a tenant with the slug, and its set-up ended in a conflict before it could be read.
     if (wanted === undefined) throw isBeingSetUp(request.slug);
     await refuseTaken(query, request, wanted);
-    if (made === undefined) await updateWanted(query, wanted.id, spec);
+    if (made === undefined) await updateSpec(query, wanted.id, spec);
     // JSON has no undefined, so the stored request has no password.
     const kept = { ...request, adminPassword: undefined };
     return { tenantId: wanted.id, slug: request.slug, request: kept };
@@ -66,7 +66,7 @@ export const setup: Kind<SetupRequest> = {
 };
 
 /**
- * Refuses a slug that is in use. It lets pass: a slug that nobody has; a tenant of this service whose set-up
+ * Refuses a slug that is in use. It lets pass: a slug that nobody has, or that a tenant had which is deleted; a tenant of this service whose set-up
  * did not finish, which is continued; and one that was marked deleted although the service wants it, which
  * is restored. The last two only for the same admin.
  *
@@ -84,7 +84,8 @@ async function refuseTaken(
   const alive = await aliveOperation(query, wanted.id);
   if (alive?.kind === "setup") throw isBeingSetUp(slug);
   const tenant = await tenantById(query, wanted.id);
-  const isMade = tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant);
+  const isMade =
+    tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant, wanted);
   if (alive !== undefined || isMade) throw isTaken(slug);
   if (tenant?.adminEmail && tenant.adminEmail.toLowerCase() !== adminEmail.toLowerCase()) {
     throw new TenantConflictError(
