@@ -63,7 +63,7 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, ...tenant } of declared) {
+  for (const { migrationsDir, id, key, status, generation, ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -72,11 +72,19 @@ export function declareTenants(
       recreate: tenant.recreate ?? false,
       ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
+      suspended: status === "suspended",
+      deleted: status === "deleted",
+      ...(generation === undefined ? {} : { generation }),
     };
-    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {
-      protect,
-    });
-    tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
+    const made = new Tenant(name, args, { protect });
+    const { tenantId, schemaName, adminUserId, migrationVersion } = made;
+    tenants[name] = {
+      id: tenantId,
+      schemaName,
+      adminUserId,
+      status: made.status,
+      migrationVersion,
+    };
   }
   return { tenants };
 }

@@ -27,6 +27,9 @@ create table public.tenants (
 -- A deleted tenant keeps its slug, for its restore, and is in nobody's way.
 create unique index tenants_slug_key on public.tenants (slug) where status <> 'deleted';
 
+-- A tenant that is declared again without an id is found by its slug.
+create index tenants_deleted_slug on public.tenants (slug) where status = 'deleted';
+
 create index tenants_newest_first on public.tenants (created_at desc, id);
 
 -- migrate:down
