@@ -89,6 +89,8 @@ export interface ServiceAppOptions {
   readonly waitMs?: number;
   /** How many days a deleted tenant is kept. Default: 30. */
   readonly purgeAfterDays?: number;
+  /** Whether deleted tenants are purged by themselves. Default: true. */
+  readonly purges?: boolean;
 }
 
 /** Starts the whole service on a free port, without an engine. */
@@ -99,7 +101,12 @@ export async function startService(
 ): Promise<ServiceApp> {
   return startServiceApp(database, runs, options, async (operations, log) => {
     const parts = { database, runs, operations, log, migrationsDir: undefined, concurrency: 4 };
-    return startInstance({ ...parts, retryDelayMs: 20, retentionDays: 90, purges: true });
+    return startInstance({
+      ...parts,
+      retryDelayMs: 20,
+      retentionDays: 90,
+      purges: options.purges ?? true,
+    });
   });
 }
 

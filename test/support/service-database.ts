@@ -109,7 +109,8 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
       }
       const fresh = await sql(
         `update public.tenants set slug = $2, name = $3, status = $4, generation = $5, updated_at = now(),
-          suspended_at = case $4 when 'suspended' then coalesce(suspended_at, now()) end,
+          suspended_at = case $4 when 'active' then null
+            when 'suspended' then coalesce(suspended_at, now()) else suspended_at end,
           deleted_at = case $4 when 'deleted' then coalesce(deleted_at, now()) end
         where id = $1 and generation <= $5 returning id`,
         [id, slug, name, status, generation],
