@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError } from "../provider/contract/errors";
 import { rules } from "../provider/contract/rules";
-import type { StackDeclaration } from "./stack";
+import type { StackDeclaration, TenantDeclaration } from "./stack";
 
 /** One entry of the stack's `tenants`. */
 const tenantConfig = z.strictObject({
@@ -15,6 +15,8 @@ const tenantConfig = z.strictObject({
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean().optional(),
   recreate: z.boolean().optional(),
+  suspended: z.boolean().optional(),
+  deleted: z.boolean().optional(),
   id: rules.id.optional(),
 });
 
@@ -45,7 +47,8 @@ export function readStackConfig(tenants: unknown, database: unknown): StackDecla
   });
   for (const [index, tenant] of declared.entries()) {
     const before = declared.slice(0, index);
-    if (before.some(({ slug }) => slug === tenant.slug)) {
+    const isHolder = ({ slug, deleted }: typeof tenant) => slug === tenant.slug && !deleted;
+    if (!tenant.deleted && before.some(isHolder)) {
       faults.push(`tenant ${tenant.slug}: slug: is in the list twice`);
     } else if (before.some((other) => keyOf(other) === keyOf(tenant))) {
       faults.push(`tenant ${tenant.slug}: key: ${keyOf(tenant)} is another tenant's already`);
@@ -60,7 +63,19 @@ export function readStackConfig(tenants: unknown, database: unknown): StackDecla
       `the stack's configuration is not valid:\n  ${faults.join("\n  ")}`,
     );
   }
-  return { tenants: declared, database: connection.data as StackDeclaration["database"] };
+  return {
+    tenants: declared.map(declarationOf),
+    database: connection.data as StackDeclaration["database"],
+  };
+}
+
+function declarationOf({
+  suspended,
+  deleted,
+  ...tenant
+}: z.infer<typeof tenantConfig>): TenantDeclaration {
+  if (deleted) return { ...tenant, status: "deleted" };
+  return suspended ? { ...tenant, status: "suspended" } : tenant;
 }
 
 function keyOf({ key, slug }: z.infer<typeof tenantConfig>): string {

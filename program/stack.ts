@@ -16,6 +16,10 @@ export interface TenantDeclaration {
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
+  /** Default: `active`. */
+  readonly status?: "active" | "suspended" | "deleted" | undefined;
+  /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
+  readonly generation?: number | undefined;
 }
 
 /** What a stack holds: a database and its tenants. */
@@ -59,7 +63,7 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, ...tenant } of declared) {
+  for (const { migrationsDir, id, key, status, generation, ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -68,11 +72,19 @@ export function declareTenants(
       recreate: tenant.recreate ?? false,
       ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
+      suspended: status === "suspended",
+      deleted: status === "deleted",
+      ...(generation === undefined ? {} : { generation }),
     };
-    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {
-      protect,
-    });
-    tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
+    const made = new Tenant(name, args, { protect });
+    const { tenantId, schemaName, adminUserId, migrationVersion } = made;
+    tenants[name] = {
+      id: tenantId,
+      schemaName,
+      adminUserId,
+      status: made.status,
+      migrationVersion,
+    };
   }
   return { tenants };
 }

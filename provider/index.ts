@@ -15,4 +15,5 @@ export {
   DatabaseUnreachableError,
   OtherDatabaseError,
   DataGoneError,
+  OvertakenError,
 } from "./contract/errors";

@@ -1,5 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import type { DeclaredStatus } from "./database/tenant-status";
 import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
 import { ownerOf } from "./owner";
@@ -35,6 +36,21 @@ export interface TenantArgs {
    * `DATA_GONE`. Take it out again after the run that made the schema.
    */
   recreate?: boolean;
+  /**
+   * Whether the tenant is out of service: it keeps all that it has, and nobody can use it. Default: `false`.
+   * Changed in place, in both directions.
+   */
+  suspended?: pulumi.Input<boolean>;
+  /**
+   * Whether the tenant is deleted and kept: out of service, its slug free for others, its data where it was.
+   * Taken out again, the tenant is restored, under the `slug` that is declared then. Default: `false`.
+   */
+  deleted?: pulumi.Input<boolean>;
+  /**
+   * Which declaration of the tenant this is, where whoever declares it counts them, from 1. A run of an older
+   * one than the tenant was brought to changes nothing, and fails with `OVERTAKEN`.
+   */
+  generation?: pulumi.Input<number>;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id is another tenant: it replaces this one. */
   id?: pulumi.Input<string>;
   /** Default: the database of DATABASE_URL, one for the whole stack. */
@@ -62,7 +78,7 @@ export class Tenant extends pulumi.ComponentResource {
   /** `tenant_{tenantId}`. */
   readonly schemaName: pulumi.Output<string>;
   readonly adminUserId: pulumi.Output<string>;
-  /** `active`, once all five steps are done. */
+  /** `active`, `suspended` or `deleted`, once all five steps are done. */
   readonly status: pulumi.Output<string>;
   /** The newest applied tenant migration's version, such as `20260101000006`. */
   readonly migrationVersion: pulumi.Output<string>;
@@ -75,6 +91,7 @@ export class Tenant extends pulumi.ComponentResource {
     const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const recreate = args.recreate === true ? { recreate: true } : {};
+    const status = statusOf(args);
     const provider = database.dynamicProvider;
     const after = (step: pulumi.Resource) => ({
       ...{ parent: this, dependsOn: [step], provider },
@@ -85,7 +102,11 @@ export class Tenant extends pulumi.ComponentResource {
 
     const record = new TenantRecord(
       name,
-      { ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
+      {
+        ...{ ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
+        status: status.apply((wanted) => (wanted === "active" ? undefined : wanted)),
+        generation: args.generation,
+      },
       after(database),
     );
     const tenantId = record.id;
@@ -131,6 +152,8 @@ export class Tenant extends pulumi.ComponentResource {
         ...common,
         tenantId,
         userId: admin.id,
+        status,
+        generation: args.generation,
         mark: pulumi.interpolate`${record.mark} ${migrations.mark}`,
       },
       after(migrations),
@@ -151,6 +174,14 @@ export class Tenant extends pulumi.ComponentResource {
       migrationVersion: this.migrationVersion,
     });
   }
+}
+
+function statusOf({ deleted, suspended }: TenantArgs): pulumi.Output<DeclaredStatus> {
+  return pulumi
+    .all([deleted ?? false, suspended ?? false])
+    .apply(([isDeleted, isSuspended]) =>
+      isDeleted ? "deleted" : isSuspended ? "suspended" : "active",
+    );
 }
 
 // By stack, because programs of several stacks may run in one process (Automation API).

@@ -7,6 +7,7 @@ import { watchForDeadWorkers } from "./cluster/dead-workers";
 import { keepConnection, type KeptConnection } from "./cluster/kept-connection";
 import { startQueue, type Queue, type QueueParts } from "./cluster/queue";
 import { endOrphans } from "./system/processes";
+import { purgeDue } from "./operations/purge-due";
 import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
 import { deleteOld } from "./operations/store/store";
@@ -18,6 +19,8 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
   readonly operations: ServedOperations;
   /** How many days an operation is kept after its end. */
   readonly retentionDays: number;
+  /** Whether deleted tenants are purged by themselves, when their time has come. */
+  readonly purges: boolean;
   /** How many operations, and so engine runs, it works on at once. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -96,8 +99,15 @@ function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
   return {
     ...{ database, concurrency, log },
     work: (id) => runOperation(id, parts),
-    // Hourly, but not on the hour, when many other schedules begin.
-    scheduled: { delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) } },
+    scheduled: {
+      // Hourly, but not on the hour, when many other schedules begin.
+      delete_history: { cron: "23 * * * *", work: () => deleteHistory(parts) },
+      // Also where nothing is purged: another instance may have put the job into the queue.
+      purge_due: {
+        cron: "* * * * *",
+        work: () => (parts.purges ? purgeDue(parts) : Promise.resolve()),
+      },
+    },
     onWorker: (worker) => void session.hold(worker),
     // Not before its last job has ended: a runner that went down may finish jobs beside its successor, and the
     // other instances must not take those over.

@@ -106,6 +106,7 @@ async function start(): Promise<void> {
   const operations = serveOperations({
     database,
     limit: config.queueLimit,
+    purgeAfterDays: config.purgeAfterDays,
     waitMs: config.waitMs,
   });
   const parts = {
@@ -115,6 +116,7 @@ async function start(): Promise<void> {
     migrationsDir,
     concurrency,
     retentionDays: config.retentionDays,
+    purges: config.purges,
     operations,
     log,
     retryDelayMs: RETRY_DELAY_MS,

@@ -27,7 +27,8 @@ create unique index users_email_key on public.users (lower(email));
 -- The reference keeps the admin from being removed by another tenant's end while this one is set up.
 alter table public.tenants
   add column admin_user_id uuid references public.users (id),
-  add constraint tenants_active_has_an_admin check (status <> 'active' or admin_user_id is not null);
+  add constraint tenants_active_has_an_admin
+    check (status not in ('active', 'suspended') or admin_user_id is not null);
 
 create index tenants_admin_user on public.tenants (admin_user_id);
 

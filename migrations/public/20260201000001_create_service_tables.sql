@@ -34,7 +34,10 @@ create index service_stacks_free on public.service_stacks (created_at) where sta
 -- What the service wants of each tenant that it owns, from the moment a set-up is accepted: 'spec' is
 -- the tenant's declaration as the program takes it, the admin's first password as its argon2id hash.
 -- public.tenants is what there is. 'asked_by' is the 'sub' of the token that asked for its set-up, null
--- for one without: a set-up that failed is theirs to resume. A stack may hold several tenants; a tenant that no run was begun for
+-- for one without: a set-up that failed is theirs to resume. 'status' is the wanted one; 'purged' is that
+-- of a tenant whose end is under way, and its row here goes last. 'generation' counts what was wanted.
+-- 'restores_to' is what a restore brings a deleted tenant back to; 'purge_at' is when it is purged by
+-- itself. A stack may hold several tenants; a tenant that no run was begun for
 -- has none yet.
 create table public.service_tenants (
   id uuid primary key,
@@ -43,13 +46,27 @@ create table public.service_tenants (
     constraint service_tenants_password_is_hashed
       check (spec ->> 'adminPassword' like '$argon2id$v=19$%'),
   asked_by text,
-  slug text not null generated always as (spec ->> 'slug') stored
-    constraint service_tenants_one_for_a_slug unique,
+  slug text not null generated always as (spec ->> 'slug') stored,
   status text not null default 'active'
-    constraint service_tenants_status_is_known check (status in ('active')),
+    constraint service_tenants_status_is_known
+      check (status in ('active', 'suspended', 'deleted', 'purged')),
+  generation bigint not null default 1,
+  restores_to text
+    constraint service_tenants_restores_to_a_status check (restores_to in ('active', 'suspended')),
+  purge_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  constraint service_tenants_deleted_can_be_restored
+    check ((status = 'deleted') = (restores_to is not null and purge_at is not null))
 );
+
+-- Deleting a tenant frees its slug at once.
+create unique index service_tenants_one_for_a_slug on public.service_tenants (slug)
+  where status in ('active', 'suspended');
+
+-- The few that are to be purged, by when.
+create index service_tenants_to_purge on public.service_tenants (purge_at)
+  where status in ('deleted', 'purged');
 
 create index service_tenants_of_a_stack on public.service_tenants (stack);
 

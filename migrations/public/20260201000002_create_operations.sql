@@ -43,6 +43,9 @@ create unique index operations_one_alive_for_a_tenant on public.operations (tena
 -- The few that wait or run, however long the history is.
 create index operations_alive on public.operations (id) where status in ('queued', 'running');
 
+-- How often the purge of a tenant has failed.
+create index operations_purges on public.operations (tenant_id) where kind = 'purge';
+
 create index operations_ended on public.operations (finished_at) where finished_at is not null;
 
 -- Whoever waits for an operation, in any instance, listens.
@@ -59,7 +62,8 @@ end $$;
 create trigger operations_tell_change before insert or update on public.operations
   for each row execute function public.tell_operation_change();
 
--- Which operation a caller's key stands for, or why none was accepted. 'fingerprint' is the SHA-256
+-- Which operation a caller's key stands for, or why none was accepted; neither where nothing was to be
+-- done. 'fingerprint' is the SHA-256
 -- of the request without the password, of which 'password_hash' is the argon2id hash: an operation
 -- keeps none.
 create table public.idempotency_keys (
@@ -73,7 +77,7 @@ create table public.idempotency_keys (
   conflict text,
   created_at timestamptz not null default now(),
   primary key (subject, key),
-  constraint idempotency_keys_have_an_answer check ((operation_id is null) <> (conflict is null))
+  constraint idempotency_keys_have_one_answer check (operation_id is null or conflict is null)
 );
 
 create index idempotency_keys_oldest_first on public.idempotency_keys (created_at);

@@ -15,6 +15,7 @@ export const tenantErrorCodes = [
   "DATABASE_UNREACHABLE",
   "OTHER_DATABASE",
   "DATA_GONE",
+  "OVERTAKEN",
 ] as const;
 
 /** One of {@link tenantErrorCodes}. */
@@ -131,7 +132,20 @@ export class DataGoneError extends TenantError {
   }
 }
 
-const refusals = ["OTHER_DATABASE", "DATA_GONE"] as const;
+/**
+ * A run of an older declaration came to a tenant that was brought to a newer one meanwhile, by `generation`.
+ * Nothing was changed, and there is nothing to do: the newer run has done it.
+ */
+export class OvertakenError extends TenantError {
+  readonly code = "OVERTAKEN";
+
+  /** @param reason Which tenant, and how far it is. */
+  constructor(reason: string, options?: ErrorOptions) {
+    super(refusal("OVERTAKEN", reason), options);
+  }
+}
+
+const refusals = ["OTHER_DATABASE", "DATA_GONE", "OVERTAKEN"] as const;
 
 /**
  * Writes the code in front of the reason. The engine reports a provider's error as text only, so whoever
@@ -144,8 +158,8 @@ export function refusal(code: (typeof refusals)[number], reason: string): string
 }
 
 /**
- * Tells whether a text that the engine reported is an {@link OtherDatabaseError} or a
- * {@link DataGoneError}: a second try would fail in the same way.
+ * Tells whether a text that the engine reported is an {@link OtherDatabaseError}, a {@link DataGoneError} or an
+ * {@link OvertakenError}: a second try would fail in the same way.
  */
 export function isRefusal(words: string): boolean {
   return refusals.some((code) => words.includes(`${code}: `));

@@ -158,7 +158,8 @@ async function removeUnlessNeeded(client: PoolClient, id: string, props: Inputs)
   // the same two rows in different orders would wait for each other.
   await client.query("select from public.users where id = $1 for update", [id]);
   await client.query(
-    `update public.tenants set admin_user_id = null, status = 'deleted', updated_at = now()
+    `update public.tenants set admin_user_id = null, status = 'deleted',
+      deleted_at = coalesce(deleted_at, now()), updated_at = now()
     where id = $1 and admin_user_id = $2`,
     [props.tenantId, id],
   );

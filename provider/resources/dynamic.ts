@@ -148,3 +148,18 @@ export function diffInputs(
     replaces: changed.filter((property) => replaces.includes(property)),
   };
 }
+
+/**
+ * What a resource is after an update: the new inputs, and of the state what is no input. An input that the program
+ * has taken out is gone with that.
+ *
+ * @param shape Has a property for each input.
+ */
+export function updatedOutputs<News extends object>(
+  shape: Record<string, unknown>,
+  olds: object,
+  news: News,
+): News & RawInputs {
+  const outputs = Object.entries(olds).filter(([property]) => !(property in shape));
+  return { ...Object.fromEntries(outputs), ...news };
+}

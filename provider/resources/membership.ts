@@ -1,12 +1,25 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { TenantGoneError } from "../contract/errors";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { assertUnusedOutside } from "../database/schema";
+import {
+  declaredStatuses,
+  setStatus,
+  unpublish,
+  type DeclaredStatus,
+} from "../database/tenant-status";
 import { rules } from "../contract/rules";
-import { checkInputs, diffInputs, DynamicResource, mark, type RawInputs } from "./dynamic";
+import {
+  checkInputs,
+  diffInputs,
+  DynamicResource,
+  mark,
+  updatedOutputs,
+  type RawInputs,
+} from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
+import { namingConflicts } from "./record-row";
 
 /** The inputs of step 5. */
 export interface AdminMembershipArgs extends DatabaseArgs {
@@ -14,22 +27,26 @@ export interface AdminMembershipArgs extends DatabaseArgs {
   urlEnv: pulumi.Input<string>;
   tenantId: pulumi.Input<string>;
   userId: pulumi.Input<string>;
+  /** What the tenant is to be. */
+  status: pulumi.Input<DeclaredStatus>;
+  /** Which declaration of the tenant this is: see {@link OvertakenError}. */
+  generation?: pulumi.Input<number> | undefined;
   /** The marks of the steps before: see `newMark`. */
   mark?: pulumi.Input<string>;
-  /** Whether deleting the resource deletes the row, and marks the tenant `deleted`. */
+  /** Whether deleting the resource deletes the row. The tenant is marked `deleted` in any case. */
   forceDestroy: pulumi.Input<boolean>;
 }
 
 /**
  * Step 5, membership: the admin's row in `public.tenant_users`; with it, in one transaction, the
- * tenant becomes `active`. The resource's id is `{tenantId}/{userId}`.
+ * tenant gets the status that is declared. The resource's id is `{tenantId}/{userId}`.
  */
 export class AdminMembership extends DynamicResource {
-  /** The status that the last run or refresh found: `active`, unless somebody changed it. */
+  /** The status that the last run or refresh found: the declared one, unless somebody changed it. */
   declare readonly status: pulumi.Output<string>;
 
   constructor(name: string, args: AdminMembershipArgs, opts?: pulumi.CustomResourceOptions) {
-    super("Membership", "adminMembership", name, { ...args, status: "active" }, opts);
+    super("Membership", "adminMembership", name, { ...args }, opts);
   }
 }
 
@@ -37,8 +54,9 @@ const shape = {
   urlEnv: rules.environmentVariable,
   tenantId: rules.id,
   userId: rules.id,
-  status: z.literal("active"),
+  status: z.enum(declaredStatuses),
   role: z.literal("ADMIN").default("ADMIN"),
+  generation: z.int().positive().optional(),
   mark,
   forceDestroy: z.boolean(),
 };
@@ -57,7 +75,7 @@ export const adminMembership = {
   },
 
   async create(inputs: Inputs) {
-    await linkAndActivate(inputs);
+    await linkAndPublish(inputs);
     return { id: `${inputs.tenantId}/${inputs.userId}`, outs: { ...inputs } };
   },
 
@@ -79,13 +97,16 @@ export const adminMembership = {
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
-    await linkAndActivate(news);
-    return { outs: { ...olds, ...news } };
+    await linkAndPublish(news);
+    return { outs: updatedOutputs(shape, olds, news) };
   },
 
+  /** Also without `forceDestroy` it is the first step of a tenant's deletion, and takes it out of service. */
   async delete(_id: string, props: Inputs) {
-    if (!props.forceDestroy) return;
-    await inTransaction(props.urlEnv, (client) => unpublish(client, props));
+    await inTransaction(props.urlEnv, async (client) => {
+      await unpublish(client, { ...props, status: "deleted" });
+      if (props.forceDestroy) await unlink(client, props);
+    });
   },
 };
 
@@ -94,16 +115,9 @@ function withRole(state: Inputs): Inputs {
   return { role: "ADMIN", ...state };
 }
 
-async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<void> {
-  await inTransaction(urlEnv, async (client) => {
-    const { rowCount } = await client.query(
-      `update public.tenants set status = 'active', admin_user_id = $2, updated_at = now()
-      where id = $1`,
-      [tenantId, userId],
-    );
-    if (rowCount === 0) {
-      throw new TenantGoneError(`tenant ${tenantId} is gone: run pulumi refresh, then up`);
-    }
+async function linkAndPublish({ urlEnv, tenantId, userId, ...wanted }: Inputs): Promise<void> {
+  await namingConflicts(urlEnv, { tenantId }, async (client) => {
+    await setStatus(client, { ...wanted, tenantId }, userId);
     await client.query(
       `insert into public.tenant_users (tenant_id, user_id, role) values ($1, $2, 'ADMIN')
       on conflict (tenant_id, user_id) do update set role = excluded.role`,
@@ -113,16 +127,11 @@ async function linkAndActivate({ urlEnv, tenantId, userId }: Inputs): Promise<vo
 }
 
 /**
- * The first step of a tenant's deletion. It checks what would stop a later step, before anything is gone:
- * whether the schema can be dropped. And it marks the tenant `deleted`, so that a deletion which stops half
- * way never leaves an `active` tenant without its admin. After that, the next `up` takes the tenant back, and
- * the next destroy goes on.
+ * Checks what would stop a later step of a tenant's end, before anything is gone: whether the schema can be
+ * dropped. The tenant is `deleted` by then, so that an end which stops half way never leaves an `active` tenant
+ * without its admin: the next `up` takes the tenant back, and the next destroy goes on.
  */
-async function unpublish(client: PoolClient, { tenantId, userId }: Inputs): Promise<void> {
-  await client.query(
-    "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
-    [tenantId],
-  );
+async function unlink(client: PoolClient, { tenantId, userId }: Inputs): Promise<void> {
   await assertUnusedOutside(client, `tenant_${tenantId}`);
   await client.query("delete from public.tenant_users where tenant_id = $1 and user_id = $2", [
     tenantId,

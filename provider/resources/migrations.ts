@@ -134,7 +134,8 @@ export const migrations = {
     await inTransaction(props.urlEnv, async (client) => {
       // In the same transaction, so that nobody finds an active tenant without its tables.
       await client.query(
-        `update public.tenants set status = 'deleted', updated_at = now()
+        `update public.tenants
+        set status = 'deleted', deleted_at = coalesce(deleted_at, now()), updated_at = now()
         where 'tenant_' || id = $1`,
         [id],
       );

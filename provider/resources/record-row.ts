@@ -1,6 +1,8 @@
 import type { PoolClient } from "pg";
 import { SlugTakenError, TenantGoneError } from "../contract/errors";
-import { isDatabaseError } from "../database/pool";
+import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import type { DatabaseAddress } from "../database/settings";
+import { assertNotOvertaken, unpublish } from "../database/tenant-status";
 import { removeUserUnlessNeeded } from "../database/users";
 
 /** What of a tenant's row its declaration says. */
@@ -11,61 +13,101 @@ export interface DeclaredRow {
   readonly owner: string;
   /** The tenant's id, where the program names one. */
   readonly tenantId?: string | undefined;
+  /** Absent where the tenant is to be active. */
+  readonly status?: "suspended" | "deleted" | undefined;
+  /** Which declaration it is. */
+  readonly generation?: number | undefined;
+}
+
+// A row that is to be published stays as it is until the last step, and a deleted one is `provisioning` until
+// then: it has its slug again, and nobody may use it yet.
+const status = `case when $5::text = 'deleted' or t.status <> 'deleted' then t.status else 'provisioning' end`;
+
+/**
+ * Makes the tenant's row, or goes on with its owner's own: one that an interrupted run left, or one that was
+ * deleted, which gets its slug back. It is found by its id, or by its slug where the program names no id. To be
+ * called in a transaction.
+ *
+ * @returns the tenant's id.
+ * @throws {@link SlugTakenError} when another tenant, or another owner, has the id; unique_violation when
+ * another has the slug: see {@link namingConflicts}; {@link OvertakenError}.
+ */
+export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Promise<string> {
+  const { tenantId, name, slug, owner } = inputs;
+  const id = tenantId ?? (await deletedOne(client, inputs));
+  const values = [id ?? null, name, slug, owner, inputs.status ?? null];
+  if (id !== undefined) await assertNotOvertaken(client, id, inputs.generation);
+  // A run may have died after it changed the slug. Its row is there, with the slug of either declaration.
+  const own = await client.query<{ id: string }>(
+    `update public.tenants as t set name = $2, slug = $3, status = ${status}, updated_at = now()
+    where id = $1 and owner = $4 returning id`,
+    values,
+  );
+  const made = own.rows[0] ?? (await insert(client, values));
+  if (made === undefined) throw await slugTaken(client, inputs);
+  await unpublishIfWanted(client, made.id, inputs);
+  return made.id;
+}
+
+/** The row of the same owner and slug that was deleted last, where none that is not deleted has both. */
+async function deletedOne(
+  client: PoolClient,
+  { slug, owner }: Pick<DeclaredRow, "slug" | "owner">,
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `select id from public.tenants t where slug = $1 and owner = $2 and status = 'deleted'
+      and not exists (
+        select from public.tenants where slug = $1 and owner = $2 and status <> 'deleted'
+      )
+    order by deleted_at desc nulls last limit 1`,
+    [slug, owner],
+  );
+  return rows[0]?.id;
+}
+
+async function insert(client: PoolClient, values: unknown[]): Promise<{ id: string } | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into public.tenants as t (id, name, slug, owner, status)
+    values (coalesce($1, gen_random_uuid()), $2, $3, $4,
+      case $5::text when 'deleted' then 'deleted' else 'provisioning' end)
+    on conflict (slug) where status <> 'deleted' do update
+    set name = excluded.name, updated_at = now()
+    where t.owner = excluded.owner and ($1::uuid is null or t.id = $1)
+    returning id`,
+    values,
+  );
+  return rows[0];
 }
 
 /**
- * Makes the tenant's row, or goes on with the one that an interrupted run of the same owner left: the row
- * of the id, or of the slug.
+ * Changes the tenant's row; makes it again, under the same id, where it is gone. Takes back `deleted` unless
+ * that is declared. To be called in a transaction.
  *
- * @returns the tenant's id.
- * @throws {@link SlugTakenError} when another tenant, or another owner, has the slug or the id.
+ * @throws as {@link insertOrAdopt} does.
  */
-export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Promise<string> {
-  const values = [inputs.tenantId ?? null, inputs.name, inputs.slug, inputs.owner];
-  // A run may have died after it changed the slug. Its row is there, with the slug of either declaration.
-  const own = await namingConflicts(client, inputs, () =>
-    client.query<{ id: string }>(
-      `update public.tenants set name = $2, slug = $3,
-        status = case status when 'deleted' then 'provisioning' else status end, updated_at = now()
-      where id = $1 and owner = $4 returning id`,
-      values,
-    ),
-  );
-  if (own.rows[0] !== undefined) return own.rows[0].id;
-  const { rows } = await namingConflicts(client, inputs, () =>
-    client.query<{ id: string }>(
-      `insert into public.tenants as t (id, name, slug, owner)
-      values (coalesce($1, gen_random_uuid()), $2, $3, $4)
-      on conflict (slug) do update
-      set name = excluded.name,
-        status = case t.status when 'deleted' then 'provisioning' else t.status end,
-        updated_at = now()
-      where t.owner = excluded.owner and ($1::uuid is null or t.id = $1)
-      returning id`,
-      values,
-    ),
-  );
-  if (rows[0] === undefined) throw await slugTaken(client, inputs);
-  return rows[0].id;
-}
-
-/** Changes the tenant's row; makes it again, under the same id, where it is gone. Takes back `deleted`. */
 export async function updateOrRestore(
   client: PoolClient,
   id: string,
-  { name, slug, owner, tenantId }: DeclaredRow,
+  declared: DeclaredRow,
 ): Promise<void> {
-  await namingConflicts(client, { slug, tenantId }, () =>
-    client.query(
-      `insert into public.tenants as t (id, name, slug, owner)
-      values ($1, $2, $3, $4)
-      on conflict (id) do update
-      set name = excluded.name, slug = excluded.slug, owner = excluded.owner,
-        status = case t.status when 'deleted' then 'provisioning' else t.status end,
-        updated_at = now()`,
-      [id, name, slug, owner],
-    ),
+  await assertNotOvertaken(client, id, declared.generation);
+  await client.query(
+    `insert into public.tenants as t (id, name, slug, owner, status)
+    values ($1, $2, $3, $4, case $5::text when 'deleted' then 'deleted' else 'provisioning' end)
+    on conflict (id) do update
+    set name = excluded.name, slug = excluded.slug, owner = excluded.owner, status = ${status},
+      updated_at = now()`,
+    [id, declared.name, declared.slug, declared.owner, declared.status ?? null],
   );
+  await unpublishIfWanted(client, id, declared);
+}
+
+async function unpublishIfWanted(
+  client: PoolClient,
+  tenantId: string,
+  { status, generation }: DeclaredRow,
+): Promise<void> {
+  if (status !== undefined) await unpublish(client, { tenantId, status, generation });
 }
 
 /** @throws {@link TenantGoneError} when the database that another variable names does not have the tenant. */
@@ -93,42 +135,61 @@ export async function removeTenant(client: PoolClient, id: string): Promise<void
   for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
 }
 
-/** Runs a statement that may violate a unique constraint, and says then who has the slug or the id. */
-async function namingConflicts<T>(
-  client: PoolClient,
-  wanted: Pick<DeclaredRow, "slug" | "tenantId">,
-  statement: () => Promise<T>,
+/**
+ * Does the work in a transaction; where it would have given a tenant a slug or an id that another has, says who
+ * that is.
+ *
+ * @param wanted The tenant; its slug may be left out where its row has it.
+ * @throws {@link SlugTakenError}
+ */
+export async function namingConflicts<T>(
+  database: DatabaseAddress,
+  wanted: Partial<DeclaredRow>,
+  work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   try {
-    return await statement();
+    return await inTransaction(database, work);
   } catch (error) {
     if (!isDatabaseError(error, "23505")) throw error; // unique_violation
-    throw await slugTaken(client, wanted, { cause: error });
+    throw await withConnection(database, (client) => slugTaken(client, wanted, { cause: error }));
   }
 }
 
-/** The error that says who has the slug or the id, and what can be done about it. */
+/** The error that says who has the slug, or else the id, and what can be done about it. */
 async function slugTaken(
   client: PoolClient,
-  wanted: Pick<DeclaredRow, "slug" | "tenantId">,
+  { slug: wanted, tenantId, owner }: Partial<DeclaredRow>,
   options?: ErrorOptions,
 ): Promise<SlugTakenError> {
-  const { rows } = await client.query<{ id: string; slug: string; owner: string; status: string }>(
-    "select id, slug, owner, status from public.tenants where slug = $1 or id = $2",
-    [wanted.slug, wanted.tenantId ?? null],
+  const { rows } = await client.query<{ id: string; slug: string; owner: string | null }>(
+    `with wanted as (
+      select coalesce($1, (select slug from public.tenants where id = $2)) as slug
+    )
+    select id, t.slug, owner from public.tenants t, wanted
+    where t.slug = wanted.slug and status <> 'deleted' and id is distinct from $2
+    union all
+    select id, slug, owner from public.tenants where id = $2 and owner <> $3`,
+    [wanted ?? null, tenantId ?? null, owner ?? null],
   );
   const [holder] = rows;
-  if (holder === undefined)
-    return new SlugTakenError(`slug ${wanted.slug} was taken just now`, options);
-  const { id, slug, owner, status } = holder;
-  const advice =
-    status === "deleted"
-      ? `it is marked deleted and keeps its slug with its data. To free it, declare it there again ` +
-        `with forceDestroy: true, apply, and leave it out`
-      : `choose another slug, or leave it out there first. If it is the same tenant under another ` +
-        `name or parent, give it the old one in the option aliases`;
+  if (holder === undefined) {
+    return new SlugTakenError(`slug ${wanted ?? "of the tenant"} was taken just now`, options);
+  }
+  const { id, slug } = holder;
+  const what = id === tenantId ? `id ${id}` : `slug ${slug}`;
+  const whose = holder.owner === null ? "which nobody declares" : `of ${holder.owner}`;
+  const deleted =
+    tenantId === undefined && owner !== undefined
+      ? await deletedOne(client, { slug, owner })
+      : undefined;
+  const restore =
+    deleted === undefined
+      ? ""
+      : `. Your own deleted tenant ${slug} is restored under another slug with id: ${deleted}`;
   return new SlugTakenError(
-    `slug ${wanted.slug} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`,
+    `${what} is taken, by tenant ${slug} (id ${id}) ${whose}: choose another slug, or leave it out there ` +
+      `first. If it is the same tenant under another name or parent, give it the old one in the option ` +
+      `aliases${restore}`,
     options,
   );
 }

@@ -4,9 +4,22 @@ import { refusal, ReplacementRefusedError } from "../contract/errors";
 import { lostData, lostMessage, recreateMessage } from "../database/lost-data";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { rules } from "../contract/rules";
-import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
+import {
+  checkInputs,
+  diffInputs,
+  DynamicResource,
+  newMark,
+  updatedOutputs,
+  type RawInputs,
+} from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
-import { assertMoved, insertOrAdopt, removeTenant, updateOrRestore } from "./record-row";
+import {
+  assertMoved,
+  insertOrAdopt,
+  namingConflicts,
+  removeTenant,
+  updateOrRestore,
+} from "./record-row";
 
 /** The inputs of step 1. */
 export interface TenantRecordArgs extends DatabaseArgs {
@@ -18,6 +31,13 @@ export interface TenantRecordArgs extends DatabaseArgs {
   slug: pulumi.Input<string>;
   /** Who declares it: `organization/project/stack::name`. */
   owner: pulumi.Input<string>;
+  /**
+   * A tenant that is to be out of service is taken out of it here, before anything else is done. Absent for one
+   * that is to be active: that is the last step's to say.
+   */
+  status?: pulumi.Input<"suspended" | "deleted" | undefined> | undefined;
+  /** Which declaration of the tenant this is: see {@link OvertakenError}. */
+  generation?: pulumi.Input<number> | undefined;
   /** Whether deleting the resource deletes the row. Otherwise it is marked `deleted`. */
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that somebody dropped is made anew, empty. */
@@ -45,6 +65,8 @@ const shape = {
   name: rules.name,
   slug: rules.slug,
   owner: z.string().min(1).max(1000),
+  status: z.enum(["suspended", "deleted"]).optional(),
+  generation: z.int().positive().optional(),
   forceDestroy: z.boolean(),
   recreate: z.boolean().optional(),
 };
@@ -71,7 +93,7 @@ export const tenantRecord = {
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
     const diff = diffInputs(shape, known, news, {
       replaces: ["tenantId"],
-      ignores: ["recreate"],
+      ignores: ["recreate", "generation"],
     });
     const mayGo = olds.forceDestroy && news.forceDestroy;
     if (diff.replaces.length > 0 && olds.slug === news.slug && !mayGo) {
@@ -91,7 +113,9 @@ export const tenantRecord = {
   },
 
   async create(inputs: Inputs) {
-    const id = await withConnection(inputs.urlEnv, (client) => insertOrAdopt(client, inputs));
+    const id = await namingConflicts(inputs.urlEnv, inputs, (client) =>
+      insertOrAdopt(client, inputs),
+    );
     return { id, outs: { ...inputs, mark: newMark() } };
   },
 
@@ -103,8 +127,9 @@ export const tenantRecord = {
     const { rows, lost } = await withConnection(props.urlEnv, async (client) => ({
       rows: await rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
         client,
-        "select name, slug, owner from public.tenants where id = $1 and status <> 'deleted'",
-        [id],
+        `select name, slug, owner from public.tenants
+        where id = $1 and (status <> 'deleted' or $2::text = 'deleted')`,
+        [id, props.status ?? null],
       ),
       lost: await lostData(client, `tenant_${id}`),
     }));
@@ -116,12 +141,12 @@ export const tenantRecord = {
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
-    await withConnection(news.urlEnv, async (client) => {
+    await namingConflicts(news.urlEnv, { ...news, tenantId: id }, async (client) => {
       // Another variable may name another database, in which there is nothing of the tenant yet.
       if (olds.urlEnv !== news.urlEnv) await assertMoved(client, id, news);
       await updateOrRestore(client, id, news);
     });
-    return { outs: present({ ...olds, ...news, lost: undefined }) };
+    return { outs: present({ ...updatedOutputs(shape, olds, news), lost: undefined }) };
   },
 
   async delete(id: string, props: Inputs) {
@@ -131,7 +156,9 @@ export const tenantRecord = {
     }
     await withConnection(props.urlEnv, (client) =>
       client.query(
-        "update public.tenants set status = 'deleted', updated_at = now() where id = $1",
+        `update public.tenants
+        set status = 'deleted', deleted_at = coalesce(deleted_at, now()), updated_at = now()
+        where id = $1`,
         [id],
       ),
     );

@@ -40,6 +40,10 @@ export interface Config {
   readonly streams: { readonly perSubject: number; readonly total: number };
   /** How many days an operation is kept after its end. */
   readonly retentionDays: number;
+  /** How many days a deleted tenant is kept before it is purged by itself. */
+  readonly purgeAfterDays: number;
+  /** Whether deleted tenants are purged by themselves. */
+  readonly purges: boolean;
   readonly logLevel: string;
 }
 
@@ -102,6 +106,8 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     rateLimit: values.RATE_LIMIT,
     streams: { perSubject: values.EVENT_STREAMS_PER_SUB, total: values.EVENT_STREAMS },
     retentionDays: values.OPERATIONS_RETENTION,
+    purgeAfterDays: values.RETENTION_DAYS,
+    purges: values.PURGE,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -127,6 +127,18 @@ export const variables = z.object({
   OPERATIONS_RETENTION: integer(1, 36_500)
     .default(90)
     .describe("Days that an operation is kept after its end"),
+  RETENTION_DAYS: integer(0, 36_500)
+    .default(30)
+    .describe(
+      "Days that a deleted tenant is kept, and can be restored, before it is purged by itself",
+    ),
+  PURGE: z
+    .enum(["on", "off"], "must be on or off")
+    .default("on")
+    .transform((value) => value === "on")
+    .describe(
+      "Whether deleted tenants are purged by themselves; `off`: only who asks for it purges",
+    ),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")

@@ -7,6 +7,20 @@ import { HttpError, InvalidRequestError, type Detail } from "./errors";
 const LIMIT_BYTES = 16 * 1024;
 
 /**
+ * Lets a request come without a body, which then counts as an empty object; one with a body is given to
+ * {@link takeBody}.
+ */
+export const takeBodyIfAny: RequestHandler = async (request, response, next) => {
+  const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+  if (length !== "0" || coding !== undefined) {
+    await takeBody(request, response, next);
+    return;
+  }
+  request.body = Buffer.from("{}");
+  next();
+};
+
+/**
  * Takes a request's body and makes the checks that cost least: its size, by Content-Length or counted while
  * it comes (413), and its type (415). Its content is read by {@link parseBody}, after the token was verified.
  *

@@ -40,7 +40,12 @@ export async function answerEnd(
   }
   if (appliedAt === null) {
     answerAccepted(response, operation);
-  } else if (kindOf(kind).success === 201) {
+    return;
+  }
+  const { success } = kindOf(kind);
+  if (success === 204) {
+    response.status(204).end();
+  } else if (success === 201) {
     const tenant = { id: tenantId, name: request.name, slug };
     response.status(201).location(`/api/tenant/${tenantId}`).json(tenant);
   } else {

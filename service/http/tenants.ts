@@ -5,9 +5,9 @@ import type { Database } from "../database/database";
 import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
-import { activeTenant, activeTenants, type TenantView } from "../tenants/tenants";
+import { activeTenants, viewTenant, type TenantView } from "../tenants/tenants";
 import { onlyMethods } from "./answers";
-import { parseBody, parseInput, takeBody } from "./body";
+import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
 import { HttpError } from "./errors";
 import { answerAccepted, answerEnd } from "./operation-answers";
 import type { Permit } from "./permit";
@@ -49,22 +49,28 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   const { query } = database;
   const router = Router();
   const limited = limitRate(parts.ratePerMinute);
-  const verb = <Body extends object>(kind: Kind<Body>): RequestHandler[] => [
-    takeBody,
+  const verb = <Body extends object>(kind: Kind<Body>, take = takeBodyIfAny): RequestHandler[] => [
+    take,
     permit(kind.permission),
     limited,
     operate(parts, kind),
   ];
 
-  router.route("/setup").post(verb(kinds.setup)).all(onlyMethods("POST"));
+  router.route("/setup").post(verb(kinds.setup, takeBody)).all(onlyMethods("POST"));
 
   router
     .route("/:id")
     .get(permit("VIEW_TENANTS"), async (request, response) => {
-      response.json(await found(activeTenant(query, idIn(request) ?? "")));
+      response.json(await found(viewTenant(query, idIn(request) ?? "")));
     })
-    .patch(verb(kinds.change))
-    .all(onlyMethods("GET", "PATCH"));
+    .patch(verb(kinds.change, takeBody))
+    .delete(verb(kinds.delete))
+    .all(onlyMethods("GET", "PATCH", "DELETE"));
+
+  router.route("/:id/suspend").post(verb(kinds.suspend)).all(onlyMethods("POST"));
+  router.route("/:id/resume").post(verb(kinds.resume)).all(onlyMethods("POST"));
+  router.route("/:id/restore").post(verb(kinds.restore)).all(onlyMethods("POST"));
+  router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
 
   router
     .route("/")
@@ -86,7 +92,7 @@ function operate<Body extends object>(
 ): RequestHandler {
   return async (request, response) => {
     const tenantId = idIn(request);
-    const findTenant = (id: string) => activeTenant(database.query, id);
+    const findTenant = (id: string) => viewTenant(database.query, id);
     const operation = await operations.accept({
       ...{ kind, tenantId },
       request: parseBody(kind.body, request.body),

@@ -14,10 +14,14 @@ export interface IdempotencyKey {
   readonly subject: string;
 }
 
-/** What became of the first request with a key: an operation was accepted, or it was refused. */
+/**
+ * What became of the first request with a key: an operation was accepted, it was refused, or nothing was to be
+ * done.
+ */
 type Stands =
   | { readonly operationId: string; readonly passwordHash: string | undefined }
-  | { readonly conflict: string };
+  | { readonly conflict: string }
+  | Readonly<Record<string, never>>;
 
 /** A request as a key is bound to it: its kind, its tenant and its body. */
 interface Keyed extends Omit<Asked<object>, "asker"> {
@@ -28,7 +32,7 @@ interface Keyed extends Omit<Asked<object>, "asker"> {
 const KNOWN_FOR = "interval '24 hours'";
 
 /**
- * Finds the operation that the first request with this key made.
+ * Finds the operation that the first request with this key made; none where nothing was to be done.
  *
  * @returns undefined for a key that is new, or that is no longer remembered.
  * @throws {@link TenantConflictError} when the first request was answered with it.
@@ -39,7 +43,7 @@ export async function recall(
   query: Query,
   { key, subject }: IdempotencyKey,
   asked: Keyed,
-): Promise<Operation | undefined> {
+): Promise<{ readonly operation: Operation | undefined } | undefined> {
   const [known] = await query<{
     fingerprint: string;
     passwordHash: string | null;
@@ -59,7 +63,8 @@ export async function recall(
     passwordHash === null ||
     (await hashInTurn(() => verifyPassword(passwordHash, passwordIn(asked))));
   if (!isSame) throw new KeyReusedError();
-  return findOperation(query, known.operationId ?? "");
+  const { operationId } = known;
+  return { operation: operationId === null ? undefined : await findOperation(query, operationId) };
 }
 
 /**

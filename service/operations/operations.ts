@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Database } from "../database/database";
-import { accept, type Asking } from "./accept";
+import { accept, type AcceptSettings, type Asking } from "./accept";
 import { CHANNEL, Changes } from "./changes";
 import { isAnswerable, type Operation } from "./store/operation";
 import { findOperation } from "./store/store";
@@ -34,17 +34,17 @@ export interface ServedOperations extends Operations {
 }
 
 /** Serves the operations of a database. */
-export function serveOperations(settings: {
-  readonly database: Database;
-  /** How many operations may wait or run, of all instances. */
-  readonly limit: number;
-  /** How long a caller waits for the end of an operation. */
-  readonly waitMs: number;
-}): ServedOperations {
-  const { database, limit, waitMs } = settings;
+export function serveOperations(
+  settings: AcceptSettings & {
+    readonly database: Database;
+    /** How long a caller waits for the end of an operation. */
+    readonly waitMs: number;
+  },
+): ServedOperations {
+  const { database, waitMs } = settings;
   const changes = new Changes(database.query);
   return {
-    accept: (asking) => accept(database, asking, limit),
+    accept: (asking) => accept(database, asking, settings),
     find: (id) => findOperation(database.query, id),
     async answerable(operation) {
       const patience = new AbortController();

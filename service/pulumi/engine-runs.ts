@@ -8,10 +8,10 @@ export interface RunRequest {
   /** Every tenant that the stack is to hold. */
   readonly tenants: readonly TenantDeclaration[];
   /**
-   * What the run may delete; replacing counts as deleting. With `nothing`, all resources are protected, and
-   * a run that deletes one all the same counts as interrupted.
+   * The ids of the tenants whose resources the run may delete; replacing counts as deleting. The resources of
+   * all others are protected, and a run that deletes one all the same counts as interrupted.
    */
-  readonly mayDelete: "nothing" | "anything";
+  readonly mayDelete: readonly string[];
 }
 
 /** How an engine run ended. Plain data and not an error, because it is sent from the program host's process. */

@@ -21,11 +21,18 @@ export function stepsOf(event: EngineEvent): StepEvent[] {
   return changes.flatMap(([{ metadata } = {}, status]) => {
     if (metadata === undefined || metadata.op === "refresh") return [];
     const step = steps[metadata.type.split(/[:/]/).at(-1) ?? ""];
-    // The service names each tenant's resources by its id.
-    const tenantId = metadata.urn.split("::").at(-1) ?? "";
-    return step === undefined ? [] : [{ tenantId, step, status }];
+    return step === undefined ? [] : [{ tenantId: tenantOf(metadata.urn), step, status }];
   });
 }
+
+/** The id of the tenant of which the event says that a resource is being deleted; undefined for other events. */
+export function deletedOf({ resourcePreEvent }: EngineEvent): string | undefined {
+  const { op, urn } = resourcePreEvent?.metadata ?? {};
+  return op === "delete" ? tenantOf(urn ?? "") : undefined;
+}
+
+/** The service names each tenant's resources by its id. */
+const tenantOf = (urn: string) => urn.split("::").at(-1) ?? "";
 
 /** The last part of a resource's type → its step. */
 const steps: Partial<Record<string, StepEvent["step"]>> = {

@@ -1,5 +1,5 @@
 import type { OpMap, OpType } from "@pulumi/pulumi/automation";
-import type { RunOutcome, RunRequest } from "./engine-runs";
+import type { RunOutcome } from "./engine-runs";
 
 /**
  * Finds what a run did that it was not asked to: it deleted a resource, or the engine saw fewer or more
@@ -7,25 +7,37 @@ import type { RunOutcome, RunRequest } from "./engine-runs";
  *
  * @param changes How many resources there were of each operation; undefined where the engine did not report it.
  * @param declared How many resources the program declared.
+ * @param mayBeDeleted How many of the deleted ones the run was asked to delete.
  * @returns faults for the operator; none where the run did as it was asked to.
  */
 export function unasked(
   changes: OpMap | undefined,
   declared: number,
-  mayDelete: RunRequest["mayDelete"],
+  mayBeDeleted: number,
 ): string[] {
   if (changes === undefined) return ["the engine did not report what the run did"];
   const count = (ops: readonly OpType[]) => ops.reduce((sum, op) => sum + (changes[op] ?? 0), 0);
   const seen = count(["same", "create", "update", "replace", "import", "read"]);
-  const deleted = count(["delete", "replace", "discard"]);
+  const deleted = count(["delete", "replace", "discard"]) - mayBeDeleted;
   const faults: string[] = [];
   if (seen !== declared) {
     faults.push(`the program declared ${declared} resources, and the engine saw ${seen}`);
   }
-  if (deleted > 0 && mayDelete === "nothing") {
+  if (deleted > 0) {
     faults.push(`the run deleted ${deleted} resources, which nobody asked for`);
   }
   return faults;
+}
+
+/**
+ * What depends on a tenant's tables from outside, so that they could not be dropped, in the words of
+ * `SchemaInUseError` of provider/; undefined where that is not why the run failed.
+ *
+ * @returns such as `view public.report`.
+ */
+export function dependentsIn(faults: readonly string[]): string | undefined {
+  const words = /schema \S+ is in use from outside by (.+?): drop that first/s;
+  return faults.map((fault) => words.exec(fault)?.[1]).find((found) => found !== undefined);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lockOf } from "../cluster/liveness";
 import type { Database } from "../database/database";
+import { TenantUnknownError } from "../system/errors";
 
 /** A stack of the service, and its settings file, which the CLI keeps outside of the state. */
 export interface StackRow {
@@ -21,7 +22,11 @@ export interface Stacks {
   readonly takePrestarted: (name: string, tenantId: string) => Promise<boolean>;
   /** Gives the tenant a spare stack, if there is one. */
   readonly takeSpare: (tenantId: string) => Promise<StackRow | undefined>;
-  /** Gives the tenant a new row, whose stack is still to be made in the backend. */
+  /**
+   * Gives the tenant a new row, whose stack is still to be made in the backend.
+   *
+   * @throws {@link TenantUnknownError} where the service does not declare the tenant any more.
+   */
   readonly takeNew: (tenantId: string) => Promise<StackRow>;
   /** Stores the settings file that the CLI wrote when it made a tenant's stack. */
   readonly keepSettings: (name: string, settings: string) => Promise<void>;
@@ -88,31 +93,35 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
     },
     async takePrestarted(name, tenantId) {
       const rows = await query(
-        `with taken as (
+        `with ${tenant("$3")}, taken as (
           update public.service_stacks set status = 'taken', instance = null
-          where name = $1 and status = 'prestarted' and instance = $2 returning name
-        ) ${given("$3")}`,
+          where name = $1 and status = 'prestarted' and instance = $2
+            and exists (select from tenant) returning name
+        ) ${given}`,
         [name, instance, tenantId],
       );
       return rows.length > 0;
     },
     async takeSpare(tenantId) {
       const [row] = await query<StackRow>(
-        `with taken as (
-          update public.service_stacks set status = 'taken' where ${oldestSpare}
-        ) ${given("$1")}`,
+        `with ${tenant("$1")}, taken as (
+          update public.service_stacks set status = 'taken'
+          where exists (select from tenant) and ${oldestSpare}
+        ) ${given}`,
         [tenantId],
       );
       return row;
     },
     async takeNew(tenantId) {
       const name = newName();
-      await query(
-        `with taken as (
-          insert into public.service_stacks (name, status) values ($1, 'taken') returning name
-        ) ${given("$2")}`,
+      const rows = await query(
+        `with ${tenant("$2")}, taken as (
+          insert into public.service_stacks (name, status) select $1, 'taken' from tenant
+          returning name
+        ) ${given}`,
         [name, tenantId],
       );
+      if (rows.length === 0) throw new TenantUnknownError();
       return { name, settings: null };
     },
     async keepSettings(name, settings) {
@@ -220,11 +229,19 @@ const oldestSpare = `name = (
   order by created_at limit 1 for update skip locked
 ) returning name, settings`;
 
-/** The end of a statement whose `taken` is a stack: makes it the tenant's. @param tenantId A parameter, such as `$1`. */
-function given(tenantId: string): string {
-  return `update public.service_tenants as t set stack = taken.name, updated_at = now()
-    from taken where t.id = ${tenantId} returning taken.*`;
+/**
+ * The beginning of a statement that gives a tenant a stack: locks the tenant's declaration. Where that is gone,
+ * or goes just now, no stack may be taken: nobody would ever give it back.
+ *
+ * @param id A parameter, such as `$1`.
+ */
+function tenant(id: string): string {
+  return `tenant as (select id from public.service_tenants where id = ${id} for update)`;
 }
+
+/** The end of such a statement, whose `taken` is the stack: makes it the tenant's. */
+const given = `update public.service_tenants as t set stack = taken.name, updated_at = now()
+  from taken, tenant where t.id = tenant.id returning taken.*`;
 
 function newName(): string {
   return `tenant-${randomBytes(8).toString("hex")}`;

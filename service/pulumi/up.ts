@@ -8,14 +8,14 @@ import {
   type OpMap,
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
-import { declareDatabase, declareTenants } from "../../program/stack";
+import { declareDatabase, declareTenants, type TenantDeclaration } from "../../program/stack";
 import { isRefusal } from "../../provider/contract/errors";
 import { unasked } from "./outcomes";
 import { pulumiCommand } from "./cli";
 import { wasCutOff } from "./outcomes";
 import type { Query } from "../database/database";
 import type { RunOutcome, RunRequest } from "./engine-runs";
-import { faultsOf, lastWords, stepsOf } from "./events";
+import { deletedOf, faultsOf, lastWords, stepsOf } from "./events";
 import type { StepEvent } from "./steps";
 import { dropHalfLocks, lockIsStale } from "./stack-lock";
 import { watch } from "./watched-program";
@@ -50,9 +50,11 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
   let give: (request: RunRequest | undefined) => void = () => undefined;
   const wanted = new Promise<RunRequest | undefined>((resolve) => (give = resolve));
   const faults: string[] = [];
+  const deleted: string[] = [];
   let listener: UpListener | undefined;
   const onEvent = (event: EngineEvent) => {
     faults.push(...faultsOf(event));
+    deleted.push(...[deletedOf(event)].filter((id) => id !== undefined));
     for (const step of stepsOf(event)) listener?.step(step);
   };
   const { program, declared } = watch(async () => {
@@ -67,11 +69,18 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
     const request = await wanted;
     if (request === undefined) return {};
     listener?.reached();
-    return declareTenants(database, request.tenants, { protect: request.mayDelete === "nothing" });
+    const mayGo = ({ id = "" }: TenantDeclaration) => request.mayDelete.includes(id);
+    const stay = request.tenants.filter((tenant) => !mayGo(tenant));
+    return {
+      stay: declareTenants(database, stay, { protect: true }),
+      go: declareTenants(database, request.tenants.filter(mayGo)),
+    };
   });
   const outcome = up(query, start, program, onEvent).then(
     async (changes): Promise<RunOutcome> => {
-      const unwanted = unasked(changes, declared(), (await wanted)?.mayDelete ?? "nothing");
+      const mayDelete = (await wanted)?.mayDelete ?? [];
+      const mayBeDeleted = deleted.filter((id) => mayDelete.includes(id)).length;
+      const unwanted = unasked(changes, declared(), mayBeDeleted);
       return unwanted.length > 0
         ? { result: "interrupted", faults: unwanted }
         : { result: "succeeded" };

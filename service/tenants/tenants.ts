@@ -1,7 +1,7 @@
 import type { Query } from "../database/database";
 
-/** A tenant as callers see it. */
-export interface TenantView {
+/** A tenant as lists show it. */
+export interface TenantSummary {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
@@ -9,24 +9,43 @@ export interface TenantView {
   readonly createdAt: Date;
 }
 
+/** A tenant as callers see it. */
+export interface TenantView extends TenantSummary {
+  readonly updatedAt: Date;
+  /** Null unless it is suspended. */
+  readonly suspendedAt: Date | null;
+  /** Null unless it is deleted. */
+  readonly deletedAt: Date | null;
+  /** When it is purged by itself; null where it is not deleted, or a stack declares it. */
+  readonly purgeAt: Date | null;
+  /** The version of its newest migration, such as `20260101000006`; null before it has any. */
+  readonly migrationVersion: string | null;
+  /** `service`, or who declares it: `organization/project/stack::name`; null where nobody does. */
+  readonly managedBy: string | null;
+}
+
 /** A tenant's row of public.tenants, whatever its status. */
 export interface TenantRow {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
-  readonly status: "provisioning" | "active" | "deleted";
-  /** Who declares it: `organization/project/stack::name`. */
-  readonly owner: string;
+  readonly status: "provisioning" | "active" | "suspended" | "deleted";
+  /** Who declares it: `organization/project/stack::name`; null where nobody does. */
+  readonly owner: string | null;
   /** The admin's e-mail; null before step 2 has made or found the admin. */
   readonly adminEmail: string | null;
 }
 
-const view = `id, name, slug, status, created_at as "createdAt"`;
-
-/** The active tenant with this id. Callers see no tenant of another status. */
-export async function activeTenant(query: Query, id: string): Promise<TenantView | undefined> {
+/** The tenant with this id as callers see it, whatever its status. */
+export async function viewTenant(query: Query, id: string): Promise<TenantView | undefined> {
   const [tenant] = await query<TenantView>(
-    `select ${view} from public.tenants where id = $1 and status = 'active'`,
+    `select t.id, t.name, t.slug, t.status, t.created_at as "createdAt", t.updated_at as "updatedAt",
+      t.suspended_at as "suspendedAt", t.deleted_at as "deletedAt", w.purge_at as "purgeAt",
+      (select max(substring(file from '^[0-9]+')) from public.tenant_migration_digests
+        where schema_name = 'tenant_' || t.id) as "migrationVersion",
+      case when w.id is null then t.owner else 'service' end as "managedBy"
+    from public.tenants t left join public.service_tenants w on w.id = t.id
+    where t.id = $1`,
     [id],
   );
   return tenant;
@@ -43,9 +62,10 @@ export async function activeTenants(
   query: Query,
   page: number,
   limit: number,
-): Promise<{ tenants: TenantView[]; total: number }> {
-  const tenants = await query<TenantView>(
-    `select ${view} from public.tenants where status = 'active'
+): Promise<{ tenants: TenantSummary[]; total: number }> {
+  const tenants = await query<TenantSummary>(
+    `select id, name, slug, status, created_at as "createdAt"
+    from public.tenants where status = 'active'
     order by created_at desc, id limit $1 offset $2`,
     [limit, (page - 1) * limit],
   );
@@ -55,20 +75,14 @@ export async function activeTenants(
   return { tenants, total: count?.total ?? 0 };
 }
 
-/**
- * Whether a tenant that the service wants is marked deleted, by a run that went wrong or by somebody else.
- * Its schema and its data are still there, and the next run of its stack makes it active again.
- */
-export function isLost({ status }: TenantRow): boolean {
-  return status === "deleted";
-}
-
 const row = `select t.id, t.name, t.slug, t.status, t.owner, u.email as "adminEmail"
   from public.tenants t left join public.users u on u.id = t.admin_user_id`;
 
-/** The tenant that has the slug. */
+/** The tenant that has the slug; one that is deleted has freed it. */
 export async function tenantBySlug(query: Query, slug: string): Promise<TenantRow | undefined> {
-  const [tenant] = await query<TenantRow>(`${row} where t.slug = $1`, [slug]);
+  const [tenant] = await query<TenantRow>(`${row} where t.slug = $1 and t.status <> 'deleted'`, [
+    slug,
+  ]);
   return tenant;
 }
 

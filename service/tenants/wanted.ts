@@ -1,5 +1,6 @@
 import type { TenantDeclaration } from "../../program/stack";
 import type { Query } from "../database/database";
+import type { TenantRow } from "./tenants";
 
 /**
  * What the service wants of a tenant: its declaration without the fields that the service adds by itself
@@ -10,6 +11,9 @@ export type TenantSpec = Pick<
   "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName"
 >;
 
+/** The status that a tenant is to have. `purged`: it is to be gone, with its data. */
+export type WantedStatus = "active" | "suspended" | "deleted" | "purged";
+
 /** A tenant that the service owns, as it is wanted. */
 export interface WantedTenant {
   readonly id: string;
@@ -18,22 +22,55 @@ export interface WantedTenant {
   readonly spec: TenantSpec;
   /** The `sub` of the token that asked for its set-up; null for a token without one. */
   readonly askedBy: string | null;
-  readonly status: "active";
+  readonly status: WantedStatus;
+  /** The status that a restore brings it back to; null unless it is wanted `deleted`. */
+  readonly restoresTo: "active" | "suspended" | null;
+  /** When it is purged by itself; null unless it is wanted `deleted`. */
+  readonly purgeAt: Date | null;
+  /** Grows with each change of what is wanted. */
+  readonly generation: number;
 }
 
-const columns = 'id, stack, spec, asked_by as "askedBy", status';
+/** What of a wanted tenant its verbs change. */
+export type Wish = Pick<TenantSpec, "name" | "slug"> &
+  Pick<WantedTenant, "status" | "restoresTo" | "purgeAt">;
+
+const columns = `id, stack, spec, asked_by as "askedBy", status, restores_to as "restoresTo",
+  purge_at as "purgeAt", generation::int as generation`;
+
+/** What is wanted of a tenant, as far as verbs change it. */
+export function wishOf({ spec, status, restoresTo, purgeAt }: WantedTenant): Wish {
+  return { name: spec.name, slug: spec.slug, status, restoresTo, purgeAt };
+}
+
+/** Whether a tenant is to be there for its product or to come back to it, so that nobody else may have its slug. */
+export function holdsSlug({ status }: Pick<WantedTenant, "status">): boolean {
+  return status === "active" || status === "suspended";
+}
+
+/**
+ * Whether a tenant is marked deleted although the service wants it, by a run that went wrong or by somebody
+ * else. Its schema and its data are still there, and the next run of its stack brings it back.
+ */
+export function isLost(tenant: TenantRow | undefined, wanted: WantedTenant): boolean {
+  return tenant?.status === "deleted" && holdsSlug(wanted);
+}
 
 /**
  * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
- * its name may change.
+ * its name may change. One that is to be purged is declared as deleted, with leave to destroy its data: a
+ * later run then leaves it out.
  *
  * @param migrationsDir Undefined for the package's own tenant migrations.
  */
 export function declarationOf(
-  { id, spec }: WantedTenant,
+  { id, spec, status, generation }: WantedTenant,
   migrationsDir: string | undefined,
 ): TenantDeclaration {
-  return { ...spec, key: id, id, migrationsDir };
+  const declared = { ...spec, key: id, id, migrationsDir, generation };
+  if (status !== "purged") return { ...declared, status };
+  // A schema that somebody dropped by hand, or an earlier try of the purge, must not stop it.
+  return { ...declared, status: "deleted", forceDestroy: true, recreate: true };
 }
 
 /** Stores the declaration of a new tenant; undefined where another declaration has the slug. */
@@ -47,7 +84,7 @@ export async function insertWanted(
   // so of two set-ups of one slug at once, exactly one is accepted.
   const [tenant] = await query<WantedTenant>(
     `insert into public.service_tenants (id, spec, asked_by) values ($1, $2, $3)
-    on conflict (slug) do nothing returning ${columns}`,
+    on conflict (slug) where status in ('active', 'suspended') do nothing returning ${columns}`,
     [id, JSON.stringify(spec), askedBy],
   );
   return tenant;
@@ -58,11 +95,31 @@ export async function insertWanted(
  *
  * @throws error of pg with SQLSTATE 23505 (unique_violation) where another declaration has the slug.
  */
-export async function updateWanted(query: Query, id: string, spec: TenantSpec): Promise<void> {
-  await query("update public.service_tenants set spec = $2, updated_at = now() where id = $1", [
-    id,
-    JSON.stringify(spec),
-  ]);
+export async function updateSpec(query: Query, id: string, spec: TenantSpec): Promise<void> {
+  await query(
+    `update public.service_tenants set spec = $2, generation = generation + 1, updated_at = now()
+    where id = $1`,
+    [id, JSON.stringify(spec)],
+  );
+}
+
+/**
+ * Changes what is wanted of a tenant.
+ *
+ * @throws error of pg with SQLSTATE 23505 (unique_violation) where another declaration has the slug.
+ */
+export async function updateWish(
+  query: Query,
+  id: string,
+  { name, slug, status, restoresTo, purgeAt }: Wish,
+): Promise<void> {
+  await query(
+    `update public.service_tenants set status = $4, restores_to = $5, purge_at = $6,
+      spec = spec || jsonb_build_object('name', $2::text, 'slug', $3::text),
+      generation = generation + 1, updated_at = now()
+    where id = $1`,
+    [id, name, slug, status, restoresTo, purgeAt],
+  );
 }
 
 /** The wanted tenant with this id. Its row is locked until the transaction ends. */
@@ -74,10 +131,10 @@ export async function lockWanted(query: Query, id: string): Promise<WantedTenant
   return tenant;
 }
 
-/** The wanted tenant with this slug. */
+/** The wanted tenant that holds this slug. */
 export async function wantedBySlug(query: Query, slug: string): Promise<WantedTenant | undefined> {
   const [tenant] = await query<WantedTenant>(
-    `select ${columns} from public.service_tenants where slug = $1`,
+    `select ${columns} from public.service_tenants where slug = $1 and status in ('active', 'suspended')`,
     [slug],
   );
   return tenant;
@@ -103,6 +160,13 @@ export async function wantedWith(query: Query, id: string): Promise<WantedTenant
  * unless other tenants share it. Where the tenant has a row, nothing happens.
  */
 export async function forgetUnmade(query: Query, id: string): Promise<void> {
+  // Of two tenants of one stack that are forgotten at once, the second waits here for the first, and so sees
+  // that it is the last.
+  await query(
+    `select from public.service_stacks
+    where name = (select stack from public.service_tenants where id = $1) for update`,
+    [id],
+  );
   await query(
     `with forgotten as (
       delete from public.service_tenants
@@ -116,7 +180,10 @@ export async function forgetUnmade(query: Query, id: string): Promise<void> {
   );
 }
 
-/** Whether a tenant is as it is wanted: published, under the name and slug of its declaration. */
+/**
+ * Whether a tenant is as it is wanted: in the status, under the name and slug of its declaration, and brought
+ * there by a run of just this declaration; one that is to be purged is gone.
+ */
 export async function isAsWanted(query: Query, id: string): Promise<boolean> {
   const rows = await query(`select where ${asWanted("$1")}`, [id]);
   return rows.length > 0;
@@ -129,7 +196,9 @@ export async function isAsWanted(query: Query, id: string): Promise<boolean> {
  */
 export function asWanted(id: string): string {
   return `exists (
-    select from public.service_tenants w join public.tenants t on t.id = w.id
-    where w.id = ${id} and t.status = w.status and t.slug = w.slug and t.name = w.spec ->> 'name'
+    select from public.service_tenants w left join public.tenants t on t.id = w.id
+    where w.id = ${id} and case w.status when 'purged' then t.id is null else
+      t.status = w.status and t.slug = w.slug and t.name = w.spec ->> 'name'
+        and t.generation = w.generation end
   )`;
 }

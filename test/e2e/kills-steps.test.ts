@@ -1,22 +1,14 @@
 import { hold, type HoldPoint } from "../support/hold-points";
 import { useKillHarness } from "../support/kill-harness";
-import { eventually, startedBy } from "../support/killable-service";
+import { eventually } from "../support/killable-service";
+import { killVictim, type Victim } from "../support/victims";
 
 /**
  * A kill at each boundary between and within the five steps. Each boundary and each victim is met, not
  * each pair of them. PostgreSQL itself is killed in kills-postgres.test.ts.
  */
 const harness = useKillHarness();
-
-const commands = {
-  "program host": /pulumi\/host\.js/,
-  "Pulumi CLI": /pulumi (up|refresh) /,
-  "dynamic provider": /dynamic-provider/,
-  "postgresql plugin": /pulumi-resource-postgresql|postgresql\/main\.js/,
-  dbmate: /dbmate.* migrate/,
-};
-
-type Victim = keyof typeof commands | "service" | "PostgreSQL backend" | "PostgreSQL sessions";
+const kill = (victim: Victim, backend: number) => killVictim(harness, victim, backend);
 
 describe("a set-up ends well by itself when it waits in PostgreSQL,", () => {
   test.each<{ boundary: string; point: HoldPoint; victim: Victim }>([
@@ -102,7 +94,7 @@ describe("a change of the slug ends well by itself", () => {
         return operation;
       })
       .finally(held.release);
-    await harness.expectWhole(slug, id, firstSlug);
+    await harness.expectWhole(slug, id, { firstSlug });
   });
 });
 
@@ -114,30 +106,3 @@ test("the preview that all this ends with sees a difference", async () => {
 });
 
 const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(" ", "-");
-
-/** @param backend The process id of the PostgreSQL backend that waits. */
-async function kill(victim: Victim, backend: number): Promise<void> {
-  const { service, database } = harness;
-  switch (victim) {
-    case "service": {
-      const { child } = service();
-      await service().kill();
-      await harness.restart();
-      await eventually(() => (startedBy(child.pid).length === 0 ? true : undefined));
-      return;
-    }
-    case "PostgreSQL backend":
-      return database.asSuperuser(`select pg_terminate_backend(${backend})`);
-    case "PostgreSQL sessions":
-      // The service's, the queue's and the run's, but for those of the test.
-      return database.asSuperuser(
-        `select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and application_name <> '' and pid <> pg_backend_pid()`,
-      );
-    default: {
-      const victims = harness.processes(commands[victim]);
-      expect(victims).not.toEqual([]);
-      for (const { pid } of victims) process.kill(pid, "SIGKILL");
-    }
-  }
-}

@@ -53,7 +53,7 @@ async function wanted(slug: string): Promise<RunRequest> {
   const known = await wantedBySlug(database.handle.query, slug);
   const id = known?.id ?? (await database.addWanted(slug));
   const spec = { ...tenantBody({ slug }), adminPassword: password } as unknown as TenantSpec;
-  return { tenantId: id, tenants: [{ ...spec, key: id, id }], mayDelete: "nothing" };
+  return { tenantId: id, tenants: [{ ...spec, key: id, id }], mayDelete: [] };
 }
 
 /** The hosts that this process has, by process id. */

@@ -10,7 +10,8 @@ export type HoldPoint =
   | "before running"
   | "before succeeded"
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
-  | `${"before" | "in"} change of slug`
+  | `${"before" | "in"} ${"change of slug" | "change of status" | "end of tenant_users" | "end of tenants"}`
+  | "before drop schema"
   | "before create table"
   | "in create table routes";
 
@@ -54,7 +55,7 @@ const points = [
     perform public.hold(
       case tg_when when 'BEFORE' then 'before ' else 'in ' end || coalesce(tg_argv[0], tg_table_name)
     );
-    return new;
+    return case tg_op when 'DELETE' then old else new end;
   end $$`,
   ...["tenants", "users", "tenant_users"].flatMap((table) => [
     `create trigger hold_before before insert on public.${table}
@@ -67,6 +68,15 @@ const points = [
       `create trigger hold_change_${when} ${when} update on public.tenants for each row
         when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
   ),
+  ...["before", "after"].flatMap((when) => [
+    `create trigger hold_status_${when} ${when} update on public.tenants for each row
+      when (new.status <> old.status) execute function public.hold_row('change of status')`,
+    ...["tenants", "tenant_users"].map(
+      (table) =>
+        `create trigger hold_end_${when} ${when} delete on public.${table}
+          for each row execute function public.hold_row('end of ${table}')`,
+    ),
+  ]),
   ...["running", "succeeded"].map(
     (status) =>
       `create trigger hold_${status} before update on public.operations for each row
@@ -77,7 +87,7 @@ const points = [
   `create function public.hold_command() returns event_trigger language plpgsql as $$
   declare made text;
   begin
-    if current_setting('search_path') not like '%tenant\\_%' and tg_tag <> 'CREATE SCHEMA' then return; end if;
+    if current_setting('search_path') not like '%tenant\\_%' and tg_tag not in ('CREATE SCHEMA', 'DROP SCHEMA') then return; end if;
     if tg_event = 'ddl_command_start' then
       perform public.hold('before ' || lower(tg_tag));
       return;
@@ -90,6 +100,6 @@ const points = [
   ...["start", "end"].map(
     (end) =>
       `create event trigger hold_${end} on ddl_command_${end}
-        when tag in ('CREATE SCHEMA', 'CREATE TABLE') execute function public.hold_command()`,
+        when tag in ('CREATE SCHEMA', 'CREATE TABLE', 'DROP SCHEMA') execute function public.hold_command()`,
   ),
 ];

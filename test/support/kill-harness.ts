@@ -12,7 +12,10 @@ import { send as request, tenantBody } from "./service-client";
 import { useServiceDatabase, type ServiceDatabase } from "./service-database";
 import { cleanUpServices, temporaryFolder } from "./service-process";
 import { signed } from "./service-tokens";
-import { expectWhole } from "./whole-tenant";
+import { expectPurged, expectWhole, type SetUp } from "./whole-tenant";
+
+/** A verb, as its request has it. */
+export type Verb = "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge";
 
 /** A service that a test kills, or parts of it, with a database and a state of its own. */
 export interface KillHarness {
@@ -23,10 +26,18 @@ export interface KillHarness {
   readonly ask: (slug: string) => Promise<string>;
   /** Asks for another slug of a tenant and does not wait for it. @returns the operation's id. */
   readonly changeSlug: (tenantId: string, slug: string) => Promise<string>;
+  /** Sends a verb for a tenant and does not wait for it. @returns the operation's id. */
+  readonly send: (tenantId: string, verb: Verb, body?: object) => Promise<string>;
   /** Starts the service again. */
   readonly restart: () => Promise<void>;
   /** That the operation succeeds, and that its tenant is as one that nothing disturbed. */
-  readonly expectWhole: (slug: string, id: string, firstSlug?: string) => Promise<void>;
+  readonly expectWhole: (
+    slug: string,
+    id: string,
+    differs?: Pick<SetUp, "firstSlug" | "status" | "operations">,
+  ) => Promise<void>;
+  /** That the operation succeeds, and that nothing is left of its tenant, nor of the run. */
+  readonly expectPurged: (slug: string, id: string, stack: string) => Promise<void>;
   /** The processes of the service with such a command. */
   readonly processes: (command: RegExp) => Started[];
   /**
@@ -56,13 +67,23 @@ export function useKillHarness(
     });
   };
 
+  const sendVerb = async (tenantId: string, verb: Verb, body: object = {}) => {
+    const isMethod = verb === "PATCH" || verb === "DELETE";
+    const address = `${service.url}/api/tenant/${tenantId}${isMethod ? "" : `/${verb}`}`;
+    const method = isMethod ? verb : "POST";
+    const headers = { Prefer: "respond-async" };
+    const answer = await request(address, { method, token, body, headers });
+    expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 202 });
+    return answer.body.id ?? "";
+  };
+
   const processes = (command: RegExp) =>
     startedBy(service.child.pid).filter((started) => command.test(started.command));
 
   beforeAll(async () => {
     token = await signed({
       expiresIn: 3_600,
-      claims: { permissions: ["CREATE_TENANT", "UPDATE_TENANT"] },
+      claims: { role: "SUPER_ADMIN" },
     });
     await addHoldPoints(database);
     const folder = path.join(temporaryFolder("kills-"), "state");
@@ -90,15 +111,11 @@ export function useKillHarness(
       expect({ status, body }).toMatchObject({ status: 202 });
       return body.id ?? "";
     },
-    async changeSlug(tenantId, slug) {
-      const { status, body } = await request(`${service.url}/api/tenant/${tenantId}`, {
-        ...{ method: "PATCH", token, body: { slug }, headers: { Prefer: "respond-async" } },
-      });
-      expect({ status, body }).toMatchObject({ status: 202 });
-      return body.id ?? "";
-    },
-    expectWhole: (slug, id, firstSlug) =>
-      expectWhole({ database, state, service, slug, id, firstSlug }),
+    changeSlug: (tenantId, slug) => sendVerb(tenantId, "PATCH", { slug }),
+    send: sendVerb,
+    expectWhole: (slug, id, differs) =>
+      expectWhole({ database, state, service, slug, id, ...differs }),
+    expectPurged: (slug, id, stack) => expectPurged({ database, state, service, slug, id }, stack),
     processes,
     async stopEngine(slug) {
       const stack = await database.stackOf(slug);

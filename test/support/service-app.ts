@@ -38,13 +38,23 @@ export class FakeEngineRuns implements EngineRuns {
   /** How often the engine was tried. */
   trials = 0;
 
+  /**
+   * @param does What a run does that declares its tenant.
+   * @param ends What a run does that leaves its tenant out. Default: no run may.
+   */
   constructor(
     private readonly does: (tenant: AskedTenant, onStep: OnStep) => Promise<RunOutcome>,
+    private readonly ends?: (tenantId: string, onStep: OnStep) => Promise<RunOutcome>,
   ) {}
 
-  readonly run: EngineRuns["run"] = ({ tenantId, tenants }, onStep) => {
+  readonly run: EngineRuns["run"] = ({ tenantId, tenants, mayDelete }, onStep) => {
     const declared = tenants.find(({ id }) => id === tenantId);
-    if (declared === undefined) throw new Error("the stack does not declare its tenant");
+    if (declared === undefined) {
+      if (this.ends === undefined || !mayDelete.includes(tenantId)) {
+        throw new Error("the stack does not declare its tenant");
+      }
+      return this.ends(tenantId, (event) => onStep?.({ tenantId, ...event }));
+    }
     const tenant = { ...declared, id: tenantId };
     this.asked.push(tenant);
     return this.does(tenant, (event) => onStep?.({ tenantId, ...event }));
@@ -77,6 +87,10 @@ export interface ServiceAppOptions {
   readonly streams?: StreamLimits;
   /** How long a caller waits. */
   readonly waitMs?: number;
+  /** How many days a deleted tenant is kept. Default: 30. */
+  readonly purgeAfterDays?: number;
+  /** Whether deleted tenants are purged by themselves. Default: true. */
+  readonly purges?: boolean;
 }
 
 /** Starts the whole service on a free port, without an engine. */
@@ -87,7 +101,12 @@ export async function startService(
 ): Promise<ServiceApp> {
   return startServiceApp(database, runs, options, async (operations, log) => {
     const parts = { database, runs, operations, log, migrationsDir: undefined, concurrency: 4 };
-    return startInstance({ ...parts, retryDelayMs: 20, retentionDays: 90 });
+    return startInstance({
+      ...parts,
+      retryDelayMs: 20,
+      retentionDays: 90,
+      purges: options.purges ?? true,
+    });
   });
 }
 
@@ -99,6 +118,7 @@ export async function startServiceApp(
     tokens = {},
     limit = 100,
     waitMs = 30_000,
+    purgeAfterDays = 30,
     ratePerMinute = 1_000,
     streams = { perSubject: 100, total: 1_000 },
   }: ServiceAppOptions = {},
@@ -108,7 +128,7 @@ export async function startServiceApp(
   const redact = redactor([testSecret]);
   const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(redact(line)) });
   const service = { url: "", log, stopping: false, close: () => Promise.resolve() };
-  const operations = serveOperations({ database, limit, waitMs });
+  const operations = serveOperations({ database, limit, waitMs, purgeAfterDays });
   const instance = await work?.(operations, logger);
   const app = createApp({
     log: logger,

@@ -1,3 +1,5 @@
+import type { TenantDeclaration } from "../../program/stack";
+import type { RunOutcome } from "../../service/pulumi/engine-runs";
 import { Client, Pool, type QueryResultRow } from "pg";
 import { openDatabase, type Database } from "../../service/database/database";
 import { createTestDatabase, type TestDatabase } from "./database";
@@ -15,11 +17,18 @@ export interface ServiceDatabase {
   asSuperuser(statement: string): Promise<void>;
   /** The stack of the tenant that the service set up, or tried to. */
   stackOf(slug: string): Promise<string>;
-  /** Makes a row in `public.tenants`, active unless told otherwise, and gives its id. */
+  /**
+   * Makes a row in `public.tenants`, active unless told otherwise, and gives its id. Of a tenant that the
+   * service wants it has the generation that is wanted.
+   */
   addTenant(
     slug: string,
     changes?: { id?: string; status?: string; owner?: string; email?: string },
   ): Promise<string>;
+  /** Makes the tenant's row what a declaration of it says, as an engine run would; see {@link end}. */
+  readonly apply: (tenant: TenantDeclaration & { readonly id: string }) => Promise<RunOutcome>;
+  /** Deletes the tenant's row, as an engine run would that leaves it out and may delete it. */
+  readonly end: (id: string) => Promise<RunOutcome>;
   /** Has the service want a tenant, as one without a `sub` asked for it unless told otherwise; gives its id. */
   addWanted(slug: string, adminEmail?: string, askedBy?: string): Promise<string>;
 }
@@ -56,7 +65,8 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
     transaction: (work) => opened().transaction(work),
     withTenantLock: (id, work) => opened().withTenantLock(id, work),
   };
-  return {
+  const succeeded = { result: "succeeded" } as const;
+  const service: ServiceDatabase = {
     url: () => database.url,
     handle,
     moveHandle: (url) => void (moved = url),
@@ -84,11 +94,32 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
           on conflict (lower(email)) do update set first_name = u.first_name
           returning id
         )
-        insert into public.tenants (id, name, slug, status, owner, admin_user_id)
-        select coalesce($5, gen_random_uuid()), 'Acme Corp', $1, $2, $3, id from admin returning id`,
+        insert into public.tenants (id, name, slug, status, owner, admin_user_id, generation)
+        select coalesce($5, gen_random_uuid()), 'Acme Corp', $1, $2, $3, id,
+          coalesce((select generation from public.service_tenants where id = $5), 0)
+        from admin returning id`,
         [slug, status, owner, email, id],
       );
       return row?.id ?? "";
+    },
+    async apply({ id, slug, name, status = "active", generation = 0, adminEmail }) {
+      const rows = await sql("select from public.tenants where id = $1", [id]);
+      if (rows.length === 0) {
+        await service.addTenant(slug, { id, owner: ownedByService(id), email: adminEmail });
+      }
+      const fresh = await sql(
+        `update public.tenants set slug = $2, name = $3, status = $4, generation = $5, updated_at = now(),
+          suspended_at = case $4 when 'active' then null
+            when 'suspended' then coalesce(suspended_at, now()) else suspended_at end,
+          deleted_at = case $4 when 'deleted' then coalesce(deleted_at, now()) end
+        where id = $1 and generation <= $5 returning id`,
+        [id, slug, name, status, generation],
+      );
+      return fresh.length > 0 ? succeeded : { result: "failed", faults: ["overtaken"] };
+    },
+    async end(id) {
+      await sql("delete from public.tenants where id = $1", [id]);
+      return succeeded;
     },
     async addWanted(slug, adminEmail = "ana@acme.example", askedBy) {
       const spec = {
@@ -103,4 +134,5 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
       return row?.id ?? "";
     },
   };
+  return service;
 }

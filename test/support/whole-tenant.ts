@@ -6,7 +6,7 @@ import { obtainEngine } from "../../engine/obtain/obtain";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { fastest } from "../../service/config/engine-options";
-import { declarationOf, wantedBySlug } from "../../service/tenants/wanted";
+import { declarationOf, wantedWith } from "../../service/tenants/wanted";
 import { eventually, startedBy, type KillableService } from "./killable-service";
 import type { Previewed } from "./preview-stack";
 import { contentOf, locksIn, stacksIn, type StateBackend } from "./pulumi-state";
@@ -23,6 +23,10 @@ export interface SetUp {
   readonly id: string;
   /** The slug that it was set up with; its admin is called by it. Default: the one it has. */
   readonly firstSlug?: string | undefined;
+  /** Default: `active`. */
+  readonly status?: string | undefined;
+  /** How many operations there are of the slug. Default: 1. */
+  readonly operations?: number | undefined;
 }
 
 /** That the operation succeeds, and that its tenant is as one that nothing disturbed. */
@@ -30,8 +34,40 @@ export async function expectWhole(setUp: SetUp): Promise<void> {
   await expectSucceeded(setUp);
   await expectTenant(setUp);
   await expectState(setUp);
-  expect(await preview(setUp)).toEqual({ same: expect.any(Number) as number });
+  const [row] = await setUp.database.sql<{ id: string }>(
+    "select id from public.tenants where slug = $1",
+    [setUp.slug],
+  );
+  expect(await previewOf(setUp.database, setUp.state, row?.id ?? "")).toEqual({
+    same: expect.any(Number) as number,
+  });
   await expectNothingLeft(setUp);
+}
+
+/** That the operation succeeds, and that nothing is left of its tenant, nor of its stack. */
+export async function expectPurged(setUp: SetUp, stack: string): Promise<void> {
+  await expectSucceeded(setUp);
+  const { database, state, slug, id } = setUp;
+  const [counts] = await database.sql(
+    `select
+      (select count(*)::int from public.tenants t where t.id = tenant_id) as tenants,
+      (select count(*)::int from public.service_tenants w where w.id = tenant_id) as wanted,
+      (select count(*)::int from public.tenant_users m where m.tenant_id = o.tenant_id) as members,
+      (select count(*)::int from public.users where email = $2) as users,
+      (select count(*)::int from pg_namespace where nspname = 'tenant_' || tenant_id) as schemas,
+      (select count(*)::int from public.tenant_migration_digests
+        where schema_name = 'tenant_' || tenant_id) as digests
+    from public.operations o where o.id = $1`,
+    [id, `ana@${slug}.example`],
+  );
+  const none = { tenants: 0, wanted: 0, members: 0, users: 0, schemas: 0, digests: 0 };
+  expect(counts).toEqual(none);
+  await eventually(async () => {
+    const rows = await database.sql("select from public.service_stacks where name = $1", [stack]);
+    return rows.length === 0 ? true : undefined;
+  });
+  expect(await stacksIn(state)).not.toContain(stack);
+  await expectNothingLeft(setUp, stack);
 }
 
 async function expectSucceeded({ database, service, id }: SetUp): Promise<void> {
@@ -46,13 +82,19 @@ async function expectSucceeded({ database, service, id }: SetUp): Promise<void> 
   expect({ ...end, log }).toEqual({ status: "succeeded", failure: null, log: "" });
 }
 
-/** One row, one schema, all migrations once, one user, one membership, and it is active. */
-async function expectTenant({ database, slug, firstSlug = slug }: SetUp): Promise<void> {
+/** One row, one schema, all migrations once, one user, one membership, and it has the status. */
+async function expectTenant({
+  database,
+  slug,
+  firstSlug = slug,
+  status = "active",
+  operations = 1,
+}: SetUp): Promise<void> {
   const tenants = await database.sql<{ id: string; status: string }>(
     "select id, status from public.tenants where slug = $1",
     [slug],
   );
-  expect(tenants).toEqual([{ id: expect.any(String) as string, status: "active" }]);
+  expect(tenants).toEqual([{ id: expect.any(String) as string, status }]);
   const [{ id } = { id: "" }] = tenants;
   const [counts] = await database.sql(
     `select
@@ -68,8 +110,8 @@ async function expectTenant({ database, slug, firstSlug = slug }: SetUp): Promis
   const migrations = readdirSync(tenantMigrationsDir)
     .map((file) => file.split("_")[0])
     .sort();
-  const once = { schemas: 1, users: 1, memberships: 1, operations: 1 };
-  expect(counts).toEqual({ ...once, tables: migrations.length + 1, migrations });
+  const once = { schemas: 1, users: 1, memberships: 1 };
+  expect(counts).toEqual({ ...once, operations, tables: migrations.length + 1, migrations });
 }
 
 async function expectState({ database, state, slug }: SetUp): Promise<void> {
@@ -80,34 +122,38 @@ async function expectState({ database, state, slug }: SetUp): Promise<void> {
   expect(pending).toEqual([]);
 }
 
-/** What the real CLI would do next, by a refresh and an `up`. */
-async function preview({ database, state, slug }: SetUp): Promise<Previewed> {
-  const wanted = await wantedBySlug(database.handle.query, slug);
-  if (wanted === undefined) throw new Error(`the service wants no tenant ${slug}`);
-  const tenant = JSON.stringify(declarationOf(wanted, undefined));
+/** What the real CLI would do next with the tenant's stack, by a refresh and an `up`. */
+export async function previewOf(
+  database: ServiceDatabase,
+  state: StateBackend,
+  tenantId: string,
+  migrationsDir?: string,
+): Promise<Previewed> {
+  const [wanted] = await wantedWith(database.handle.query, tenantId);
+  if (wanted === undefined) throw new Error(`the service wants no tenant ${tenantId}`);
+  const tenant = JSON.stringify(declarationOf(wanted, migrationsDir));
   const { env: engine } = await obtainEngine(() => undefined);
   const [backendUrl, passphrase] = [state.url, "a passphrase for tests"];
-  const child = fork(
-    path.join(__dirname, "preview-stack.js"),
-    [await database.stackOf(slug), tenant],
-    {
-      env: engineEnvironment({
-        ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
-      }),
-    },
-  );
+  const child = fork(path.join(__dirname, "preview-stack.js"), [wanted.stack ?? "", tenant], {
+    env: engineEnvironment({
+      ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
+    }),
+  });
   const [answer] = (await once(child, "message")) as [{ changes?: Previewed; fault?: string }];
   if (answer.changes === undefined) throw new Error(answer.fault);
   return answer.changes;
 }
 
 /** That no job, lock, stack or process is left but of what is at work, or was made ahead. */
-async function expectNothingLeft({ database, state, service, slug }: SetUp): Promise<void> {
+async function expectNothingLeft(
+  { database, state, service, slug }: SetUp,
+  itsStack?: string,
+): Promise<void> {
   await eventually(async () => {
     const jobs = await database.sql("select from graphile_worker.jobs");
     return jobs.length === 0 ? true : undefined;
   });
-  const stack = await database.stackOf(slug);
+  const stack = itsStack ?? (await database.stackOf(slug));
   expect((await locksIn(state)).filter((lock) => lock.stack === stack)).toEqual([]);
   const known = await database.sql<{ name: string }>("select name from public.service_stacks");
   const names = known.map(({ name }) => name);

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import type { Permission } from "../../auth/permissions";
 import type { Query } from "../../database/database";
-import type { RunRequest } from "../../pulumi/engine-runs";
 import type { StepName } from "../../pulumi/steps";
 import type { Accepted, KindName, Operation } from "../store/operation";
 
@@ -20,6 +19,14 @@ export interface Asked<Request> {
   readonly tenantId: string | undefined;
 }
 
+/** What an acceptance gives to a verb besides the request. */
+export interface Given {
+  /** The argon2id hash of the request's password; undefined where the verb has none. */
+  readonly passwordHash: string | undefined;
+  /** How many days a tenant that is deleted is kept before it is purged by itself. */
+  readonly purgeAfterDays: number;
+}
+
 /**
  * A verb, described by what distinguishes it from the others. Every verb works the same way: the service
  * changes its declaration of the tenant, and then brings the tenant's stack to that declaration.
@@ -34,19 +41,17 @@ export interface Kind<Request extends object = object> {
   /** The steps whose progress it shows, in their order. */
   readonly steps: readonly StepName[];
   /**
-   * What its engine run may delete. With `nothing`, the resources are protected, and a run that deletes
-   * something all the same has not succeeded.
+   * The status code of its success: 201 answers with the new tenant, 200 with the tenant as it is now, 204
+   * with nothing, as there is no tenant any more.
    */
-  readonly mayDelete: RunRequest["mayDelete"];
-  /** The status code of its success: 201 answers with the new tenant, 200 with the tenant as it is now. */
-  readonly success: 201 | 200;
+  readonly success: 201 | 200 | 204;
   /**
    * Refuses early, before a password is hashed. The answer may be out of date by the time the operation is
-   * accepted, so `want` checks the same again in its transaction.
+   * accepted, so `want` checks the same again in its transaction. Default: nothing is refused early.
    *
    * @throws TenantConflictError, TenantBusyError, TenantUnknownError, DatabaseDownError
    */
-  readonly refuse: (query: Query, asked: Asked<Request>) => Promise<void>;
+  readonly refuse?: (query: Query, asked: Asked<Request>) => Promise<void>;
   /**
    * Hashes the request's password, before the transaction of `want` begins: it takes long, and the
    * transaction would hold its locks all the while. Default: the verb has no password.
@@ -63,11 +68,13 @@ export interface Kind<Request extends object = object> {
   readonly want: (
     query: Query,
     asked: Asked<Request>,
-    passwordHash: string | undefined,
+    given: Given,
   ) => Promise<Accepted | undefined>;
   /**
    * Takes back what `want` changed, in the transaction in which the operation ends with a conflict. Otherwise
    * the declaration would go on asking for a slug that somebody else has.
    */
   readonly takeBack: (query: Query, operation: Operation) => Promise<void>;
+  /** What else is done in the transaction in which the operation succeeds. Default: nothing. */
+  readonly settle?: (query: Query, operation: Operation) => Promise<void>;
 }

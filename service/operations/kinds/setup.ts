@@ -5,12 +5,13 @@ import { rules } from "../../../provider/contract/rules";
 import type { Query } from "../../database/database";
 import { stepNames } from "../../pulumi/steps";
 import { TenantConflictError } from "../../system/errors";
-import { isLost, tenantById, tenantBySlug } from "../../tenants/tenants";
+import { tenantById, tenantBySlug } from "../../tenants/tenants";
 import {
   forgetUnmade,
   insertWanted,
+  isLost,
   lockWanted,
-  updateWanted,
+  updateSpec,
   wantedBySlug,
   type WantedTenant,
 } from "../../tenants/wanted";
@@ -41,7 +42,6 @@ export const setup: Kind<SetupRequest> = {
   permission: "CREATE_TENANT",
   body: setupRequest,
   steps: stepNames,
-  mayDelete: "nothing",
   success: 201,
 
   async refuse(query, { request, asker }) {
@@ -50,7 +50,7 @@ export const setup: Kind<SetupRequest> = {
 
   hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
 
-  async want(query, { request, asker }, passwordHash = "") {
+  async want(query, { request, asker }, { passwordHash = "" }) {
     const spec = { ...request, adminPassword: passwordHash };
     const made = await insertWanted(query, randomUUID(), spec, asker.subject);
     const known = made ?? (await wantedBySlug(query, request.slug));
@@ -61,7 +61,7 @@ export const setup: Kind<SetupRequest> = {
     await refuseTaken(query, request, asker, wanted);
     if (made === undefined) {
       const { adminPassword } = isTheirs(wanted, asker) ? spec : wanted.spec;
-      await updateWanted(query, wanted.id, { ...spec, adminPassword });
+      await updateSpec(query, wanted.id, { ...spec, adminPassword });
     }
     // The admin's data is in the declaration alone: an operation's row stays for long after its end.
     const { name, slug } = request;
@@ -72,7 +72,7 @@ export const setup: Kind<SetupRequest> = {
 };
 
 /**
- * Refuses a slug that is in use. It lets pass: a slug that nobody has; a tenant of this service whose set-up
+ * Refuses a slug that is in use. It lets pass: a slug that nobody has, or that a tenant had which is deleted; a tenant of this service whose set-up
  * did not finish, which is continued; and one that was marked deleted although the service wants it, which
  * is restored. The last two only for the same admin, and only to who asked for the tenant, or a SUPER_ADMIN:
  * anybody else could make a password of their own the admin's. They are told what everybody is told.
@@ -92,7 +92,8 @@ async function refuseTaken(
   const alive = await aliveOperation(query, wanted.id);
   if (alive?.kind === "setup") throw isBeingSetUp(slug);
   const tenant = await tenantById(query, wanted.id);
-  const isMade = tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant);
+  const isMade =
+    tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant, wanted);
   if (alive !== undefined || isMade) throw isTaken(slug);
   const isOwn = isTheirs(wanted, asker);
   if (!isOwn && !asker.isSuperAdmin) throw isTaken(slug);

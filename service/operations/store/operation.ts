@@ -19,7 +19,7 @@ export interface Failure {
 }
 
 /** The verbs, by the names that operations carry. */
-export type KindName = "setup" | "change";
+export type KindName = "setup" | "change" | "suspend" | "resume" | "delete" | "restore" | "purge";
 
 /** A request to do something with a tenant that the service has accepted, and how far it is. */
 export interface Operation {
@@ -31,7 +31,7 @@ export interface Operation {
   readonly slug: string;
   /** What was asked, without what is about a person: passwords, e-mails, people's names. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** The name and slug that were wanted before, for kinds that can take their change back; else null. */
+  /** What was wanted before, for kinds that can take their change back; else null. */
   readonly previous: Readonly<Record<string, unknown>> | null;
   /** The `sub` of the token that asked; null for a token without one. */
   readonly subject: string | null;
@@ -67,7 +67,7 @@ export interface Accepted {
   /** The slug that the tenant has when the operation has succeeded. */
   readonly slug: string;
   /** What was asked, without what is about a person: passwords, e-mails, people's names. */
-  readonly request: Readonly<Record<string, unknown>>;
-  /** The name and slug that were wanted before, where the kind can take its change back. */
+  readonly request: object;
+  /** What was wanted before, where the kind can take its change back. */
   readonly previous?: Readonly<Record<string, unknown>>;
 }

@@ -7,7 +7,7 @@ const database = useResourceDatabase();
 type Inputs = Parameters<typeof adminMembership.create>[0];
 
 let count = 0;
-async function declared(forceDestroy = true): Promise<Inputs> {
+async function declared(forceDestroy = true, wanted: object = {}): Promise<Inputs> {
   const slug = `tenant-${++count}`;
   const common = { urlEnv: database.urlEnv, forceDestroy };
   const record = { ...common, name: "T", slug, owner: slug, tenantId: undefined };
@@ -25,7 +25,9 @@ async function declared(forceDestroy = true): Promise<Inputs> {
     },
   );
   const { id: userId } = await adminUser.create(checked(admin));
-  return checked(adminMembership.check({}, { ...common, tenantId, userId, status: "active" }));
+  return checked(
+    adminMembership.check({}, { ...common, tenantId, userId, status: "active", ...wanted }),
+  );
 }
 const statusOf = async (tenantId: string) =>
   (
@@ -171,5 +173,77 @@ describe("delete", () => {
     await database.sql("drop view public.report");
     await adminMembership.delete(id, outs);
     expect(await membersOf(inputs.tenantId)).toEqual([]);
+  });
+});
+
+describe("a status that is declared", () => {
+  const timesOf = async (tenantId: string) =>
+    (
+      await database.sql(
+        `select status, suspended_at is not null as suspended, deleted_at is not null as deleted
+        from tenants where id = $1`,
+        [tenantId],
+      )
+    )[0];
+
+  it("is set with its time, which goes when the tenant is active again", async () => {
+    const inputs = await declared();
+    const { outs } = await adminMembership.create(inputs);
+    const become = (status: Inputs["status"]) =>
+      adminMembership.update("", outs, { ...inputs, status });
+    await become("suspended");
+    expect(await timesOf(inputs.tenantId)).toEqual({
+      ...{ status: "suspended", suspended: true, deleted: false },
+    });
+    await become("deleted");
+    expect(await timesOf(inputs.tenantId)).toEqual({
+      ...{ status: "deleted", suspended: true, deleted: true },
+    });
+    await become("suspended");
+    expect(await timesOf(inputs.tenantId)).toEqual({
+      ...{ status: "suspended", suspended: true, deleted: false },
+    });
+    await become("active");
+    expect(await timesOf(inputs.tenantId)).toEqual({
+      ...{ status: "active", suspended: false, deleted: false },
+    });
+    expect(await membersOf(inputs.tenantId)).toHaveLength(1);
+  });
+
+  it("that was changed behind its back shows as a change", async () => {
+    const inputs = await declared(true, { status: "suspended" });
+    const { id, outs } = await adminMembership.create(inputs);
+    expect(await statusOf(inputs.tenantId)).toBe("suspended");
+    await database.sql("update tenants set status = 'active' where id = $1", [inputs.tenantId]);
+    const { props } = (await adminMembership.read(id, outs)) as unknown as { props: Inputs };
+    expect(adminMembership.diff(id, props, inputs).changes).toBe(true);
+  });
+
+  it("of an older generation changes nothing, and its end neither", async () => {
+    const inputs = await declared(true, { status: "suspended", generation: 2 });
+    const { id, outs } = await adminMembership.create(inputs);
+    const older: Inputs = { ...inputs, status: "active", generation: 1 };
+    const words = /^OVERTAKEN: .* generation 2 .* generation 1: nothing was changed/;
+    await expect(adminMembership.update(id, outs, older)).rejects.toThrow(words);
+    await expect(adminMembership.delete(id, older)).rejects.toThrow(words);
+    expect(await statusOf(inputs.tenantId)).toBe("suspended");
+    expect(await membersOf(inputs.tenantId)).toHaveLength(1);
+    await adminMembership.update(id, outs, { ...older, generation: 2 });
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+  });
+
+  it("that would take a slug from its holder names the holder", async () => {
+    const inputs = await declared();
+    const { id, outs } = await adminMembership.create(inputs);
+    await database.sql("update tenants set status = 'deleted' where id = $1", [inputs.tenantId]);
+    await database.sql(
+      `insert into tenants (slug, name, owner) select slug, 'Other', 'o/p/other::x' from tenants
+      where id = $1`,
+      [inputs.tenantId],
+    );
+    await expect(adminMembership.update(id, outs, inputs)).rejects.toThrow(
+      /^slug tenant-\d+ is taken, by tenant .* of o\/p\/other::x/,
+    );
+    expect(await statusOf(inputs.tenantId)).toBe("deleted");
   });
 });

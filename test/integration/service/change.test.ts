@@ -12,7 +12,7 @@ import {
   type ServiceApp,
 } from "../../support/service-app";
 import { postSetUp, send, tenantBody, type Answer } from "../../support/service-client";
-import { ownedByService, useServiceDatabase } from "../../support/service-database";
+import { useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
 const database = useServiceDatabase();
@@ -28,15 +28,7 @@ beforeAll(async () => {
 });
 afterEach(() => Promise.all(services.splice(0).map((service) => service.close())));
 
-/** Stands in for the engine: the row becomes what the declaration says. */
-async function apply({ id, slug, name }: AskedTenant): Promise<RunOutcome> {
-  const rows = await database.sql(
-    "update public.tenants set slug = $2, name = $3 where id = $1 returning id",
-    [id, slug, name],
-  );
-  if (rows.length === 0) await database.addTenant(slug, { id, owner: ownedByService(id) });
-  return { result: "succeeded" };
-}
+const apply = (tenant: AskedTenant) => database.apply(tenant);
 
 async function start(run: (tenant: AskedTenant, onStep: OnStep) => Promise<RunOutcome> = apply) {
   const runs = new FakeEngineRuns(run);
@@ -216,12 +208,15 @@ test.each<RunOutcome>([
   },
 );
 
-test("an operation tells its kind, its tenant and its one step", async () => {
+test("an operation tells its kind, its tenant and its steps", async () => {
   const { service } = await start();
   const id = await setUp(service, "told");
   const accepted = await patch(service, id, { name: "Told" }, { Prefer: "respond-async" });
   expect(accepted.body).toMatchObject({ kind: "change", tenantId: id, slug: "told" });
-  expect(accepted.body.steps).toEqual([{ name: "record", status: "pending" }]);
+  expect(accepted.body.steps).toEqual([
+    { name: "record", status: "pending" },
+    { name: "membership", status: "pending" },
+  ]);
 });
 
 test("a key gives the same change again, and stands for no other tenant's", async () => {

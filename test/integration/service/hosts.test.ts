@@ -32,7 +32,7 @@ async function finish(
   host: HostProcess | undefined,
   does: string,
 ): Promise<RunOutcome | undefined> {
-  const request = { tenantId: does, tenants: [], mayDelete: "nothing" } as const;
+  const request = { tenantId: does, tenants: [], mayDelete: [] } as const;
   return (await host?.finish(request))?.outcome;
 }
 

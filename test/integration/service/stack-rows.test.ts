@@ -1,5 +1,6 @@
 import { Client } from "pg";
 import { stacksOf } from "../../../service/pulumi/stacks";
+import { forgetUnmade } from "../../../service/tenants/wanted";
 import { tryLock } from "../../../service/cluster/liveness";
 import { useServiceDatabase } from "../../support/service-database";
 
@@ -205,6 +206,28 @@ test("each tenant keeps its stack, and one that takes a stack gets that one alon
   ]);
   const name = await stacks.rename("taken-2");
   expect((await stackOfEach()).at(-1)).toEqual({ slug: "tenant-of-taken-2", stack: name });
+});
+
+test("a tenant that is gone takes no stack, which nobody would give back", async () => {
+  await database.sql("delete from public.service_tenants where id = $1", [tenant]);
+  const changed = await changedBy(async () => {
+    expect(await stacks.takePrestarted("prestarted-me", tenant)).toBe(false);
+    expect(await stacks.takeSpare(tenant)).toBeUndefined();
+    await expect(stacks.takeNew(tenant)).rejects.toThrow("There is no such tenant");
+  });
+  expect(changed).toEqual({});
+});
+
+test("of two tenants of one stack that are forgotten at once, the last gives it back", async () => {
+  await database.sql("update public.service_tenants set stack = 'taken-1' where id = $1", [tenant]);
+  const both = await database.sql<{ id: string }>(
+    "select id from public.service_tenants where stack = 'taken-1'",
+  );
+  expect(both).toHaveLength(2);
+  const changed = await changedBy(() =>
+    Promise.all(both.map(({ id }) => database.handle.transaction((q) => forgetUnmade(q, id)))),
+  );
+  expect(changed).toMatchObject({ "taken-1": { status: "removing" } });
 });
 
 test("spare are those that are free and those that this instance has prestarted", async () => {

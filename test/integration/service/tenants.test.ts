@@ -31,12 +31,38 @@ test("a tenant is shown by its id", async () => {
     slug: "tenant-1",
     status: "active",
     createdAt: "2026-01-01T00:01:00.000Z",
+    updatedAt: expect.any(String) as string,
+    ...{ suspendedAt: null, deletedAt: null, purgeAt: null, migrationVersion: null },
+    managedBy: "somebody/else/s::x",
   });
 });
 
-test.each(["provisioning", "deleted"])("a tenant that is %s is met by nobody", async (status) => {
+test("a tenant that nobody declares is managed by nobody; one of the service's, by the service", async () => {
+  const managedBy = async (id: string) => (await get(`/${id}`)).body.managedBy;
+  const released = await database.addTenant("released");
+  await database.sql("update public.tenants set owner = null, status = 'deleted' where id = $1", [
+    released,
+  ]);
+  const own = await database.addTenant("own", {
+    id: await database.addWanted("own"),
+    status: "deleted",
+  });
+  expect([await managedBy(released), await managedBy(own)]).toEqual([null, "service"]);
+});
+
+test("its migrations' version is that of the newest file", async () => {
+  const [id = ""] = ids;
+  for (const file of ["20260101000002_b.sql", "20260101000001_a.sql"]) {
+    await database.sql("insert into public.tenant_migration_digests values ($1, $2, $3)", [
+      ...[`tenant_${id}`, file, "0".repeat(64)],
+    ]);
+  }
+  expect((await get(`/${id}`)).body.migrationVersion).toBe("20260101000002");
+});
+
+test.each(["provisioning", "deleted"])("a tenant that is %s is in no list", async (status) => {
   const id = await database.addTenant(`hidden-${status}`, { status });
-  expect((await get(`/${id}`)).status).toBe(404);
+  expect((await get(`/${id}`)).body).toMatchObject({ id, status });
   const { body } = await get("?limit=100");
   expect(JSON.stringify(body)).not.toContain(id);
 });

@@ -6,7 +6,7 @@ import {
 } from "../../../service/pulumi/prestarted-runs";
 import type { Stacks } from "../../../service/pulumi/stacks";
 
-const request = { tenantId: "acme", tenants: [], mayDelete: "nothing" } as const;
+const request = { tenantId: "acme", tenants: [], mayDelete: [] } as const;
 
 /** What the prestarted runs of a test work with, and what they did with it. */
 function setting({ count = 2, takePrestarted = () => Promise.resolve(true) } = {}) {

@@ -1,0 +1,109 @@
+import { hold, type HoldPoint } from "../support/hold-points";
+import { useKillHarness, type Verb } from "../support/kill-harness";
+import { eventually } from "../support/killable-service";
+import { killVictim, type Victim } from "../support/victims";
+
+/**
+ * A kill at each boundary of the verbs on a tenant that is there. Each boundary and each victim is met, not
+ * each pair of them, nor each boundary with each verb: suspend, resume, delete and restore are the same run.
+ */
+const harness = useKillHarness();
+
+const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(" ", "-");
+
+async function made(slug: string): Promise<string> {
+  const setUp = await harness.ask(slug);
+  await ended(setUp);
+  const [tenant] = await harness.database.sql<{ id: string }>(
+    "select id from public.tenants where slug = $1",
+    [slug],
+  );
+  return tenant?.id ?? "";
+}
+
+/** Sends a verb, and waits for its end. */
+async function done(id: string, verb: Verb): Promise<void> {
+  await ended(await harness.send(id, verb));
+}
+
+async function ended(operation: string): Promise<void> {
+  await eventually(async () => {
+    const rows = await harness.database.sql(
+      "select from public.operations where id = $1 and status = 'succeeded'",
+      [operation],
+    );
+    return rows.length > 0 ? true : undefined;
+  });
+}
+
+/** Sends a verb and kills the victim where the run waits at the point. @returns the operation's id. */
+async function killedAt(
+  point: HoldPoint,
+  victim: Victim,
+  send: () => Promise<string>,
+): Promise<string> {
+  const held = await hold(harness.database, point);
+  try {
+    const operation = await send();
+    await killVictim(harness, victim, await held.reached());
+    return operation;
+  } finally {
+    await held.release();
+  }
+}
+
+interface Case {
+  readonly verb: Verb;
+  readonly before: readonly Verb[];
+  readonly point: HoldPoint;
+  readonly victim: Victim;
+  readonly status: string;
+}
+
+const suspend = { verb: "suspend", before: [], status: "suspended" } as const;
+const resume = { verb: "resume", before: ["suspend"], status: "active" } as const;
+const remove = { verb: "DELETE", before: [], status: "deleted" } as const;
+const restore = { verb: "restore", before: ["suspend", "DELETE"], status: "suspended" } as const;
+
+test.each<Case>([
+  { ...suspend, point: "before running", victim: "service" },
+  { ...suspend, point: "before change of status", victim: "Pulumi CLI" },
+  { ...suspend, point: "in change of status", victim: "dynamic provider" },
+  { ...resume, point: "in change of status", victim: "PostgreSQL backend" },
+  { ...resume, point: "before succeeded", victim: "service" },
+  { ...remove, point: "before change of status", victim: "program host" },
+  { ...remove, point: "in change of status", victim: "service" },
+  { ...restore, point: "before change of status", victim: "PostgreSQL sessions" },
+  { ...restore, point: "in change of status", victim: "Pulumi CLI" },
+])(
+  "$verb ends well by itself when it waits $point and the $victim is killed",
+  async ({ verb, before, point, victim, status }) => {
+    const slug = nameOf(verb, point, victim);
+    const id = await made(slug);
+    for (const earlier of before) await done(id, earlier);
+    const operation = await killedAt(point, victim, () => harness.send(id, verb));
+    const operations = before.length + 2;
+    await harness.expectWhole(slug, operation, { status, operations });
+  },
+);
+
+test.each<{ point: HoldPoint; victim: Victim }>([
+  { point: "before running", victim: "service" },
+  { point: "before end of tenant_users", victim: "Pulumi CLI" },
+  { point: "in end of tenant_users", victim: "service" },
+  { point: "before drop schema", victim: "dynamic provider" },
+  { point: "before drop schema", victim: "PostgreSQL backend" },
+  { point: "before end of tenants", victim: "service" },
+  { point: "in end of tenants", victim: "Pulumi CLI" },
+  { point: "before succeeded", victim: "service" },
+])(
+  "a purge ends well by itself when it waits $point and the $victim is killed",
+  async ({ point, victim }) => {
+    const slug = nameOf("purge", point, victim);
+    const id = await made(slug);
+    await done(id, "DELETE");
+    const stack = await harness.database.stackOf(slug);
+    const operation = await killedAt(point, victim, () => harness.send(id, "purge", { slug }));
+    await harness.expectPurged(slug, operation, stack);
+  },
+);
