@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { checkout, made, onPath, type Places } from "./places";
 import { reasonOf, runTool, SetUpError, withProgress } from "../../scripts/tool.cjs";
 import { requiredVersions } from "./piece";
+import { toolEnvironment } from "./tool-environment";
 
 const COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
@@ -19,14 +20,14 @@ export async function buildCli(places: Places, report: (line: string) => void): 
   const [go] = onPath("go", places.environment.PATH);
   if (go === undefined) {
     throw new SetUpError(
-      `There is no Pulumi CLI ${requiredVersions.cli} or newer, get.pulumi.com cannot be reached, and Go, ` +
+      `There is no Pulumi CLI ${requiredVersions.cli} or newer, it was not downloaded, and Go, ` +
         "which would build it, is not installed: install one of them (https://go.dev/dl/)",
     );
   }
   const what = `Pulumi CLI: building v${requiredVersions.cli} from its Go module`;
   const module = join(checkout, "engine", "obtain", "cli");
   const run = (args: readonly string[], onLine: (line: string) => void) =>
-    runTool(go, args, { cwd: module, environment: places.environment, onLine });
+    runTool(go, args, { cwd: module, environment: toolEnvironment(places), onLine });
 
   let modules = 0;
   let toCompile = 0;
@@ -75,7 +76,7 @@ export async function buildCli(places: Places, report: (line: string) => void): 
 
 function failure(output: readonly string[], places: Places): SetUpError {
   return new SetUpError(
-    `There is no Pulumi CLI ${requiredVersions.cli} or newer, get.pulumi.com cannot be reached, and Go ` +
+    `There is no Pulumi CLI ${requiredVersions.cli} or newer, it was not downloaded, and Go ` +
       `cannot build it: ${reasonOf(output, places.engine)}`,
   );
 }

@@ -1,92 +1,134 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+import { digestOf, pinnedDigest } from "./checksums";
 import { cliVersion } from "./find";
 import { isExecutable, made, type Places, pluginDirectory } from "./places";
-import { reasonOf } from "../../scripts/tool.cjs";
+import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { fits, requiredVersions } from "./piece";
-import { getPage, runDownload } from "./transfer";
+import { toolEnvironment } from "./tool-environment";
+import { answers, download } from "./transfer";
 
 type Report = (line: string) => void;
 
+/** An official archive, whose SHA-256 is known. */
+export interface Archive {
+  /** What it brings, for reports. */
+  readonly what: string;
+  readonly name: string;
+  readonly url: string;
+  readonly sha256: string;
+}
+
 /**
- * Installs the CLI with its language hosts by Pulumi's own script.
+ * Finds out whether the CLI's archive may be downloaded, and can be: whether its digest is pinned, and the site
+ * answers within five seconds. It says so when the digest is not.
+ */
+export function findCliArchive(places: Places, report: Report): Promise<Archive | undefined> {
+  const { cli } = requiredVersions;
+  const name = `pulumi-v${cli}-${process.platform}-${process.arch}.tar.gz`;
+  return find(places, `Pulumi CLI v${cli}`, "sdk", name, report);
+}
+
+/** As {@link findCliArchive}, for the postgresql plugin. */
+export function findPluginArchive(places: Places, report: Report): Promise<Archive | undefined> {
+  const { postgresqlPlugin } = requiredVersions;
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  const name = `pulumi-resource-postgresql-v${postgresqlPlugin}-${process.platform}-${architecture}.tar.gz`;
+  return find(places, `postgresql plugin v${postgresqlPlugin}`, "plugins", name, report);
+}
+
+/**
+ * Installs the CLI with its language hosts.
  *
- * `PulumiCommand.install` of the Automation API runs the same script, but gets it with Node's `fetch`,
- * which does not use the proxy that the environment names, and waits two minutes for an answer. Here curl
- * or wget gets it, which the script itself uses too, and which use that proxy.
+ * Not by Pulumi's installation script, which `PulumiCommand.install` of the Automation API runs too: it
+ * would have to be trusted as it comes, and compares what it downloads with nothing.
  *
- * @param script of {@link fetchInstallScript}
  * @returns whether the CLI is in `.engine/download` now, and fits. If not, the reason was reported
  */
 export async function downloadCli(
   places: Places,
-  script: string,
+  archive: Archive,
   report: Report,
 ): Promise<boolean> {
-  const what = `Pulumi CLI: downloading v${requiredVersions.cli}`;
   const root = join(made.unfinished(places), "download");
-  const file = join(made.unfinished(places), "install.sh");
-  await mkdir(made.unfinished(places), { recursive: true });
-  await writeFile(file, script);
-  const args = [file, "--no-edit-path", "--install-root", root, "--version", requiredVersions.cli];
-  const run = await runDownload(places, what, report, "/bin/sh", args, {});
+  // All that is in the archive is in its folder `pulumi`.
+  if (!(await unpacked(places, archive, join(root, "bin"), ["--strip-components=1"], report))) {
+    return false;
+  }
   const version = await cliVersion(join(root, "bin", "pulumi"), places);
-  if (!run.ok || !version || !fits(version, requiredVersions.cli)) {
-    report(`${what} did not work: ${reasonOf(run.output, places.engine)}`);
+  if (!version || !fits(version, requiredVersions.cli)) {
+    report(`${archive.what}: the download does not run here`);
     return false;
   }
   await putInPlace(root, made.download(places));
   return true;
 }
 
-/** Pulumi's installation script; undefined when the site does not answer within five seconds. */
-export async function fetchInstallScript(places: Places): Promise<string | undefined> {
-  const url = "https://get.pulumi.com/install.sh";
-  const run = await getPage(places, url, false);
-  // The network's login page (a captive portal) is an answer too, but no script.
-  return run.ok && run.text.startsWith("#!") ? run.text : undefined;
-}
-
 /**
- * Installs the postgresql plugin as Pulumi itself would, into `.engine/plugins`.
+ * Installs the postgresql plugin, into `.engine/plugins`.
  *
  * @returns whether it is there now. If not, the reason was reported
  */
 export async function downloadPostgresqlPlugin(
   places: Places,
-  cli: string,
+  archive: Archive,
   report: Report,
 ): Promise<boolean> {
-  const what = `postgresql plugin: downloading v${requiredVersions.postgresqlPlugin}`;
-  const home = join(made.unfinished(places), "pulumi-home");
-  const args = ["plugin", "install", "resource", "postgresql", requiredVersions.postgresqlPlugin];
-  const run = await runDownload(places, what, report, cli, [...args, "--non-interactive"], {
-    PULUMI_HOME: home,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-  });
-  const directory = join(home, "plugins", pluginDirectory);
-  if (!run.ok || !isExecutable(join(directory, "pulumi-resource-postgresql"))) {
-    report(`${what} did not work: ${reasonOf(run.output, places.engine)}`);
+  const directory = join(made.unfinished(places), pluginDirectory);
+  if (!(await unpacked(places, archive, directory, [], report))) return false;
+  if (!isExecutable(join(directory, "pulumi-resource-postgresql"))) {
+    report(`${archive.what}: the download has no plugin in it`);
     return false;
   }
   await putInPlace(directory, join(made.plugins(places), pluginDirectory));
   return true;
 }
 
-/** Whether one of the two sites that Pulumi takes the plugin from answers within five seconds. */
-export async function canDownloadPlugin(places: Places): Promise<boolean> {
-  const sites = [
-    `https://api.github.com/repos/pulumi/pulumi-postgresql/releases/tags/v${requiredVersions.postgresqlPlugin}`,
-    `https://get.pulumi.com/releases/plugins/${archiveName()}`,
-  ];
-  const runs = await Promise.all(sites.map((site) => getPage(places, site, true)));
-  return runs.some((run) => run.ok);
+async function find(
+  places: Places,
+  what: string,
+  folder: string,
+  name: string,
+  report: Report,
+): Promise<Archive | undefined> {
+  const sha256 = pinnedDigest(places, name);
+  if (sha256 === undefined) {
+    report(
+      `${what}: not downloaded, because the SHA-256 of ${name} is not known: add its line to ` +
+        "engine/obtain/checksums.txt, or to a file that ENGINE_CHECKSUMS names",
+    );
+    return undefined;
+  }
+  const url = `https://get.pulumi.com/releases/${folder}/${name}`;
+  return (await answers(places, url)) ? { what, name, url, sha256 } : undefined;
 }
 
-function archiveName(): string {
-  const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  return `pulumi-resource-postgresql-v${requiredVersions.postgresqlPlugin}-${process.platform}-${architecture}.tar.gz`;
+/** Downloads an archive, compares it, and only then unpacks it. Whether it did; if not, the reason was reported. */
+async function unpacked(
+  places: Places,
+  { what, name, url, sha256 }: Archive,
+  directory: string,
+  options: readonly string[],
+  report: Report,
+): Promise<boolean> {
+  const file = join(made.unfinished(places), name);
+  const run = await download(places, `${what}: downloading`, report, url, file);
+  if (!run.ok) {
+    report(`${what}: the download did not work: ${reasonOf(run.output, places.engine)}`);
+    return false;
+  }
+  const found = await digestOf(file);
+  if (found !== sha256) {
+    report(`${what}: REFUSED: the SHA-256 of ${url} is ${found}, and ${sha256} is pinned`);
+    return false;
+  }
+  await mkdir(directory, { recursive: true });
+  const tar = await runTool("tar", ["-xzf", file, "-C", directory, ...options], {
+    environment: toolEnvironment(places),
+  });
+  if (!tar.ok) report(`${what}: cannot be unpacked: ${reasonOf(tar.output, places.engine)}`);
+  return tar.ok;
 }
 
 async function putInPlace(from: string, to: string): Promise<void> {

@@ -8,6 +8,7 @@ import { executables, type RejectedPiece, type Piece, type PieceName } from "./p
 import { isExecutable, made, type Places, pulumiHome } from "./places";
 import { askPlugin } from "../system/plugin-client";
 import { runTool } from "../../scripts/tool.cjs";
+import { toolEnvironment } from "./tool-environment";
 import { fits, oldestPostgresqlPlugin, requiredVersions } from "./piece";
 
 /** The pieces that were found; one that is missing is undefined. */
@@ -55,7 +56,7 @@ export async function findCli(places: Places): Promise<Piece | undefined> {
 export async function cliVersion(path: string, places: Places): Promise<string | undefined> {
   if (!isExecutable(path)) return undefined;
   const { ok, output } = await runTool(path, ["version"], {
-    environment: { ...places.environment, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    environment: { ...toolEnvironment(places), PULUMI_SKIP_UPDATE_CHECK: "true" },
   });
   return ok
     ? output.map((line) => /^v(\d+\.\d+\.\d+\S*)$/.exec(line)?.[1]).find(Boolean)
@@ -93,7 +94,7 @@ async function searchLanguageHost(places: Places, cli: Piece | undefined): Promi
     beside(made.download(places), name, "download"),
   ];
   const { piece, rejected } = await firstFit(name, candidates, requiredVersions.cli, (path) =>
-    askPlugin(path, "LanguageRuntime", places),
+    askPlugin(path, "LanguageRuntime", { environment: toolEnvironment(places) }),
   );
   return { piece: piece ?? standIn(name, made.bin(places), requiredVersions.cli), rejected };
 }
@@ -107,7 +108,7 @@ async function searchPostgresqlPlugin(places: Places): Promise<Outcome> {
     ...cached(made.plugins(places), "download"),
   ];
   const { piece, rejected } = await firstFit(name, candidates, oldestPostgresqlPlugin, (path) =>
-    askPlugin(path, "ResourceProvider", places),
+    askPlugin(path, "ResourceProvider", { environment: toolEnvironment(places) }),
   );
   return {
     piece: piece ?? standIn(name, made.standIns(places), requiredVersions.postgresqlPlugin),

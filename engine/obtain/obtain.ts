@@ -3,10 +3,10 @@ import { dirname } from "node:path";
 
 import { buildCli } from "./build-cli";
 import {
-  canDownloadPlugin,
   downloadCli,
   downloadPostgresqlPlugin,
-  fetchInstallScript,
+  findCliArchive,
+  findPluginArchive,
 } from "./download";
 import { childEnvironment, inBinDirectory } from "./child-environment";
 import { findCli, findPieces, type Found } from "./find";
@@ -73,22 +73,21 @@ async function makeMissing(places: Places, report: (line: string) => void): Prom
   await rm(made.unfinished(places), { recursive: true, force: true });
   // Another process may have made it while this one waited.
   let { found } = await findPieces(places);
-  const [script, pluginIsThere] = await withProgress(
+  const [cliArchive, pluginArchive] = await withProgress(
     report,
     () => "engine: looking for the official downloads",
     () =>
       Promise.all([
-        found.cli && found.languageHost ? undefined : fetchInstallScript(places),
-        found.postgresqlPlugin ? undefined : canDownloadPlugin(places),
+        found.cli && found.languageHost ? undefined : findCliArchive(places, report),
+        found.postgresqlPlugin ? undefined : findPluginArchive(places, report),
       ]),
   );
 
-  const downloaded = script !== undefined && (await downloadCli(places, script, report));
+  const downloaded = cliArchive !== undefined && (await downloadCli(places, cliArchive, report));
   if (!found.cli && !downloaded) await buildCli(places, report);
-  const cli = await findCli(places);
-  if (!cli)
+  if (!(await findCli(places)))
     throw new SetUpError("The Pulumi CLI was made but does not run: remove .engine, try again");
-  if (pluginIsThere) await downloadPostgresqlPlugin(places, cli.path, report);
+  if (pluginArchive) await downloadPostgresqlPlugin(places, pluginArchive, report);
 
   ({ found } = await findPieces(places));
   if (!found.languageHost) {

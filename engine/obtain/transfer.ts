@@ -1,7 +1,8 @@
 import { mkdir, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { made, onPath, type Places } from "./places";
+import { toolEnvironment } from "./tool-environment";
 import { runTool, type ToolRun, withProgress } from "../../scripts/tool.cjs";
 
 /** How long a site may take to answer. Then it counts as out of reach. */
@@ -10,50 +11,44 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const STALL_TIMEOUT_MS = 30_000;
 
 /**
- * Gets a page, or only its head, by curl or wget. It is not `ok` when neither is installed, or when there
+ * Whether there is something at an address, as curl or wget see it. Not when neither is installed, or when there
  * is no answer within five seconds.
  */
-export async function getPage(
-  { environment }: Places,
-  url: string,
-  headOnly: boolean,
-): Promise<{ ok: boolean; text: string }> {
+export async function answers(places: Places, url: string): Promise<boolean> {
   const seconds = String(ANSWER_TIMEOUT_MS / 1000);
-  const [curl] = onPath("curl", environment.PATH);
-  const [wget] = onPath("wget", environment.PATH);
+  const [curl] = onPath("curl", places.environment.PATH);
+  const [wget] = onPath("wget", places.environment.PATH);
   const command = curl ?? wget;
-  if (command === undefined) return { ok: false, text: "" };
+  if (command === undefined) return false;
   const args = curl
-    ? ["-fsSL", "--max-time", seconds, ...(headOnly ? ["--head"] : []), url]
-    : ["-q", "--tries=1", `--timeout=${seconds}`, headOnly ? "--spider" : "-O-", url];
-  const lines: string[] = [];
+    ? ["-fsSL", "--max-time", seconds, "--head", url]
+    : ["-q", "--tries=1", `--timeout=${seconds}`, "--spider", url];
   const { ok } = await runTool(command, args, {
-    environment,
-    onLine: (line) => lines.push(line),
+    environment: toolEnvironment(places),
     // wget's timeout is for each of its steps (name, connection, reading); this one is for all together.
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   });
-  return { ok, text: lines.join("\n") };
+  return ok;
 }
 
 /**
- * Runs a tool that downloads something into `.engine/tmp`, and ends it when nothing has arrived for half a
- * minute.
+ * Downloads a file into `.engine/tmp` by curl or wget, which use the proxy that the environment names, and Node's
+ * `fetch` does not. Ends them when nothing has arrived for half a minute.
  *
  * @param what the start of each progress report
  * @param report gets a line about every two seconds, with the megabytes so far
- * @param variables of the tool, on top of the user's environment
  */
-export async function runDownload(
+export async function download(
   places: Places,
   what: string,
   report: (line: string) => void,
-  command: string,
-  args: readonly string[],
-  variables: Readonly<Record<string, string>>,
+  url: string,
+  file: string,
 ): Promise<ToolRun> {
-  const temporary = join(made.unfinished(places), "temporary");
-  await mkdir(temporary, { recursive: true });
+  const [curl] = onPath("curl", places.environment.PATH);
+  const command = curl ?? "wget";
+  const args = curl ? ["-fsSL", "-o", file, url] : ["-q", "-O", file, url];
+  await mkdir(dirname(file), { recursive: true });
   const stalled = new AbortController();
   let size = 0;
   let grewAt = Date.now();
@@ -70,7 +65,7 @@ export async function runDownload(
       () => `${what}, ${Math.round(size / 1e6)} MB`,
       () =>
         runTool(command, args, {
-          environment: { ...places.environment, ...variables, TMPDIR: temporary },
+          environment: toolEnvironment(places),
           signal: stalled.signal,
         }),
     );

@@ -1,14 +1,15 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 
 import { obtainEngine } from "../../../engine/obtain/obtain";
 import { type FakeTree, makeFakeTree } from "../../support/fake-tree";
 
-// The decisions, on small fake machines: `pulumi`, `go`, `curl` and the installation script are
-// shell scripts that do what the real ones do to the files. The real Go build is what `npm test`
+// The decisions, on small fake machines: `pulumi`, `go` and `curl` are shell scripts that do what the real
+// ones do to the files. The real Go build is what `npm test`
 // itself runs on; the real downloads need an open network.
 
 let tree: FakeTree;
@@ -38,21 +39,45 @@ function installGo(seconds = 0, version = "3.246.0"): void {
 const builds = () =>
   existsSync(inTree("go.log")) ? readFileSync(inTree("go.log"), "utf8").split("\n").length - 1 : 0;
 
-/** An open network: curl gets everything, and Pulumi's script is this one. */
-function openNetwork(installScript: string): void {
-  tree.script("install.sh", `root=$3\n${installScript}`);
-  tree.script("bin/curl", `case "$*" in *install.sh) cat ${inTree("install.sh")};; esac`);
+const CLI_ARCHIVE = `pulumi-v3.246.0-${process.platform}-${process.arch}.tar.gz`;
+const architecture = process.arch === "x64" ? "amd64" : process.arch;
+const PLUGIN_ARCHIVE = `pulumi-resource-postgresql-v3.18.1-${process.platform}-${architecture}.tar.gz`;
+
+/** Writes down the environment that a tool was given. */
+const NOTES = () => `export -p >> ${inTree("environments.log")}`;
+
+/** An open network: curl gets the official archives, which these scripts and the real tar make. */
+function openNetwork(): void {
+  ["tar", "gzip"].forEach((tool) => tree.link(tool));
+  tree.script("official/pulumi/pulumi", `${NOTES()}\necho v3.246.0`);
+  tree.plugin("official/pulumi/pulumi-language-nodejs", "3.246.0");
+  tree.script("official/pulumi/pulumi-resource-pulumi-nodejs", "");
+  tree.plugin("official/plugin/pulumi-resource-postgresql", "3.18.1");
+  mkdirSync(inTree("site"));
+  const pack = (archive: string, ...args: string[]) =>
+    execFileSync("tar", ["-czf", inTree("site", archive), "-C", ...args]);
+  pack(CLI_ARCHIVE, inTree("official"), "pulumi");
+  pack(PLUGIN_ARCHIVE, inTree("official/plugin"), "pulumi-resource-postgresql");
+  tree.script(
+    "bin/curl",
+    `${NOTES()}
+     for url in "$@"; do :; done
+     case "$*" in *--head*) exit;; esac
+     while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+     cp "${inTree("site")}/\${url##*/}" "$out"`,
+  );
 }
 
-const INSTALLS = `mkdir -p "$root/bin"
-cp $(dirname "$0")/../../made/official "$root/bin/pulumi"
-cp $(dirname "$0")/../../made/host "$root/bin/pulumi-language-nodejs"
-cp $(dirname "$0")/../../made/host "$root/bin/pulumi-resource-pulumi-nodejs"`;
-
-/** What the official CLI does on \`plugin install\`. */
-const INSTALLS_PLUGIN = `dir=$PULUMI_HOME/plugins/resource-postgresql-v3.18.1
-mkdir -p "$dir"
-cp $(dirname "$0")/../../../made/plugin "$dir/pulumi-resource-postgresql"`;
+/** Pins the archives of the network as they are now, beside another platform's. */
+function pin(...archives: string[]): void {
+  const lines = archives.map((archive) => {
+    const bytes = readFileSync(inTree("site", archive));
+    return `${createHash("sha256").update(bytes).digest("hex")}  ${archive}\n`;
+  });
+  const other = `${"0".repeat(64)}  pulumi-v3.246.0-windows-x64.zip\n`;
+  writeFileSync(inTree("checksums.txt"), `# of the releases\n${other}${lines.join("")}`);
+  tree.places.environment.ENGINE_CHECKSUMS = inTree("checksums.txt");
+}
 
 beforeEach(() => {
   tree = makeFakeTree();
@@ -211,10 +236,8 @@ describe("what is installed already", () => {
 
 describe("on an open network", () => {
   it("all comes from the official downloads, and Go is not asked", async () => {
-    tree.cli("made/official", "3.246.0", INSTALLS_PLUGIN);
-    tree.plugin("made/host", "3.246.0");
-    tree.plugin("made/plugin", "3.18.1");
-    openNetwork(INSTALLS);
+    openNetwork();
+    pin(CLI_ARCHIVE, PLUGIN_ARCHIVE);
     installGo();
     expect(await origins()).toEqual({
       "Pulumi CLI": "download",
@@ -226,8 +249,13 @@ describe("on an open network", () => {
   });
 
   it("a download that fails half-way is followed by the next way", async () => {
-    openNetwork(
-      `mkdir -p "$root/bin"; echo half > "$root/bin/pulumi"; echo "curl: (18) cut"; exit 1`,
+    openNetwork();
+    pin(CLI_ARCHIVE, PLUGIN_ARCHIVE);
+    tree.script(
+      "bin/curl",
+      `case "$*" in *--head*) exit;; esac
+       while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+       echo half > "$out"; echo "curl: (18) cut"; exit 1`,
     );
     installGo();
     expect(await origins()).toMatchObject({ "Pulumi CLI": "built" });
@@ -235,10 +263,82 @@ describe("on an open network", () => {
     expect(existsSync(join(tree.places.engine, "download"))).toBe(false);
   });
 
-  it("the login page of a hotel is no installation script", async () => {
-    tree.script("bin/curl", "echo '<html>Please log in</html>'");
+  it.each([
+    ["somebody changed", CLI_ARCHIVE],
+    ["somebody changed", PLUGIN_ARCHIVE],
+  ])("an archive that %s, %s, is refused before anything of it runs", async (_, changed) => {
+    openNetwork();
+    pin(CLI_ARCHIVE, PLUGIN_ARCHIVE);
+    const evil = 'touch() { : > "$1"; }; touch ' + inTree("it-ran");
+    tree.script("official/pulumi/pulumi", evil);
+    tree.script("official/plugin/pulumi-resource-postgresql", evil);
+    const folder =
+      changed === CLI_ARCHIVE ? [inTree("official"), "pulumi"] : [inTree("official/plugin"), "."];
+    execFileSync("tar", ["-czf", inTree("site", changed), "-C", ...folder]);
     installGo();
-    expect(await origins()).toMatchObject({ "Pulumi CLI": "built" });
+    expect(await origins()).toMatchObject(
+      changed === CLI_ARCHIVE
+        ? { "Pulumi CLI": "built", "postgresql plugin": "download" }
+        : { "Pulumi CLI": "download", "postgresql plugin": "stand-in" },
+    );
+    expect(said.join("\n")).toMatch(
+      new RegExp(
+        `REFUSED: the SHA-256 of https://\\S+${changed} is [\\da-f]{64}, and [\\da-f]{64} is pinned`,
+      ),
+    );
+    expect(existsSync(inTree("it-ran"))).toBe(false);
+  });
+
+  it("an archive whose digest nobody gave is not asked for, and the next way is taken", async () => {
+    openNetwork();
+    installGo();
+    expect(await origins()).toMatchObject({
+      ...{ "Pulumi CLI": "built", "postgresql plugin": "stand-in" },
+    });
+    for (const archive of [CLI_ARCHIVE, PLUGIN_ARCHIVE]) {
+      expect(said.join("\n")).toContain(
+        `not downloaded, because the SHA-256 of ${archive} is not known`,
+      );
+    }
+    expect(existsSync(inTree("environments.log"))).toBe(false);
+  });
+
+  it("a list of digests that cannot be read is told", async () => {
+    tree.places.environment.ENGINE_CHECKSUMS = inTree("no-such-list");
+    await expect(obtain()).rejects.toThrow(
+      /^ENGINE_CHECKSUMS names .*no-such-list, which cannot be/,
+    );
+  });
+
+  it("no tool that fetches, builds or tries a piece has a secret in its environment", async () => {
+    const secrets = {
+      DATABASE_URL: "postgres://app:s3cret@db/app",
+      PGPASSWORD: "s3cret",
+      JWT_SECRET: "s3cret",
+      PULUMI_CONFIG_PASSPHRASE: "s3cret",
+      PULUMI_BACKEND_URL: "postgres://state:s3cret@db/state",
+      PULUMI_ACCESS_TOKEN: "s3cret",
+      AWS_SECRET_ACCESS_KEY: "s3cret",
+      AZURE_STORAGE_KEY: "s3cret",
+      GOOGLE_CREDENTIALS: "s3cret",
+      GITHUB_TOKEN: "s3cret",
+    };
+    rmSync(tree.root, { recursive: true });
+    tree = makeFakeTree({ ...secrets, HTTPS_PROXY: "http://proxy.example", GOFLAGS: "-mod=mod" });
+    openNetwork();
+    pin(CLI_ARCHIVE, PLUGIN_ARCHIVE);
+    await obtain();
+    rmSync(tree.places.engine, { recursive: true });
+    tree.script("bin/pulumi", `${NOTES()}\necho v3.1.0`);
+    tree.script("bin/pulumi-resource-postgresql", NOTES());
+    delete tree.places.environment.ENGINE_CHECKSUMS;
+    installGo();
+    tree.script("bin/go", `${NOTES()}\n${readFileSync(inTree("bin/go"), "utf8")}`);
+    await obtain();
+    const environments = readFileSync(inTree("environments.log"), "utf8");
+    expect(environments.match(/\bHTTPS_PROXY=/g)?.length).toBeGreaterThan(8);
+    expect(environments).toContain("GOFLAGS=");
+    expect(environments).not.toContain("s3cret");
   });
 });
 
@@ -251,6 +351,9 @@ describe("on a closed network", () => {
     const address = blackhole.address() as { port: number };
     rmSync(tree.root, { recursive: true });
     tree = makeFakeTree({ HTTPS_PROXY: `http://127.0.0.1:${address.port}` });
+    openNetwork();
+    pin(CLI_ARCHIVE);
+    rmSync(inTree("bin/curl"));
     tree.link("curl");
     installGo();
     const began = performance.now();
