@@ -4,6 +4,7 @@ import type { PoolClient } from "pg";
 import { z } from "zod";
 import { appliedVersions } from "../database/applied";
 import { migrate, type MigrationRun } from "../database/dbmate";
+import { dropInParts } from "../database/drop-in-parts";
 import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
 import {
@@ -149,6 +150,7 @@ export const migrations = {
     const takeOut = async (client: PoolClient) => {
       if (tenantId) await unpublish(client, { tenantId, status: "deleted", productRoles });
     };
+    await dropInParts(urlEnv, id, takeOut);
     await inTransaction(urlEnv, async (client) => {
       // In the same transaction, so that nobody finds an active tenant without its tables.
       await takeOut(client);
