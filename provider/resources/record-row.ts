@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import { SlugTakenError, TenantGoneError } from "../contract/errors";
+import { urnOf } from "../contract/tenant-urn";
 import { isDatabaseError } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
 
@@ -55,7 +56,7 @@ export async function updateOrRestore(
   id: string,
   { name, slug, owner, tenantId }: DeclaredRow,
 ): Promise<void> {
-  await namingConflicts(client, { slug, tenantId }, () =>
+  await namingConflicts(client, { slug, owner, tenantId }, () =>
     client.query(
       `insert into public.tenants as t (id, name, slug, owner)
       values ($1, $2, $3, $4)
@@ -93,10 +94,12 @@ export async function removeTenant(client: PoolClient, id: string): Promise<void
   for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
 }
 
+type Wanted = Pick<DeclaredRow, "slug" | "owner" | "tenantId">;
+
 /** Runs a statement that may violate a unique constraint, and says then who has the slug or the id. */
 async function namingConflicts<T>(
   client: PoolClient,
-  wanted: Pick<DeclaredRow, "slug" | "tenantId">,
+  wanted: Wanted,
   statement: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -110,7 +113,7 @@ async function namingConflicts<T>(
 /** The error that says who has the slug or the id, and what can be done about it. */
 async function slugTaken(
   client: PoolClient,
-  wanted: Pick<DeclaredRow, "slug" | "tenantId">,
+  wanted: Wanted,
   options?: ErrorOptions,
 ): Promise<SlugTakenError> {
   const { rows } = await client.query<{ id: string; slug: string; owner: string; status: string }>(
@@ -125,10 +128,24 @@ async function slugTaken(
     status === "deleted"
       ? `it is marked deleted and keeps its slug with its data. To free it, declare it there again ` +
         `with forceDestroy: true, apply, and leave it out`
-      : `choose another slug, or leave it out there first. If it is the same tenant under another ` +
-        `name or parent, give it the old one in the option aliases`;
+      : `choose another slug, or leave it out there first${aliasAdvice(owner, wanted.owner)}`;
   return new SlugTakenError(
     `slug ${wanted.slug} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`,
     options,
+  );
+}
+
+/**
+ * What to do where a stack declares one of its own tenants under another name or parent. The failed run has
+ * left the new component in the state. Where both components are protected, the engine would refuse to let
+ * the old one go, so the new one has to be taken out of the state first.
+ */
+function aliasAdvice(holder: string, asker: string): string {
+  const [old, now] = [urnOf(holder), urnOf(asker)];
+  const isOneStack = holder.split("::")[0] === asker.split("::")[0];
+  if (old === undefined || now === undefined || !isOneStack) return "";
+  return (
+    `. If it is the same tenant under another name or parent, give it the option aliases: ["${old}"]; with ` +
+    `protect: true, run first: pulumi state delete --force --yes '${now}'`
   );
 }
