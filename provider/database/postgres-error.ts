@@ -13,13 +13,14 @@ export function detailOf(output: string, message: string): string {
   const fields = new Map(
     unquote(quoted)
       .split("\0")
-      .map((field) => [field.slice(0, 1), field.slice(1).replaceAll(/\s+/g, " ").trim()]),
+      .map((field) => [field.slice(0, 1), field.slice(1)]),
   );
-  const words = fields.get("M");
+  const [words] = fields.get("M")?.split("\n") ?? [];
   if (words === undefined || !message.includes(words)) return "";
   return (["D", "H"] as const)
     .flatMap((code) => (fields.has(code) ? [`. ${titles[code]}: ${fields.get(code) ?? ""}`] : []))
     .join("")
+    .replaceAll(/\s+/g, " ")
     .slice(0, LONGEST_CHARACTERS);
 }
 

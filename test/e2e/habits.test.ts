@@ -29,7 +29,8 @@ function write(declarations: string): void {
     `const pulumi = require("@pulumi/pulumi");
     const { Tenant, TenantDatabase } = require("pulumi-tenant");
     const note = (text) => require("node:fs").appendFileSync("hooks.log", text + "\\n");
-    const hook = (name) => new pulumi.ResourceHook(name, ({ urn }) => note(name + " " + urn.split("::").at(-1)));
+    const hook = (name) => new pulumi.ResourceHook(name, ({ urn, newOutputs }) =>
+      note([name, urn.split("::").at(-1), newOutputs?.status].join(" ").trim()));
     const [afterCreate, beforeDelete] = ["afterCreate", "beforeDelete"].map(hook);
     class Customer extends pulumi.ComponentResource {
       constructor(name, opts) { super("shop:index:Customer", name, {}, opts); }
@@ -157,9 +158,9 @@ const tests: Record<string, () => Promise<void>> = {
   },
   "`hooks`": async () => {
     expect(readFileSync(file("hooks.log"), "utf8")).toBe(
-      "afterCreate hooked\nbeforeDelete hooked\n",
+      "afterCreate hooked active\nbeforeDelete hooked\n",
     );
-    expect(made).toMatch(/Membership hooked created/);
+    expect(ended).toMatch(inOrder("Record hooked deleted", "Tenant hooked deleting"));
     const others = ["beforeUpdate", "afterUpdate", "onError"];
     const hooks = others.map((name) => `${name}: [afterCreate]`).join();
     const { output } = await preview(withGlobex(`{ hooks: { ${hooks} } }`, "{}"));
@@ -248,6 +249,20 @@ describe("docs/stacks.md tells of each option and habit what is so:", () => {
     expect(output).toContain("tenant globex cannot have these options:");
     for (const option of codeIn(habit)) expect(output).toMatch(new RegExp(`\n +${option}: \\w+`));
   });
+});
+
+test("a preview and an up say what of a changed declaration is the person's own, once", async () => {
+  await project.sql("update users set first_name = 'Theirs' where email = 'admin@child.example'");
+  const eve = lasting.replace(/(tenant\("child", .*?)\);/, `$1, { adminFirstName: "Eve" });`);
+  const words = "admin@child.example: adminFirstName kept: the person's own";
+  expect((await preview(eve)).output).toContain(words);
+  expect(await up(eve)).toContain(words);
+  const again = await preview(eve, "--expect-no-changes");
+  expect(again.code).toBe(0);
+  expect(again.output).not.toContain("kept");
+  expect(await project.sql("select first_name from users where email like '%child%'")).toEqual([
+    { first_name: "Theirs" },
+  ]);
 });
 
 test("docs/stacks.md names each type as the CLI's tree does, and none that is not in it", () => {

@@ -201,8 +201,8 @@ describe("create", () => {
       'could not create unique index "a_id" (23505). DETAIL: Key (id)=(x) is duplicated.; mend it',
     ],
     [
-      `do $$ begin raise exception 'no "way"' using detail = E'two\nlines \\\\ ü 🐘', hint = 'turn'; end $$`,
-      'no "way" (P0001). DETAIL: two lines \\ ü 🐘. HINT: turn; mend it',
+      `do $$ begin raise exception E'no "way"\\nfurther' using detail = E'two\nlines \\\\ ü 🐘', hint = 'turn'; end $$`,
+      ". DETAIL: two lines \\ ü 🐘. HINT: turn; mend it",
     ],
     ["select nothing_known()", /function nothing_known\(\) does not exist .*\. HINT: No function/],
   ])("that fails shows PostgreSQL's DETAIL and HINT: %s", async (statement, shown) => {
