@@ -56,7 +56,7 @@ export async function updateOrRestore(
   id: string,
   { name, slug, owner, tenantId }: DeclaredRow,
 ): Promise<void> {
-  await namingConflicts(client, { slug, owner, tenantId }, () =>
+  await namingConflicts(client, { slug, tenantId }, () =>
     client.query(
       `insert into public.tenants as t (id, name, slug, owner)
       values ($1, $2, $3, $4)
@@ -94,7 +94,8 @@ export async function removeTenant(client: PoolClient, id: string): Promise<void
   for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
 }
 
-type Wanted = Pick<DeclaredRow, "slug" | "owner" | "tenantId">;
+/** Without an owner where the tenant is there already, and so is not another one under a new name. */
+type Wanted = Pick<DeclaredRow, "slug" | "tenantId"> & Partial<Pick<DeclaredRow, "owner">>;
 
 /** Runs a statement that may violate a unique constraint, and says then who has the slug or the id. */
 async function namingConflicts<T>(
@@ -140,7 +141,7 @@ async function slugTaken(
  * left the new component in the state. Where both components are protected, the engine would refuse to let
  * the old one go, so the new one has to be taken out of the state first.
  */
-function aliasAdvice(holder: string, asker: string): string {
+function aliasAdvice(holder: string, asker = ""): string {
   const [old, now] = [urnOf(holder), urnOf(asker)];
   const isOneStack = holder.split("::")[0] === asker.split("::")[0];
   if (old === undefined || now === undefined || !isOneStack) return "";
