@@ -2,7 +2,10 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { DeclaredStatus } from "./database/tenant-status";
 import { TenantDatabase } from "./tenant-database";
+import { childAliases } from "./child-aliases";
+import { tenantType } from "./contract/tenant-urn";
 import { noteDeclared } from "./left-out";
+import { assertOptions, optionsOf } from "./options";
 import { ownerOf } from "./owner";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
@@ -83,9 +86,14 @@ export class Tenant extends pulumi.ComponentResource {
   /** The newest applied tenant migration's version, such as `20260101000006`. */
   readonly migrationVersion: pulumi.Output<string>;
 
+  /**
+   * @param opts What each of Pulumi's options does here is in docs/stacks.md.
+   * @throws ConfigurationError with each option that would have no effect.
+   */
   constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    assertOptions(name, opts);
     // No arguments among the component's own inputs: the state would hold the password in them.
-    super("pulumi-tenant:index:Tenant", name, {}, opts);
+    super(tenantType, name, {}, opts);
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
@@ -94,8 +102,9 @@ export class Tenant extends pulumi.ComponentResource {
     const recreate = args.recreate === true ? { recreate: true } : {};
     const status = statusOf(args);
     const provider = database.dynamicProvider;
+    const aliases = childAliases(this);
     const after = (step: pulumi.Resource) => ({
-      ...{ parent: this, dependsOn: [step], provider },
+      ...{ parent: this, dependsOn: [step], provider, aliases },
       // If the new one were made first, it would adopt the old one's rows, and the engine would then
       // delete them with the old one.
       deleteBeforeReplace: true,
@@ -109,7 +118,7 @@ export class Tenant extends pulumi.ComponentResource {
         generation: args.generation,
         productRoles,
       },
-      after(database),
+      { ...after(database), ...optionsOf("record", opts) },
     );
     const tenantId = record.id;
     noteDeclared(tenantId);
@@ -125,7 +134,7 @@ export class Tenant extends pulumi.ComponentResource {
         lastName: args.adminLastName,
         account: owner,
       },
-      after(record),
+      { ...after(record), ...optionsOf("admin", opts) },
     );
 
     const schema = new postgresql.Schema(

@@ -1,6 +1,6 @@
-// What `npm start`, `npm test` and `npm run doctor|token|pulumi|bench|soak` call: it brings a fresh clone
-// to the point where the wanted program runs, then runs it. Plain JavaScript without dependencies: when it
-// starts, nothing is installed and nothing is built.
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|pulumi|bench|soak` call: it brings a
+// fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
+// dependencies: when it starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -28,6 +28,8 @@ const commands = {
   pulumi: { progress: process.stderr, run: runPulumi },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
+  // npm calls it before it packs: what is packed is built already then.
+  prepack: { progress: process.stderr, run: () => undefined },
 };
 
 const [command, ...args] = process.argv.slice(2);

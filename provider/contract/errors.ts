@@ -43,8 +43,8 @@ export abstract class TenantError extends Error {
 }
 
 /**
- * An environment variable or the stack's configuration is missing, or holds a value that cannot be used.
- * The message names each of them; set or correct them, then run again. Nothing was changed.
+ * An environment variable or the stack's configuration is missing, or holds a value that cannot be used; or
+ * a tenant was given an option that would have no effect. The message names each of them; set or correct them, then run again. Nothing was changed.
  */
 export class ConfigurationError extends TenantError {
   readonly code = "CONFIGURATION";
@@ -83,8 +83,9 @@ export class MigrationsUnreadableError extends TenantError {
 }
 
 /**
- * A migration failed, or was edited after it was applied. Correct the file that the message names and run
- * again: the migrations before it stay applied.
+ * A migration failed, was edited after it was applied, or is not in the folder any more. Correct the file that
+ * the message names, or upgrade where it says that the package is older than what is applied, and run again:
+ * the migrations before it stay applied.
  */
 export class MigrationFailedError extends TenantError {
   readonly code = "MIGRATION_FAILED";

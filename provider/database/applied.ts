@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import { MigrationFailedError } from "../contract/errors";
-import { migrationVersion, type MigrationDigests } from "./migrations";
+import { migrationVersion, missingMessage, type MigrationDigests } from "./migrations";
 import { rowsIfAny } from "./pool";
 
 /** The versions applied in a schema, oldest first; undefined where the schema is not there. */
@@ -32,13 +32,15 @@ export async function pendingFiles(
  * Compares the applied files with their digests in the control table. The state has digests as well, but
  * not of the files of a run that failed, and a state can be lost.
  *
+ * @param directory The folder that the files are in.
  * @returns how many files have a digest on record.
- * @throws {@link MigrationFailedError} naming the files that were edited since.
+ * @throws {@link MigrationFailedError} naming the files that were edited since, or are not there any more.
  */
 export async function assertUnedited(
   client: ClientBase,
   schemaName: string,
   files: MigrationDigests,
+  directory: string,
 ): Promise<number> {
   const applied = new Set(await appliedVersions(client, schemaName));
   const rows = await rowsIfAny<{ file: string; digest: string }>(
@@ -46,10 +48,15 @@ export async function assertUnedited(
     "select file, digest from public.tenant_migration_digests where schema_name = $1",
     [schemaName],
   );
-  const edited = rows
-    .filter(({ file }) => applied.has(migrationVersion(file)))
-    .filter(({ file, digest }) => files[file] !== undefined && files[file] !== digest)
+  const differing = rows
+    .filter(({ file, digest }) => applied.has(migrationVersion(file)) && files[file] !== digest)
     .map(({ file }) => file);
+  const missing = differing.filter((file) => files[file] === undefined);
+  // Instances of two versions of the service may work side by side on the same control tables.
+  if (missing.length > 0 && schemaName !== "public") {
+    throw new MigrationFailedError(`in schema ${schemaName} ${missingMessage(missing, directory)}`);
+  }
+  const edited = differing.filter((file) => files[file] !== undefined);
   if (edited.length === 0) return rows.length;
   throw new MigrationFailedError(
     `${edited.join(", ")} was edited after it was applied in schema ${schemaName}: ` +

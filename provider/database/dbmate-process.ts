@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { dbmateUrl } from "./client-config";
+import { detailOf } from "./postgres-error";
 import { settingsOf, type DatabaseAddress } from "./settings";
 
 /** How often it is looked up what dbmate's session does. */
@@ -43,6 +44,8 @@ export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<str
           run.schemaName,
           sessionName(run.schemaName),
         ),
+        // For PostgreSQL's DETAIL and HINT. What it prints stays in this process: see detailOf.
+        PQGO_DEBUG: "1",
         ...(PGPASSWORD === undefined ? {} : { PGPASSWORD }),
         ...instanceMark(),
       },
@@ -109,13 +112,14 @@ function instanceMark(): Record<string, string> {
   return mark === undefined ? {} : { PULUMI_TENANT_INSTANCE: mark };
 }
 
-/** The last error that dbmate printed, without any URL. */
+/** The last error that dbmate printed, with what PostgreSQL said of it besides, and without any URL. */
 function explain(output: string): string {
   const line = output
     .split("\n")
     .filter((text) => text.startsWith("Error:"))
     .at(-1);
-  return (line ?? "dbmate failed without a message")
+  if (line === undefined) return "dbmate failed without a message";
+  return (line + detailOf(output, line))
     .replace(/^Error:\s*/, "")
     .replace(/\b[a-z]+:\/\/\S+/gi, "(URL)")
     .trim();

@@ -35,9 +35,9 @@ const slots = new Semaphore(8);
 export async function migrate(run: MigrationRun): Promise<void> {
   await slots.runExclusive(() =>
     withSchemaLock(run, async (client) => {
-      const { schemaName, files, recreate } = run;
+      const { schemaName, files, directory, recreate } = run;
       await assertNotLost(client, schemaName, recreate);
-      const onRecord = await assertUnedited(client, schemaName, files);
+      const onRecord = await assertUnedited(client, schemaName, files, directory);
       const isCurrent = (await pendingFiles(client, schemaName, files)).length === 0;
       const fault = isCurrent ? undefined : await runDbmate(run, client);
       // Digests may be missing where all files are applied: a run may have been killed between the two.

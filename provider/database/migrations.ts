@@ -55,6 +55,21 @@ export function newestVersion(digests: MigrationDigests): string {
   return Object.keys(digests).map(migrationVersion).sort().at(-1) ?? "";
 }
 
+/**
+ * Says of applied files that the folder does not have them, and what to do about it: nobody can restore a file
+ * of this package, and a folder may be an older version of itself.
+ */
+export function missingMessage(missing: readonly string[], directory: string): string {
+  const [names, newest] = [missing.join(", "), newestVersion(readMigrations(directory))];
+  const older = `is older than what is applied, which has ${names} too`;
+  if ([publicMigrationsDir, tenantMigrationsDir].includes(directory)) {
+    return `the installed package ${older}: upgrade pulumi-tenant`;
+  }
+  return missing.every((file) => migrationVersion(file) > newest)
+    ? `the migrations' folder ${older}: bring it up to date, or restore what was taken out of it`
+    : `${names} is gone after it was applied: restore it, and write a new migration instead`;
+}
+
 function listFiles(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => statSync(path.join(directory, name)).isFile());

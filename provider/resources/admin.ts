@@ -6,6 +6,7 @@ import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { removeUserUnlessNeeded } from "../database/users";
 import { rules } from "../contract/rules";
 import { checkInputs, diffInputs, DynamicResource, isUnknown, type RawInputs } from "./dynamic";
+import { changedFields, tellKept } from "./kept-fields";
 import type { DatabaseArgs } from "./one-database";
 import { seal, sealedPassword } from "./sealed-password";
 
@@ -67,8 +68,12 @@ export const adminUser = {
     return { inputs, failures };
   },
 
-  diff(_id: string, olds: Inputs, news: Inputs) {
-    return diffInputs(shape, olds, news, { replaces: ["tenantId"] });
+  /** Shows also a change that the person's own values keep from being made, and says then that it is none. */
+  diff(id: string, olds: Inputs, news: Inputs) {
+    const diff = diffInputs(shape, olds, news, { replaces: ["tenantId"] });
+    const changed = changedFields(olds, news);
+    if (changed.length === 0 || diff.replaces.length > 0) return diff;
+    return tellKept(id, changed, olds, news).then(() => diff);
   },
 
   async create(inputs: Inputs) {

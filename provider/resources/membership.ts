@@ -21,7 +21,7 @@ import {
   type RawInputs,
 } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
-import { namingConflicts } from "./record-row";
+import { namingConflicts } from "./slug-conflicts";
 
 /** The inputs of step 5. */
 export interface AdminMembershipArgs extends DatabaseArgs {

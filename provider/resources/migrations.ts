@@ -9,6 +9,7 @@ import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
 import {
   migrationVersion,
+  missingMessage,
   newestVersion,
   publicMigrationsDir,
   readMigrations,
@@ -104,12 +105,16 @@ export const migrations = {
     }
     const history = olds.schemaName === inputs.schemaName ? (olds.files as MigrationDigests) : {};
     for (const [file, digest] of Object.entries(history)) {
-      if (read[file] === digest) continue;
-      const what = read[file] === undefined ? "is gone" : "was edited";
+      if (read[file] === undefined || read[file] === digest) continue;
       failures.push({
         property: "migrationsDir",
-        reason: `${file} ${what} after it was applied: restore it, and write a new migration instead`,
+        reason: `${file} was edited after it was applied: restore it, and write a new migration instead`,
       });
+    }
+    const missing = Object.keys(history).filter((file) => read[file] === undefined);
+    if (missing.length > 0) {
+      const reason = missingMessage(missing, folder(inputs));
+      failures.push({ property: "migrationsDir", reason });
     }
     return { inputs: { ...inputs, files: read, version: newestVersion(read) }, failures };
   },

@@ -14,11 +14,16 @@ export interface DatabaseArgs {
 /** A life cycle whose resource is in a database. `never` stands for inputs, which differ from step to step. */
 interface Lifecycle {
   check(olds: RawInputs, news: RawInputs): Checked;
-  diff(id: string, olds: never, news: never): { changes: boolean; replaces: string[] };
+  diff(id: string, olds: never, news: never): Diff | Promise<Diff>;
   create(inputs: never): Promise<{ id: string; outs: object }>;
   read(id: string, props: never): Promise<{ id?: string; props?: object }>;
   update(id: string, olds: never, news: never): Promise<{ outs: object }>;
   delete(id: string, props: never): Promise<void>;
+}
+
+interface Diff {
+  changes: boolean;
+  replaces: string[];
 }
 
 interface Checked {
@@ -31,8 +36,8 @@ interface Checked {
  * and when another one is found, each function fails before it reads or changes anything there. A state of an
  * earlier version has no identity; the next update or refresh writes it.
  *
- * check and diff do not connect to the database. They compare the state with the identity among the inputs,
- * which the program has found.
+ * check and diff do not ask the database which one it is. They compare the state with the identity among the
+ * inputs, which the program has found.
  */
 export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
   const guarded: Lifecycle = {
@@ -58,10 +63,11 @@ export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
 
     /** Reports another database as a change, so that update runs and decides whether it is refused. */
     diff(id, olds: RawInputs, news: RawInputs) {
-      const diff = lifecycle.diff(id, olds as never, news as never);
       const [known, found] = [olds, news].map(({ database }) => readIdentity(database));
       const isOther = known?.id !== undefined && found !== undefined && known.id !== found.id;
-      return { ...diff, changes: diff.changes || isOther };
+      const withOther = (diff: Diff) => ({ ...diff, changes: diff.changes || isOther });
+      const diff = lifecycle.diff(id, olds as never, news as never);
+      return diff instanceof Promise ? diff.then(withOther) : withOther(diff);
     },
 
     async create(inputs: RawInputs) {

@@ -1,9 +1,8 @@
 import type { PoolClient } from "pg";
-import { SlugTakenError, TenantGoneError } from "../contract/errors";
-import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import { TenantGoneError } from "../contract/errors";
 import { assertProductRoles } from "../database/product-roles";
-import type { DatabaseAddress } from "../database/settings";
 import { assertNotOvertaken, unpublish } from "../database/tenant-status";
+import { deletedRow, slugTaken } from "./slug-conflicts";
 import { removeUserUnlessNeeded } from "../database/users";
 
 /** What of a tenant's row its declaration says. */
@@ -33,13 +32,13 @@ const status = `case when $5::text = 'deleted' or t.status <> 'deleted' then t.s
  *
  * @returns the tenant's id.
  * @throws {@link SlugTakenError} when another tenant, or another owner, has the id; unique_violation when
- * another has the slug: see {@link namingConflicts}; {@link OvertakenError}; {@link ConfigurationError} where a
+ * another has the slug: see `namingConflicts`; {@link OvertakenError}; {@link ConfigurationError} where a
  * role of the product's is not there.
  */
 export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Promise<string> {
   const { tenantId, name, slug, owner } = inputs;
   await assertProductRoles(client, inputs.productRoles);
-  const id = tenantId ?? (await deletedOne(client, inputs));
+  const id = tenantId ?? (await deletedRow(client, inputs));
   const values = [id ?? null, name, slug, owner, inputs.status ?? null];
   if (id !== undefined) await assertNotOvertaken(client, id, inputs.generation);
   // A run may have died after it changed the slug. Its row is there, with the slug of either declaration.
@@ -52,22 +51,6 @@ export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Pr
   if (made === undefined) throw await slugTaken(client, inputs);
   await unpublishIfWanted(client, made.id, inputs);
   return made.id;
-}
-
-/** The row of the same owner and slug that was deleted last, where none that is not deleted has both. */
-async function deletedOne(
-  client: PoolClient,
-  { slug, owner }: Pick<DeclaredRow, "slug" | "owner">,
-): Promise<string | undefined> {
-  const { rows } = await client.query<{ id: string }>(
-    `select id from public.tenants t where slug = $1 and owner = $2 and status = 'deleted'
-      and not exists (
-        select from public.tenants where slug = $1 and owner = $2 and status <> 'deleted'
-      )
-    order by deleted_at desc nulls last limit 1`,
-    [slug, owner],
-  );
-  return rows[0]?.id;
 }
 
 async function insert(client: PoolClient, values: unknown[]): Promise<{ id: string } | undefined> {
@@ -138,63 +121,4 @@ export async function removeTenant(client: PoolClient, id: string): Promise<void
   );
   await client.query("delete from public.tenants where id = $1", [id]);
   for (const { user_id } of members.rows) await removeUserUnlessNeeded(client, user_id);
-}
-
-/**
- * Does the work in a transaction; where it would have given a tenant a slug or an id that another has, says who
- * that is.
- *
- * @param wanted The tenant; its slug may be left out where its row has it.
- * @throws {@link SlugTakenError}
- */
-export async function namingConflicts<T>(
-  database: DatabaseAddress,
-  wanted: Partial<DeclaredRow>,
-  work: (client: PoolClient) => Promise<T>,
-): Promise<T> {
-  try {
-    return await inTransaction(database, work);
-  } catch (error) {
-    if (!isDatabaseError(error, "23505")) throw error; // unique_violation
-    throw await withConnection(database, (client) => slugTaken(client, wanted, { cause: error }));
-  }
-}
-
-/** The error that says who has the slug, or else the id, and what can be done about it. */
-async function slugTaken(
-  client: PoolClient,
-  { slug: wanted, tenantId, owner }: Partial<DeclaredRow>,
-  options?: ErrorOptions,
-): Promise<SlugTakenError> {
-  const { rows } = await client.query<{ id: string; slug: string; owner: string | null }>(
-    `with wanted as (
-      select coalesce($1, (select slug from public.tenants where id = $2)) as slug
-    )
-    select id, t.slug, owner from public.tenants t, wanted
-    where t.slug = wanted.slug and status <> 'deleted' and id is distinct from $2
-    union all
-    select id, slug, owner from public.tenants where id = $2 and owner <> $3`,
-    [wanted ?? null, tenantId ?? null, owner ?? null],
-  );
-  const [holder] = rows;
-  if (holder === undefined) {
-    return new SlugTakenError(`slug ${wanted ?? "of the tenant"} was taken just now`, options);
-  }
-  const { id, slug } = holder;
-  const what = id === tenantId ? `id ${id}` : `slug ${slug}`;
-  const whose = holder.owner === null ? "which nobody declares" : `of ${holder.owner}`;
-  const deleted =
-    tenantId === undefined && owner !== undefined
-      ? await deletedOne(client, { slug, owner })
-      : undefined;
-  const restore =
-    deleted === undefined
-      ? ""
-      : `. Your own deleted tenant ${slug} is restored under another slug with id: ${deleted}`;
-  return new SlugTakenError(
-    `${what} is taken, by tenant ${slug} (id ${id}) ${whose}: choose another slug, or leave it out there ` +
-      `first. If it is the same tenant under another name or parent, give it the old one in the option ` +
-      `aliases${restore}`,
-    options,
-  );
 }

@@ -13,13 +13,8 @@ import {
   type RawInputs,
 } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
-import {
-  assertMoved,
-  insertOrAdopt,
-  namingConflicts,
-  removeTenant,
-  updateOrRestore,
-} from "./record-row";
+import { assertMoved, insertOrAdopt, removeTenant, updateOrRestore } from "./record-row";
+import { namingConflicts } from "./slug-conflicts";
 
 /** The inputs of step 1. */
 export interface TenantRecordArgs extends DatabaseArgs {
@@ -142,7 +137,7 @@ export const tenantRecord = {
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
-    await namingConflicts(news.urlEnv, { ...news, tenantId: id }, async (client) => {
+    await namingConflicts(news.urlEnv, { slug: news.slug, tenantId: id }, async (client) => {
       // Another variable may name another database, in which there is nothing of the tenant yet.
       if (olds.urlEnv !== news.urlEnv) await assertMoved(client, id, news);
       await updateOrRestore(client, id, news);

@@ -99,7 +99,9 @@ describe("a change of a tenant", () => {
     );
     const { code, output } = await project.tryRun("up", "--yes", "--skip-preview");
     expect(code).not.toBe(0);
-    expect(output).toContain("give it the old one in the option aliases");
+    expect(output).toContain(
+      'give it the option aliases: ["urn:pulumi:dev::three-tenants::pulumi-tenant:index:Tenant::acme"]',
+    );
     expect(await row("acme")).toEqual(before);
     writeFileSync(program, original);
     await project.run("up", "--yes", "--skip-preview");

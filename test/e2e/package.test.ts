@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
@@ -36,15 +36,26 @@ const execute = (command: string, args: string[], cwd = directory) =>
   });
 const pulumi = (...args: string[]) => execute(engine.pulumi, [...args, "--non-interactive"]);
 
+/** The repository's files as a fresh clone has them: nothing that is ignored, so no `dist`. */
+function clone(): string {
+  const to = path.join(directory, "clone");
+  const list = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+  for (const file of execute("git", list, repository).split("\0")) {
+    if (file !== "") cpSync(path.join(repository, file), path.join(to, file));
+  }
+  symlinkSync(path.join(repository, "node_modules"), path.join(to, "node_modules"));
+  return to;
+}
+
 describe("the package, in a project of somebody else's", () => {
   let files: string[];
 
-  it("is installed beside @pulumi/pulumi", () => {
+  it("is packed in a fresh clone, and installed beside @pulumi/pulumi", () => {
     const [pack = "", install = ""] = docBlock("docs/stacks.md", "Install the package", "sh")
       .split("\n")
       .map((line) => line.replace(/ *#.*/, ""));
     const packed = JSON.parse(
-      execute("sh", ["-c", `${pack} --json --pack-destination ${directory}`], repository),
+      execute("sh", ["-c", `${pack} --json --pack-destination ${directory}`], clone()),
     ) as [{ filename: string; files: { path: string }[] }];
     files = packed[0].files.map((file) => file.path);
     write("package.json", JSON.stringify({ name: "shop-infrastructure", private: true }));

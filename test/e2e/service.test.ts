@@ -241,11 +241,13 @@ describe("a migration that fails", () => {
   beforeAll(async () => {
     writeFileSync(
       path.join(migrations, file),
-      "-- migrate:up\ncreate table x (id int, id int);\n-- migrate:down\n",
+      `-- migrate:up
+      create table x as select 'a row of theirs' as id from generate_series(1, 2);
+      create unique index x_id on x (id);\n-- migrate:down\n`,
     );
     const { status, body } = await post({ slug: "mended" });
     expect(status).toBe(500);
-    expect(JSON.stringify(body)).not.toMatch(/migration|sql|column|tenant_/);
+    expect(JSON.stringify(body)).not.toMatch(/migration|sql|index|tenant_|DETAIL|theirs/);
     [, reference] = /by reference ([0-9a-f-]{36})/.exec(body.message ?? "") ?? [];
   });
 
@@ -254,7 +256,9 @@ describe("a migration that fails", () => {
     const line = service.log().find((entry) => entry.reference === reference);
     expect(line).toMatchObject({ level: 50, msg: "the set-up of tenant mended failed" });
     expect(JSON.stringify(line)).toContain(file);
-    expect(JSON.stringify(line)).toContain("specified more than once (42701)");
+    expect(JSON.stringify(line)).toContain(
+      "(23505). DETAIL: Key (id)=(a row of theirs) is duplicated",
+    );
   });
 
   test("leaves a tenant that nobody meets, and that the same request finishes once it is mended", async () => {

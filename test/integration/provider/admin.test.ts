@@ -183,6 +183,65 @@ describe("update", () => {
   });
 });
 
+describe("diff", () => {
+  /** What the engine is told of a change, and what people read beside it. */
+  const diffOf = async (id: string, olds: Inputs, news: Inputs) => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const { changes } = await adminUser.diff(id, olds, news);
+    const lines = said.mock.calls.flat();
+    said.mockRestore();
+    return { changes, lines };
+  };
+  const all = { password: "", firstName: "Eve", lastName: "Li" };
+
+  it("says nothing of a change that will be made", async () => {
+    const inputs = declared(await tenant());
+    const { id } = await adminUser.create(inputs);
+    expect(await diffOf(id, inputs, inputs)).toEqual({ changes: false, lines: [] });
+    const news = { ...inputs, ...all, password: otherHash };
+    expect(await diffOf(id, inputs, news)).toEqual({ changes: true, lines: [] });
+  });
+
+  it("says what is kept because the person has changed it", async () => {
+    const inputs = declared(await tenant());
+    const { id } = await adminUser.create(inputs);
+    await database.sql("update users set password_hash = $2, last_name = 'Li' where id = $1", [
+      id,
+      otherHash,
+    ]);
+    const news = { ...inputs, ...all, password: await hashPassword("a third one", "one account") };
+    expect(await diffOf(id, inputs, news)).toEqual({
+      changes: true,
+      lines: [`${inputs.email}: adminPassword kept: the person's own`],
+    });
+  });
+
+  it("says that all is kept of a user who was linked, even where the names are the same", async () => {
+    const [one, two] = [await tenant(), await tenant()];
+    const theirs = declared(one);
+    await member(one, (await adminUser.create(theirs)).id);
+    const linked = { ...theirs, tenantId: two };
+    const { id } = await adminUser.create(linked);
+    expect(await diffOf(id, linked, { ...linked, ...all, password: otherHash })).toEqual({
+      changes: true,
+      lines: [
+        `${linked.email}: adminPassword, adminFirstName, adminLastName kept: the person's own`,
+      ],
+    });
+  });
+
+  it("shows the change without a word where no database is to be had", async () => {
+    const inputs = declared(await tenant());
+    const { id } = await adminUser.create(inputs);
+    process.env.NO_DATABASE = "postgres://nobody:nothing@127.0.0.1:1/none";
+    const away = { ...inputs, urlEnv: "NO_DATABASE" };
+    expect(await diffOf(id, away, { ...away, firstName: "Eve" })).toEqual({
+      changes: true,
+      lines: [],
+    });
+  });
+});
+
 describe("read", () => {
   it("takes what a person changed for theirs, and a person who is gone for gone", async () => {
     const tenantId = await tenant();

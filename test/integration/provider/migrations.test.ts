@@ -67,7 +67,7 @@ describe("check", () => {
   });
 
   it("names an applied file that was edited, and one that is gone", () => {
-    const directory = folder({ "1_a.sql": good, "2_b.sql": mended });
+    const directory = folder({ "1_a.sql": good, "2_b.sql": mended, "3_c.sql": mended });
     const old = declared("s", { migrationsDir: directory });
     writeFileSync(path.join(directory, "1_a.sql"), `${good}-- edited`);
     rmSync(path.join(directory, "2_b.sql"));
@@ -77,6 +77,38 @@ describe("check", () => {
       expect.stringContaining("2_b.sql is gone after it was applied"),
     ]);
   });
+
+  it("says that a folder is older than what is applied, and names what it has not", () => {
+    const directory = folder({ "1_a.sql": good, "2_b.sql": mended });
+    const old = declared("s", { migrationsDir: directory });
+    rmSync(path.join(directory, "2_b.sql"));
+    expect(migrations.check({ ...old }, typed("s", { migrationsDir: directory })).failures).toEqual(
+      [
+        {
+          property: "migrationsDir",
+          reason:
+            "the migrations' folder is older than what is applied, which has 2_b.sql too: bring it up to " +
+            "date, or restore what was taken out of it",
+        },
+      ],
+    );
+  });
+
+  it.each(["public", "s"])(
+    "says that the installed package is older than what is applied: schema %s",
+    (name) => {
+      const old = declared(name);
+      const newer = { ...old, files: { ...old.files, "20990101000001_newer.sql": "0" } };
+      expect(migrations.check(newer, typed(name)).failures).toEqual([
+        {
+          property: "migrationsDir",
+          reason:
+            "the installed package is older than what is applied, which has 20990101000001_newer.sql " +
+            "too: upgrade pulumi-tenant",
+        },
+      ]);
+    },
+  );
 
   it("sees no change when the same files lie in another folder", () => {
     const old = declared("s");
@@ -148,6 +180,39 @@ describe("create", () => {
     await expect(migrations.create(declared(name, { migrationsDir: directory }))).rejects.toThrow(
       /^1_a\.sql was edited after it was applied/,
     );
+  });
+
+  it("refuses to run with a package that is older than what is applied, though no state tells of it", async () => {
+    const name = await schema();
+    await migrations.create(declared(name));
+    await database.sql(`insert into "${name}".schema_migrations values ('20990101000001')`);
+    await database.sql("insert into tenant_migration_digests values ($1, $2, $3)", [
+      ...[name, "20990101000001_newer.sql", "0".repeat(64)],
+    ]);
+    await expect(migrations.create(declared(name))).rejects.toThrow(
+      `in schema ${name} the installed package is older than what is applied, which has ` +
+        "20990101000001_newer.sql too: upgrade pulumi-tenant",
+    );
+  });
+
+  it.each([
+    [
+      "insert into a values ('x'), ('x'); create unique index a_id on a (id)",
+      'could not create unique index "a_id" (23505). DETAIL: Key (id)=(x) is duplicated.; mend it',
+    ],
+    [
+      `do $$ begin raise exception E'no "way"\\nfurther' using detail = E'two\nlines \\\\ ü 🐘', hint = 'turn'; end $$`,
+      ". DETAIL: two lines \\ ü 🐘. HINT: turn; mend it",
+    ],
+    ["select nothing_known()", /function nothing_known\(\) does not exist .*\. HINT: No function/],
+  ])("that fails shows PostgreSQL's DETAIL and HINT: %s", async (statement, shown) => {
+    const name = await schema();
+    const text = `-- migrate:up\ncreate table a (id text); ${statement};\n-- migrate:down\n`;
+    const directory = folder({ "1_a.sql": text });
+    const attempt = migrations.create(declared(name, { migrationsDir: directory }));
+    await expect(attempt).rejects.toThrow(shown);
+    const { password } = new URL(process.env[database.urlEnv] ?? "");
+    await expect(attempt).rejects.not.toThrow(password);
   });
 
   it("puts on record what a run that was killed after the last file did not", async () => {

@@ -153,6 +153,23 @@ describe("diff and update", () => {
     );
   });
 
+  it("advises an alias, and how to forget the refused one, to a new tenant of the same stack alone", async () => {
+    const [holder, asker] = ["holder", "asker"].map((name) => `organization/shop/dev::${name}`);
+    const elsewhere = "organization/shop/prod::asker";
+    const theirs = { ...declared(), owner: holder ?? "" };
+    await tenantRecord.create(theirs);
+    const advice =
+      'give it the option aliases: ["urn:pulumi:dev::shop::pulumi-tenant:index:Tenant::holder"]; with ' +
+      "protect: true, run first: pulumi state delete --force --yes " +
+      "'urn:pulumi:dev::shop::pulumi-tenant:index:Tenant::asker'";
+    const creating = (owner = "") => tenantRecord.create({ ...theirs, owner });
+    await expect(creating(asker)).rejects.toThrow(advice);
+    await expect(creating(elsewhere)).rejects.toThrow(/leave it out there first$/);
+    const { id, outs } = await tenantRecord.create({ ...declared(), owner: asker ?? "" });
+    const changing = tenantRecord.update(id, outs, { ...theirs, owner: asker ?? "" });
+    await expect(changing).rejects.toThrow(/leave it out there first$/);
+  });
+
   it("sees no change when the program starts to name the id that is there", async () => {
     const inputs = declared();
     const { id, outs } = await tenantRecord.create(inputs);

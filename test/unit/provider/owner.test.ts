@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { urnOf } from "../../../provider/contract/tenant-urn";
 import { ownerOf } from "../../../provider/owner";
 
 beforeAll(async () => {
@@ -22,5 +23,11 @@ test.each([
   "a tenant %s is declared by its stack under its parents and its name",
   async (_, types, owner) => {
     await expect(ownerOf(pulumi.output(urn(types)))).resolves.toBe(owner);
+    expect(urnOf(owner)).toBe(urn(types));
   },
 );
+
+test("what is no owner of a stack names no tenant", () => {
+  expect(urnOf("somebody")).toBeUndefined();
+  expect(urnOf("organization/shop::acme")).toBeUndefined();
+});

@@ -1,0 +1,43 @@
+/**
+ * DETAIL and HINT of the error that dbmate ended with. dbmate prints the error's message alone. Its driver, lib/pq,
+ * prints with PQGO_DEBUG=1 each message of the protocol, and so the error with all its fields:
+ * https://github.com/lib/pq/blob/v1.12.3/README.md#protocol-debug-output
+ *
+ * @param output The end of what dbmate wrote. It may hold a password and the rows of tables: nothing of it is
+ *   handed on but these two fields.
+ * @param message What dbmate says of the error, by which it is known to be the same.
+ * @returns such as `. DETAIL: Key (code)=(a) is duplicated.`; `""` where PostgreSQL said no more.
+ */
+export function detailOf(output: string, message: string): string {
+  const [, quoted = ""] = [...output.matchAll(errorResponse)].at(-1) ?? [];
+  const fields = new Map(
+    unquote(quoted)
+      .split("\0")
+      .map((field) => [field.slice(0, 1), field.slice(1)]),
+  );
+  const [words] = fields.get("M")?.split("\n") ?? [];
+  if (words === undefined || !message.includes(words)) return "";
+  return (["D", "H"] as const)
+    .flatMap((code) => (fields.has(code) ? [`. ${titles[code]}: ${fields.get(code) ?? ""}`] : []))
+    .join("")
+    .replaceAll(/\s+/g, " ")
+    .slice(0, LONGEST_CHARACTERS);
+}
+
+/** The fields' codes: https://www.postgresql.org/docs/current/protocol-error-fields.html */
+const titles = { D: "DETAIL", H: "HINT" } as const;
+
+const LONGEST_CHARACTERS = 1_000;
+
+const errorResponse = /^SERVER \S+ \(E\) ErrorResponse +\d+ {2}"(.*)"$/gm;
+
+/** Reads a string as Go's `%q` writes it: https://pkg.go.dev/strconv#Quote */
+function unquote(text: string): string {
+  return text.replaceAll(/\\(?:x..|u.{4}|U.{8}|.)/g, (escape) => {
+    const [, letter = "", hex = ""] = /^\\(.)(.*)$/.exec(escape) ?? [];
+    if (hex === "") return letters[letter] ?? letter;
+    return String.fromCodePoint(parseInt(hex, 16));
+  });
+}
+
+const letters: Partial<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };

@@ -1,0 +1,102 @@
+import type { PoolClient } from "pg";
+import { SlugTakenError } from "../contract/errors";
+import { urnOf } from "../contract/tenant-urn";
+import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import type { DatabaseAddress } from "../database/settings";
+
+/** Which tenant was to have a slug or an id. */
+interface Wanted {
+  /** Left out where its row has it. */
+  readonly slug?: string;
+  readonly tenantId?: string | undefined;
+  /** Left out where the tenant is there already, and so is not another one under a new name. */
+  readonly owner?: string;
+}
+
+/**
+ * Does the work in a transaction; where it would have given a tenant a slug or an id that another has, says who
+ * that is.
+ *
+ * @throws {@link SlugTakenError}
+ */
+export async function namingConflicts<T>(
+  database: DatabaseAddress,
+  wanted: Wanted,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  try {
+    return await inTransaction(database, work);
+  } catch (error) {
+    if (!isDatabaseError(error, "23505")) throw error; // unique_violation
+    throw await withConnection(database, (client) => slugTaken(client, wanted, { cause: error }));
+  }
+}
+
+/** The error that says who has the slug, or else the id, and what can be done about it. */
+export async function slugTaken(
+  client: PoolClient,
+  { slug: wanted, tenantId, owner }: Wanted,
+  options?: ErrorOptions,
+): Promise<SlugTakenError> {
+  const { rows } = await client.query<{ id: string; slug: string; owner: string | null }>(
+    `with wanted as (
+      select coalesce($1, (select slug from public.tenants where id = $2)) as slug
+    )
+    select id, t.slug, owner from public.tenants t, wanted
+    where t.slug = wanted.slug and status <> 'deleted' and id is distinct from $2
+    union all
+    select id, slug, owner from public.tenants where id = $2 and owner <> $3`,
+    [wanted ?? null, tenantId ?? null, owner ?? null],
+  );
+  const [holder] = rows;
+  if (holder === undefined) {
+    return new SlugTakenError(`slug ${wanted ?? "of the tenant"} was taken just now`, options);
+  }
+  const { id, slug } = holder;
+  const what = id === tenantId ? `id ${id}` : `slug ${slug}`;
+  const whose = holder.owner === null ? "which nobody declares" : `of ${holder.owner}`;
+  const deleted =
+    tenantId === undefined && owner !== undefined
+      ? await deletedRow(client, { slug, owner })
+      : undefined;
+  const restore =
+    deleted === undefined
+      ? ""
+      : `. Your own deleted tenant ${slug} is restored under another slug with id: ${deleted}`;
+  return new SlugTakenError(
+    `${what} is taken, by tenant ${slug} (id ${id}) ${whose}: choose another slug, or leave it out there ` +
+      `first${aliasAdvice(holder.owner ?? "", owner)}${restore}`,
+    options,
+  );
+}
+
+/**
+ * What to do where a stack declares one of its own tenants under another name or parent. The failed run has
+ * left the new component in the state. Where both components are protected, the engine would refuse to let
+ * the old one go, so the new one has to be taken out of the state first.
+ */
+function aliasAdvice(holder: string, asker = ""): string {
+  const [old, now] = [urnOf(holder), urnOf(asker)];
+  const isOneStack = holder.split("::")[0] === asker.split("::")[0];
+  if (old === undefined || now === undefined || !isOneStack) return "";
+  return (
+    `. If it is the same tenant under another name or parent, give it the option aliases: ["${old}"]; with ` +
+    `protect: true, run first: pulumi state delete --force --yes '${now}'`
+  );
+}
+
+/** The row of the same owner and slug that was deleted last, where none that is not deleted has both. */
+export async function deletedRow(
+  client: PoolClient,
+  { slug, owner }: Required<Pick<Wanted, "slug" | "owner">>,
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `select id from public.tenants t where slug = $1 and owner = $2 and status = 'deleted'
+      and not exists (
+        select from public.tenants where slug = $1 and owner = $2 and status <> 'deleted'
+      )
+    order by deleted_at desc nulls last limit 1`,
+    [slug, owner],
+  );
+  return rows[0]?.id;
+}
