@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Tenant, TenantDatabase, type TenantDatabaseArgs } from "../provider";
+import { withFaults } from "../provider/declared-tenants";
 
-/** One tenant as the configuration or a request declares it: plain values, validated. */
+/** One tenant as the configuration or a request declares it: plain values, which the tenant validates. */
 export interface TenantDeclaration {
   /** The name of its resources and outputs. Default: the slug; needed once the slug changes. */
   readonly key?: string | undefined;
@@ -16,6 +17,8 @@ export interface TenantDeclaration {
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
+  /** What was wrong with its declaration as a whole: see `withFaults`. */
+  readonly faults?: readonly string[] | undefined;
 }
 
 /** What a stack holds: a database and its tenants. */
@@ -59,7 +62,7 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, ...tenant } of declared) {
+  for (const { migrationsDir, id, key, faults = [], ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -69,9 +72,11 @@ export function declareTenants(
       ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
     };
-    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {
-      protect,
-    });
+    const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(
+      name,
+      withFaults(args, faults),
+      { protect },
+    );
     tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
   }
   return { tenants };

@@ -4,6 +4,7 @@ import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./con
 import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { warnOfLeftOut } from "./left-out";
+import { isMocked } from "./mocked";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 import type { DatabaseArgs } from "./resources/one-database";
@@ -87,6 +88,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
   }
 
   private async ask(): Promise<DatabaseIdentity | undefined> {
+    if (isMocked()) return undefined;
     const isPreview = pulumi.runtime.isDryRun();
     if (isPreview && !process.env[this.urlEnv]) return undefined;
     try {
@@ -101,6 +103,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
   }
 
   private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
+    if (isMocked()) return {};
     if (pulumi.runtime.isDryRun() && !process.env[this.urlEnv]) {
       void pulumi.log.warn(
         `${this.urlEnv} is not set: this preview cannot tell whether the connection changes`,

@@ -1,5 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import { faultsOf, reportFaultsOfSteps } from "./declared-tenants";
 import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
 import { ownerOf } from "./owner";
@@ -73,6 +74,8 @@ export class Tenant extends pulumi.ComponentResource {
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
+    const declared = { resource: this, name, args, database };
+    const faults = faultsOf(declared);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const recreate = args.recreate === true ? { recreate: true } : {};
     const provider = database.dynamicProvider;
@@ -85,7 +88,15 @@ export class Tenant extends pulumi.ComponentResource {
 
     const record = new TenantRecord(
       name,
-      { ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
+      {
+        ...common,
+        ...recreate,
+        tenantId: args.id,
+        name: args.name,
+        slug: args.slug,
+        owner,
+        faults,
+      },
       after(database),
     );
     const tenantId = record.id;
@@ -135,6 +146,8 @@ export class Tenant extends pulumi.ComponentResource {
       },
       after(migrations),
     );
+
+    void reportFaultsOfSteps(declared, faults, [record, admin, migrations]);
 
     this.tenantId = tenantId;
     this.slug = record.slug;

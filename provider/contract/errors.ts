@@ -42,7 +42,8 @@ export abstract class TenantError extends Error {
 }
 
 /**
- * An environment variable or the stack's configuration is missing, or holds a value that cannot be used.
+ * An environment variable, an argument of a tenant or the stack's configuration is missing, or holds a value
+ * that cannot be used.
  * The message names each of them; set or correct them, then run again. Nothing was changed.
  */
 export class ConfigurationError extends TenantError {
