@@ -48,6 +48,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly dynamicProvider: pulumi.ProviderResource;
   /** Which database was found; undefined with `askFirst: false`, or when a preview could not ask it. */
   readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
+  /** Like {@link identity}, and undefined, too, where only the state knows which database it is. */
+  readonly found: pulumi.Output<DatabaseIdentity | undefined>;
 
   /**
    * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
@@ -68,6 +70,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
     const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
+    this.found = found;
     const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
     // A new database has no identity until its control tables are made: it is a row in one of them.
     this.identity = found.apply((known) =>

@@ -4,6 +4,7 @@ import { faultsOf, reportFaultsOfSteps } from "./declared-tenants";
 import { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
 import { ownerOf } from "./owner";
+import { refuseTaken } from "./taken-slugs";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
@@ -101,6 +102,7 @@ export class Tenant extends pulumi.ComponentResource {
     );
     const tenantId = record.id;
     noteDeclared(tenantId);
+    refuseTaken({ ...declared, database, record, owner, faults });
 
     const admin = new AdminUser(
       name,

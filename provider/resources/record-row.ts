@@ -113,22 +113,31 @@ async function slugTaken(
   wanted: Pick<DeclaredRow, "slug" | "tenantId">,
   options?: ErrorOptions,
 ): Promise<SlugTakenError> {
-  const { rows } = await client.query<{ id: string; slug: string; owner: string; status: string }>(
+  const { rows } = await client.query<Holder>(
     "select id, slug, owner, status from public.tenants where slug = $1 or id = $2",
     [wanted.slug, wanted.tenantId ?? null],
   );
   const [holder] = rows;
   if (holder === undefined)
     return new SlugTakenError(`slug ${wanted.slug} was taken just now`, options);
-  const { id, slug, owner, status } = holder;
+  return new SlugTakenError(takenMessage(wanted.slug, holder), options);
+}
+
+/** A row of `public.tenants` that has a slug or an id which another tenant is to have. */
+export interface Holder {
+  readonly id: string;
+  readonly slug: string;
+  readonly owner: string;
+  readonly status: string;
+}
+
+/** Says who has the slug, or the id, and what can be done about it. */
+export function takenMessage(wanted: string, { id, slug, owner, status }: Holder): string {
   const advice =
     status === "deleted"
       ? `it is marked deleted and keeps its slug with its data. To free it, declare it there again ` +
         `with forceDestroy: true, apply, and leave it out`
       : `choose another slug, or leave it out there first. If it is the same tenant under another ` +
         `name or parent, give it the old one in the option aliases`;
-  return new SlugTakenError(
-    `slug ${wanted.slug} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`,
-    options,
-  );
+  return `slug ${wanted} is taken, by tenant ${slug} (id ${id}) of ${owner}: ${advice}`;
 }

@@ -135,3 +135,51 @@ describe("thirty tenants in a program, eight of them at fault,", () => {
     await project.run("preview", "--expect-no-changes");
   });
 });
+
+describe("a slug that another owner has", () => {
+  const change = {
+    t1: `slug: "taken"`,
+    t2: `slug: "freed"`,
+    t3: `slug: "tenant-4"`,
+    t4: `slug: "tenant-4-b"`,
+  };
+  const told = async () => {
+    const { code, output } = await project.tryRun("preview");
+    return {
+      code,
+      output,
+      taken: diagnostics(output).filter((line) => /^tenant t\d+: /.test(line)),
+    };
+  };
+
+  beforeAll(async () => {
+    await project.sql(
+      `insert into tenants (name, slug, owner, status) values
+        ('Taken', 'taken', 'elsewhere/shop/dev::taken', 'provisioning'),
+        ('Freed', 'freed', 'elsewhere/shop/dev::freed', 'deleted')`,
+    );
+    writeProgram(`name: "Renamed " + i, migrationsDir: "migrations"`, change);
+  });
+
+  it("is told in the preview, by tenant and owner; one that is free, or given up in the same program, is not", async () => {
+    const { code, taken } = await told();
+    expect(code).not.toBe(0);
+    expect(taken).toEqual([
+      expect.stringMatching(
+        /^tenant t1: slug: slug taken is taken, by tenant taken .* of elsewhere\/shop\/dev::taken/,
+      ),
+    ]);
+  });
+
+  it("is not told where there is no database, whose preview works, with the one warning", async () => {
+    const { DATABASE_URL } = project.env;
+    project.env.DATABASE_URL = "postgres://nobody:nothing@127.0.0.1:1/none";
+    const { code, output, taken } = await told();
+    project.env.DATABASE_URL = DATABASE_URL;
+    expect({ code, taken }).toEqual({ code: 0, taken: [] });
+    const warnings = diagnostics(output).filter((line) =>
+      /^warning: (?!using pulumi-resource)/.test(line),
+    );
+    expect(warnings).toEqual([expect.stringContaining("of DATABASE_URL does not answer")]);
+  });
+});
