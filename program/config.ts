@@ -1,24 +1,8 @@
 import { z } from "zod";
 import { ConfigurationError } from "../provider/contract/errors";
 import { rules } from "../provider/contract/rules";
+import { faultIn, tenantInputs } from "../provider/contract/tenant-inputs";
 import type { StackDeclaration, TenantDeclaration } from "./stack";
-
-/** One entry of the stack's `tenants`. */
-const tenantConfig = z.strictObject({
-  key: rules.slug.optional(),
-  name: rules.name,
-  slug: rules.slug,
-  adminEmail: rules.email,
-  adminPassword: rules.password,
-  adminFirstName: rules.personName,
-  adminLastName: rules.personName,
-  migrationsDir: z.string().min(1).optional(),
-  forceDestroy: z.boolean().optional(),
-  recreate: z.boolean().optional(),
-  suspended: z.boolean().optional(),
-  deleted: z.boolean().optional(),
-  id: rules.id.optional(),
-});
 
 const databaseConfig = z.strictObject({
   urlEnv: rules.environmentVariable.optional(),
@@ -27,72 +11,82 @@ const databaseConfig = z.strictObject({
   productRoles: z.array(rules.roleName).optional(),
 });
 
+/** What the stack's configuration declares. */
+export interface StackConfig extends StackDeclaration {
+  /** What is wrong with entries that cannot be declared, as they have no name of their own. */
+  readonly faults: readonly string[];
+}
+
 /**
- * Validates the stack's configuration.
+ * Reads the stack's configuration. The values of a tenant are validated by the tenant itself, as they are in
+ * any program; here it is found out how it is called, and whether it has fields that no tenant has.
  *
  * @param tenants The value of `tenants`: a list, or undefined for none.
  * @param database The value of `database`: see `TenantDatabaseArgs`; undefined for its defaults.
- * @throws {@link ConfigurationError} with all faults, each with its tenant and field.
+ * @throws {@link ConfigurationError} when there is no list, or the database is not valid.
  */
-export function readStackConfig(tenants: unknown, database: unknown): StackDeclaration {
-  const faults: string[] = [];
+export function readStackConfig(tenants: unknown, database: unknown): StackConfig {
   const list = z.array(z.unknown()).safeParse(tenants ?? []);
-  if (!list.success) faults.push("tenants: must be a list");
-  const declared = (list.data ?? []).flatMap((entry, index) => {
-    const parsed = tenantConfig.safeParse(entry);
-    if (parsed.success) return [parsed.data];
-    faults.push(
-      ...parsed.error.issues.map((issue) => `${nameOf(entry, index)}: ${describe(issue)}`),
-    );
-    return [];
-  });
-  for (const [index, tenant] of declared.entries()) {
-    const before = declared.slice(0, index);
-    const isHolder = ({ slug, deleted }: typeof tenant) => slug === tenant.slug && !deleted;
-    if (!tenant.deleted && before.some(isHolder)) {
-      faults.push(`tenant ${tenant.slug}: slug: is in the list twice`);
-    } else if (before.some((other) => keyOf(other) === keyOf(tenant))) {
-      faults.push(`tenant ${tenant.slug}: key: ${keyOf(tenant)} is another tenant's already`);
-    }
-  }
   const connection = databaseConfig.safeParse(database ?? {});
-  if (!connection.success) {
-    faults.push(...connection.error.issues.map((issue) => `database: ${describe(issue)}`));
+  if (!list.success || !connection.success) {
+    const faults = connection.error?.issues.map((issue) => `database: ${describe(issue)}`) ?? [];
+    throw notValid(list.success ? faults : ["tenants: must be a list", ...faults]);
   }
-  if (faults.length > 0 || !connection.success) {
-    throw new ConfigurationError(
-      `the stack's configuration is not valid:\n  ${faults.join("\n  ")}`,
-    );
+  const faults: string[] = [];
+  const declared = new Map<string, TenantDeclaration>();
+  for (const [index, entry] of list.data.entries()) {
+    const named = nameOf(entry);
+    if ("fault" in named) faults.push(`tenants[${index}]: ${named.fault}`);
+    else if (declared.has(named.name))
+      faults.push(`tenants[${index}]: ${named.field}: ${named.name} is another tenant's already`);
+    else declared.set(named.name, declarationOf(entry as object));
   }
   return {
-    tenants: declared.map(declarationOf),
+    tenants: [...declared.values()],
     database: connection.data as StackDeclaration["database"],
+    faults,
   };
 }
 
-function declarationOf({
-  suspended,
-  deleted,
-  ...tenant
-}: z.infer<typeof tenantConfig>): TenantDeclaration {
-  if (deleted) return { ...tenant, status: "deleted" };
-  return suspended ? { ...tenant, status: "suspended" } : tenant;
+/** The error that tells all faults of a stack's configuration. */
+export function notValid(faults: readonly string[]): ConfigurationError {
+  return new ConfigurationError(
+    `the stack's configuration is not valid:\n  ${faults.join("\n  ")}`,
+  );
 }
 
-function keyOf({ key, slug }: z.infer<typeof tenantConfig>): string {
-  return key ?? slug;
+/** How the resources of an entry are called: by its key, which is the slug where it has none. */
+function nameOf(entry: unknown): Name | { fault: string } {
+  const parsed = z.record(z.string(), z.unknown()).safeParse(entry);
+  if (!parsed.success) return { fault: parsed.error.issues.map(describe).join("; ") };
+  const { key, slug } = parsed.data;
+  if (key !== undefined) return readName("key", rules.slug, key);
+  // A slug that is not valid is still a name, by which the tenant itself reports it.
+  return readName("slug", z.string().min(1, "must not be empty"), slug);
 }
 
-/** What a fault calls an entry: by its slug where it has one, and by its place in the list. */
-function nameOf(entry: unknown, index: number): string {
-  const slug = z.object({ slug: z.string() }).safeParse(entry);
-  return slug.success ? `tenant ${slug.data.slug} (tenants[${index}])` : `tenants[${index}]`;
+interface Name {
+  readonly name: string;
+  readonly field: "key" | "slug";
+}
+
+function readName(field: "key" | "slug", rule: z.ZodType<string>, value: unknown) {
+  const parsed = rule.safeParse(value);
+  return parsed.success
+    ? { name: parsed.data, field }
+    : { fault: faultIn(field, rule, value) ?? `${field}: is not valid` };
+}
+
+function declarationOf(entry: object): TenantDeclaration {
+  const known = ["key", ...Object.keys(tenantInputs)];
+  const unknown = Object.keys(entry).filter((field) => !known.includes(field));
+  const faults = unknown.map((field) => `${field}: is not a known field`);
+  // The tenant validates each value: the types are its own from then on.
+  return { ...(entry as TenantDeclaration), faults };
 }
 
 function describe(issue: z.core.$ZodIssue): string {
   const field = issue.path.map((part) => `${String(part)}: `).join("");
   if (issue.code === "unrecognized_keys") return `${issue.keys.join(", ")}: is not a known field`;
-  return issue.message.endsWith("received undefined")
-    ? `${field}is missing`
-    : `${field}${issue.message}`;
+  return `${field}${issue.message}`;
 }

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readStackConfig } from "./config";
+import { notValid, readStackConfig } from "./config";
 import { declareStack } from "./stack";
 
 // The SDK records a call stack for every promise and resource that it makes, for messages that few ever
@@ -8,7 +8,13 @@ Error.stackTraceLimit = 2;
 
 const config = new pulumi.Config();
 
-/** The stack's outputs: key (the slug, unless the configuration has a `key`) → the tenant's id, schema, admin, status and migration version. */
-export const { tenants } = declareStack(
-  readStackConfig(config.getObject("tenants"), config.getObject("database")),
+const { faults, ...stack } = readStackConfig(
+  config.getObject("tenants"),
+  config.getObject("database"),
 );
+
+/** The stack's outputs: key (the slug, unless the configuration has a `key`) → the tenant's id, schema, admin, status and migration version. */
+export const { tenants } = declareStack(stack);
+
+// Only now, so that the faults of all tenants are reported at once. A program that has failed ends none.
+if (faults.length > 0) throw notValid(faults);

@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Tenant, TenantDatabase, type TenantDatabaseArgs } from "../provider";
+import { withFaults } from "../provider/declared-tenants";
 
-/** One tenant as the configuration or a request declares it: plain values, validated. */
+/** One tenant as the configuration or a request declares it: plain values, which the tenant validates. */
 export interface TenantDeclaration {
   /** The name of its resources and outputs. Default: the slug; needed once the slug changes. */
   readonly key?: string | undefined;
@@ -20,6 +21,8 @@ export interface TenantDeclaration {
   readonly status?: "active" | "suspended" | "deleted" | undefined;
   /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
   readonly generation?: number | undefined;
+  /** What was wrong with its declaration as a whole: see `withFaults`. */
+  readonly faults?: readonly string[] | undefined;
 }
 
 /** What a stack holds: a database and its tenants. */
@@ -63,7 +66,7 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, status, generation, ...tenant } of declared) {
+  for (const { migrationsDir, id, key, status, generation, faults = [], ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -76,7 +79,7 @@ export function declareTenants(
       deleted: status === "deleted",
       ...(generation === undefined ? {} : { generation }),
     };
-    const made = new Tenant(name, args, { protect });
+    const made = new Tenant(name, withFaults(args, faults), { protect });
     const { tenantId, schemaName, adminUserId, migrationVersion } = made;
     tenants[name] = {
       id: tenantId,

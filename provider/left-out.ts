@@ -36,14 +36,23 @@ export function warnOfLeftOut(provider: pulumi.ProviderResource): void {
   all.databases.push(provider.id);
   if (known) return;
   declared.set(stack, all);
+  atEndOfProgram(async () => {
+    const ids = [all.databases, all.tenants].map((outputs) => Promise.all(outputs.map(valueOf)));
+    await warnOfAll(await Promise.all(ids));
+  });
+}
+
+/**
+ * Does something once the program has declared all of its resources. A program that failed may not have; it
+ * reports its own error.
+ */
+export function atEndOfProgram(work: () => Promise<void>): void {
+  const stack = pulumi.runtime.getStackResource();
+  if (stack === undefined) return;
   // Without this the SDK may disconnect from the engine once the last resource is registered.
   const done = pulumi.runtime.rpcKeepAlive();
   void valueOf(stack.outputs)
-    .then(() =>
-      Promise.all([all.databases, all.tenants].map((ids) => Promise.all(ids.map(valueOf)))),
-    )
-    // A program that failed may not have declared all of its tenants, and reports its own error.
-    .then(warnOfAll, () => undefined)
+    .then(work, () => undefined)
     .finally(done);
 }
 
@@ -102,6 +111,6 @@ async function tenantsInState(): Promise<TenantInState[]> {
 }
 
 /** Whether a preview knows the id. Of a resource that is yet to be made, it is empty or marked as unknown. */
-function isKnownId(id: unknown): id is string {
+export function isKnownId(id: unknown): id is string {
   return typeof id === "string" && id !== "" && !isUnknown(id);
 }

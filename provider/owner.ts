@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { organization } from "./mocked";
 import { valueOf } from "./outputs";
 
 /**
@@ -14,7 +15,7 @@ import { valueOf } from "./outputs";
  * @throws what the registration of the tenant threw. The steps fail with it then.
  */
 export async function ownerOf(urn: pulumi.Output<string>): Promise<string> {
-  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  const stack = [organization(), pulumi.getProject(), pulumi.getStack()].join("/");
   const [types = "", ...name] = ((await valueOf(urn)) ?? "").split("::").slice(2);
   const parents = types.split("$").slice(0, -1);
   return [stack, ...(parents.length > 0 ? [parents.join("$")] : []), ...name].join("::");

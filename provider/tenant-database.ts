@@ -7,6 +7,7 @@ import { withConnection } from "./database/pool";
 import { assertProductRoles } from "./database/product-roles";
 import { rules } from "./contract/rules";
 import { warnOfLeftOut } from "./left-out";
+import { isMocked } from "./mocked";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 import type { DatabaseArgs } from "./resources/one-database";
@@ -58,6 +59,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly productRoles: readonly string[] | undefined;
   /** Which database was found; undefined with `askFirst: false`, or when a preview could not ask it. */
   readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
+  /** Like {@link identity}, and undefined, too, where only the state knows which database it is. */
+  readonly found: pulumi.Output<DatabaseIdentity | undefined>;
 
   /**
    * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
@@ -79,6 +82,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
     const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
+    this.found = found;
     const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
     // A new database has no identity until its control tables are made: it is a row in one of them.
     this.identity = found.apply((known) =>
@@ -99,6 +103,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
   }
 
   private async ask(): Promise<DatabaseIdentity | undefined> {
+    if (isMocked()) return undefined;
     const isPreview = pulumi.runtime.isDryRun();
     if (isPreview && !process.env[this.urlEnv]) return undefined;
     try {
@@ -115,6 +120,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
   }
 
   private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
+    if (isMocked()) return {};
     if (pulumi.runtime.isDryRun() && !process.env[this.urlEnv]) {
       void pulumi.log.warn(
         `${this.urlEnv} is not set: this preview cannot tell whether the connection changes`,

@@ -1,5 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import { faultsOf, reportFaultsOfSteps } from "./declared-tenants";
 import type { DeclaredStatus } from "./database/tenant-status";
 import { TenantDatabase } from "./tenant-database";
 import { childAliases } from "./child-aliases";
@@ -7,6 +8,7 @@ import { tenantType } from "./contract/tenant-urn";
 import { noteDeclared } from "./left-out";
 import { assertOptions, optionsOf } from "./options";
 import { ownerOf } from "./owner";
+import { refuseTaken } from "./taken-slugs";
 import { AdminUser } from "./resources/admin";
 import { AdminMembership } from "./resources/membership";
 import { TenantMigrations } from "./resources/migrations";
@@ -97,6 +99,8 @@ export class Tenant extends pulumi.ComponentResource {
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
+    const declared = { resource: this, name, args, database };
+    const faults = faultsOf(declared);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const { productRoles } = database;
     const recreate = args.recreate === true ? { recreate: true } : {};
@@ -117,11 +121,13 @@ export class Tenant extends pulumi.ComponentResource {
         status: status.apply((wanted) => (wanted === "active" ? undefined : wanted)),
         generation: args.generation,
         productRoles,
+        faults,
       },
       { ...after(database), ...optionsOf("record", opts) },
     );
     const tenantId = record.id;
     noteDeclared(tenantId);
+    refuseTaken({ ...declared, database, record, owner, faults });
 
     const admin = new AdminUser(
       name,
@@ -174,6 +180,8 @@ export class Tenant extends pulumi.ComponentResource {
       },
       after(migrations),
     );
+
+    void reportFaultsOfSteps(declared, faults, [record, admin, migrations]);
 
     this.tenantId = tenantId;
     this.slug = record.slug;

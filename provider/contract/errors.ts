@@ -43,8 +43,9 @@ export abstract class TenantError extends Error {
 }
 
 /**
- * An environment variable or the stack's configuration is missing, or holds a value that cannot be used; or
- * a tenant was given an option that would have no effect. The message names each of them; set or correct them, then run again. Nothing was changed.
+ * An environment variable, an argument of a tenant or the stack's configuration is missing, or holds a value
+ * that cannot be used; or a tenant was given an option that would have no effect.
+ * The message names each of them; set or correct them, then run again. Nothing was changed.
  */
 export class ConfigurationError extends TenantError {
   readonly code = "CONFIGURATION";

@@ -31,13 +31,16 @@ export interface AdminUserArgs extends DatabaseArgs {
  * resource's id is the user's.
  */
 export class AdminUser extends DynamicResource {
+  /** What is wrong with the admin, in a preview: see `failingWhenApplied`. */
+  declare readonly faults: pulumi.Output<unknown>;
+
   constructor(name: string, args: AdminUserArgs, opts?: pulumi.CustomResourceOptions) {
     const { account, ...inputs } = args;
     const password = pulumi
       .all([pulumi.secret(args.password), account, args.email])
       // A missing password is not refused here: check reports it along with all other faults.
       .apply(([plain, name, email]) => seal(plain, `${name} ${email}`.toLowerCase()));
-    super("AdminUser", "adminUser", name, { ...inputs, password }, opts);
+    super("AdminUser", "adminUser", name, { ...inputs, password, faults: undefined }, opts);
   }
 }
 

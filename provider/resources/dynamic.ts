@@ -95,14 +95,15 @@ export function checkInputs(
 }
 
 /**
- * The engine prints the value of the property that a fault names, even a secret's. So a fault of
- * `password`, or of `urlEnv`, where somebody may have put the URL itself, names its property in the words
- * only.
+ * The engine prints the value of the property that a failure names. So a failure of `urlEnv`, where somebody
+ * may have put the URL itself, names its property in the words only. (The other failures of a tenant's steps
+ * reach no engine: see `failingWhenApplied`.)
  * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/step_generator.go
  */
 function failure(property: string, reason: string): pulumi.dynamic.CheckFailure {
-  const quiet = property === "password" || property === "urlEnv";
-  return quiet ? { property: "", reason: `${property} ${reason}` } : { property, reason };
+  return property === "urlEnv"
+    ? { property: "", reason: `${property} ${reason}` }
+    : { property, reason };
 }
 
 /**

@@ -52,6 +52,8 @@ export interface MigrationsArgs extends DatabaseArgs {
  * The resource's id is the schema's name; `files` holds the digest of each applied file.
  */
 export class TenantMigrations extends DynamicResource {
+  /** What is wrong with the migrations, in a preview: see `failingWhenApplied`. */
+  declare readonly faults: pulumi.Output<unknown>;
   /** The newest applied version: the digits its file's name starts with. */
   declare readonly version: pulumi.Output<string>;
   /** Changes with each create: see `newMark`. */
@@ -60,7 +62,7 @@ export class TenantMigrations extends DynamicResource {
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
     const migrationsDir =
       args.migrationsDir && pulumi.output(args.migrationsDir).apply(fromProgram);
-    const outputs = { version: undefined, mark: undefined };
+    const outputs = { version: undefined, mark: undefined, faults: undefined };
     super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
   }
 }

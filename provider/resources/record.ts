@@ -4,6 +4,7 @@ import { refusal, ReplacementRefusedError } from "../contract/errors";
 import { lostData, lostMessage, recreateMessage } from "../database/lost-data";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { rules } from "../contract/rules";
+import type { FaultsArgs } from "./faults";
 import {
   checkInputs,
   diffInputs,
@@ -17,7 +18,7 @@ import { assertMoved, insertOrAdopt, removeTenant, updateOrRestore } from "./rec
 import { namingConflicts } from "./slug-conflicts";
 
 /** The inputs of step 1. */
-export interface TenantRecordArgs extends DatabaseArgs {
+export interface TenantRecordArgs extends DatabaseArgs, FaultsArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   /** The tenant's id; PostgreSQL makes one when there is none. Another id is another tenant. */
@@ -46,11 +47,13 @@ export interface TenantRecordArgs extends DatabaseArgs {
 export class TenantRecord extends DynamicResource {
   declare readonly name: pulumi.Output<string>;
   declare readonly slug: pulumi.Output<string>;
+  /** What is wrong with the tenant, in a preview: see `failingWhenApplied`. */
+  declare readonly faults: pulumi.Output<unknown>;
   /** Changes with each create: see `newMark`. */
   declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: TenantRecordArgs, opts?: pulumi.CustomResourceOptions) {
-    super("Record", "tenantRecord", name, { ...args, mark: undefined }, opts);
+    super("Record", "tenantRecord", name, { faults: undefined, ...args, mark: undefined }, opts);
   }
 }
 

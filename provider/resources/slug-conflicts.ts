@@ -10,7 +10,7 @@ interface Wanted {
   readonly slug?: string;
   readonly tenantId?: string | undefined;
   /** Left out where the tenant is there already, and so is not another one under a new name. */
-  readonly owner?: string;
+  readonly owner?: string | undefined;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function slugTaken(
   { slug: wanted, tenantId, owner }: Wanted,
   options?: ErrorOptions,
 ): Promise<SlugTakenError> {
-  const { rows } = await client.query<{ id: string; slug: string; owner: string | null }>(
+  const { rows } = await client.query<Holder>(
     `with wanted as (
       select coalesce($1, (select slug from public.tenants where id = $2)) as slug
     )
@@ -52,9 +52,7 @@ export async function slugTaken(
   if (holder === undefined) {
     return new SlugTakenError(`slug ${wanted ?? "of the tenant"} was taken just now`, options);
   }
-  const { id, slug } = holder;
-  const what = id === tenantId ? `id ${id}` : `slug ${slug}`;
-  const whose = holder.owner === null ? "which nobody declares" : `of ${holder.owner}`;
+  const { slug } = holder;
   const deleted =
     tenantId === undefined && owner !== undefined
       ? await deletedRow(client, { slug, owner })
@@ -63,10 +61,26 @@ export async function slugTaken(
     deleted === undefined
       ? ""
       : `. Your own deleted tenant ${slug} is restored under another slug with id: ${deleted}`;
-  return new SlugTakenError(
+  return new SlugTakenError(`${takenMessage(holder, { tenantId, owner })}${restore}`, options);
+}
+
+/** A row of `public.tenants` that has a slug or an id which another tenant is to have. */
+export interface Holder {
+  readonly id: string;
+  readonly slug: string;
+  readonly owner: string | null;
+}
+
+/** Says who has the slug, or the id, and what can be done about it. */
+export function takenMessage(
+  { id, slug, owner }: Holder,
+  wanted: Pick<Wanted, "tenantId" | "owner">,
+): string {
+  const what = id === wanted.tenantId ? `id ${id}` : `slug ${slug}`;
+  const whose = owner === null ? "which nobody declares" : `of ${owner}`;
+  return (
     `${what} is taken, by tenant ${slug} (id ${id}) ${whose}: choose another slug, or leave it out there ` +
-      `first${aliasAdvice(holder.owner ?? "", owner)}${restore}`,
-    options,
+    `first${aliasAdvice(owner ?? "", wanted.owner)}`
   );
 }
 

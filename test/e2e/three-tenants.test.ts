@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { plaintextPassword, tenant, usePulumiProject } from "../support/pulumi";
 
 const project = usePulumiProject("examples/three-tenants", [
@@ -97,23 +98,41 @@ describe("the example's life", () => {
     expect(schemas).toHaveLength(4);
   });
 
-  it("names the tenant and the field of what is wrong in the configuration, and no password", async () => {
-    const good = readFileSync(path.join(project.directory, "Pulumi.dev.yaml"), "utf8");
+  it("tells all that is wrong in the configuration by tenant and field, no password, and sets up what is sound", async () => {
+    const migrationsDir = "edited";
+    const edited = path.join(project.directory, migrationsDir);
+    cpSync(tenantMigrationsDir, edited, { recursive: true });
+    appendFileSync(path.join(edited, "20260101000001_create_commerces.sql"), "-- edited");
     await project.configure([
       tenant("acme", { adminEmail: "nobody" }),
-      tenant("globex", { plan: "gold" }),
+      tenant("globex", { plan: "gold", name: "Globex Inc" }),
+      tenant("umbrella", { migrationsDir }),
+      tenant("acme"),
+      tenant("hooli"),
     ]);
     const { code, output } = await project.tryRun("preview");
     expect(code).not.toBe(0);
-    expect(output).toContain("tenant acme (tenants[0]): adminEmail: must be an e-mail address");
-    expect(output).toContain("tenant globex (tenants[1]): plan: is not a known field");
+    expect(output).toContain("tenant acme: adminEmail: must be an e-mail address");
+    expect(output).toContain("tenant globex: plan: is not a known field");
+    expect(output).toContain(
+      "tenant umbrella: migrationsDir: 20260101000001_create_commerces.sql was edited after it was applied",
+    );
+    expect(output).toContain("tenants[3]: slug: acme is another tenant's already");
     expect(output).not.toContain(plaintextPassword);
-    writeFileSync(path.join(project.directory, "Pulumi.dev.yaml"), good);
+
+    const before = await tenants();
+    const run = await project.tryRun("up", "--yes", "--skip-preview", "--continue-on-error");
+    expect(run.code).not.toBe(0);
+    const after = await tenants();
+    expect(after.find(({ slug }) => slug === "hooli")?.status).toBe("active");
+    expect(after.filter(({ slug }) => slug !== "hooli")).toEqual(before);
+    await project.configure([...three.slice(0, 2), tenant("umbrella"), tenant("hooli")]);
+    await project.run("preview", "--expect-no-changes");
   });
 
   it("goes down and leaves nothing but data that is marked", async () => {
     await project.run("destroy", "--yes", "--skip-preview");
-    expect((await tenants()).map(({ status }) => status)).toEqual(Array(4).fill("deleted"));
+    expect((await tenants()).map(({ status }) => status)).toEqual(Array(5).fill("deleted"));
     await project.run("stack", "rm", "--yes");
   });
 });

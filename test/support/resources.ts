@@ -42,7 +42,11 @@ export function useResourceDatabase(): ResourceDatabase {
 
 /** What the engine does with a check's answer: fails on a fault, goes on with the inputs else. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names it: the engine's messages have none.
-export function checked<T>(answer: { inputs: unknown; failures?: unknown[] | undefined }): T {
+export function checked<T>(answer: {
+  inputs: Record<string, unknown>;
+  failures?: unknown[] | undefined;
+}): T {
   expect(answer.failures ?? []).toEqual([]);
+  expect(answer.inputs.faults ?? []).toEqual([]);
   return answer.inputs as T;
 }

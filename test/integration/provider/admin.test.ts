@@ -64,27 +64,22 @@ describe("check", () => {
       typed(await tenant(), { password: "correct horse battery" }),
     );
     expect(JSON.stringify(answer)).not.toContain("correct horse");
-    expect(answer.failures).toEqual([
-      { property: "", reason: "password must be an argon2id hash by now" },
-    ]);
+    expect(answer.inputs.faults).toEqual(["adminPassword: must be an argon2id hash by now"]);
   });
 
   it("says which rules the program found broken", () => {
     const news = typed("no uuid", { password: "refused: must have at least 8 characters" });
-    expect(adminUser.check({}, news).failures).toMatchObject([
-      { property: "tenantId" },
-      { property: "", reason: "password must have at least 8 characters" },
-    ]);
+    expect(adminUser.check({}, news)).toMatchObject({
+      inputs: { faults: ["id: Invalid UUID", "adminPassword: must have at least 8 characters"] },
+      failures: [],
+    });
   });
 
   it("refuses another e-mail, with the reason, and allows another spelling of the same", async () => {
     const old = declared(await tenant(), { email: "ana@acme.example" });
     const other = adminUser.check(old, { ...old, email: "eve@acme.example" });
-    expect(other.failures).toMatchObject([
-      {
-        property: "email",
-        reason: expect.stringContaining("cannot change from ana@acme.example") as string,
-      },
+    expect(other.inputs.faults).toEqual([
+      expect.stringContaining("adminEmail: cannot change from ana@acme.example"),
     ]);
     checked(adminUser.check(old, { ...old, email: "Ana@Acme.example" }));
   });

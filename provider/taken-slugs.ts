@@ -1,0 +1,126 @@
+import * as pulumi from "@pulumi/pulumi";
+import { rowsIfAny, withConnection } from "./database/pool";
+import type { DatabaseIdentity } from "./database/identity";
+import { report, type DeclaredTenant } from "./declared-tenants";
+import { atEndOfProgram, isKnownId } from "./left-out";
+import { valueOf } from "./outputs";
+import { takenMessage, type Holder } from "./resources/slug-conflicts";
+
+/** A database as far as it is asked who has a slug. */
+interface Database {
+  readonly urlEnv: string;
+  /** Undefined where a preview could not ask, or was not to ask, which database it is. */
+  readonly found: pulumi.Output<DatabaseIdentity | undefined>;
+}
+
+/** A tenant as the program declares it, with what its first step knows of it. */
+interface Candidate extends DeclaredTenant {
+  readonly database: Database;
+  /** Of step 1. A preview knows the id of a tenant that the state has, and no other. */
+  readonly record: { readonly id: pulumi.Output<string>; readonly slug: pulumi.Output<string> };
+  readonly owner: Promise<string>;
+  readonly faults: Promise<unknown>;
+}
+
+/** A tenant whose values are known. */
+interface Known {
+  readonly candidate: Candidate;
+  readonly slug: unknown;
+  /** The id that its program gives it. */
+  readonly id: unknown;
+  /** The id that it has in the state. */
+  readonly idInState: unknown;
+  readonly owner: string;
+  /** Whether it is declared as deleted, so that it needs no slug. */
+  readonly isDeleted: boolean;
+}
+
+/** A holder, with its status. */
+interface Row extends Holder {
+  readonly status: string;
+}
+
+/** By database: the tenants that were declared so far. */
+const candidates = new WeakMap<Database, Candidate[]>();
+
+/**
+ * In a preview, reports each tenant whose slug or id another one has in the database. One query for all
+ * tenants of a database, once the program has declared them. A database that a preview cannot ask is warned of
+ * elsewhere, and the `up` asks it in any case.
+ */
+export function refuseTaken(candidate: Candidate): void {
+  if (!pulumi.runtime.isDryRun()) return;
+  const { database } = candidate;
+  const known = candidates.get(database);
+  if (known !== undefined) {
+    known.push(candidate);
+    return;
+  }
+  const all = [candidate];
+  candidates.set(database, all);
+  atEndOfProgram(() => reportTaken(database, all));
+}
+
+async function reportTaken(database: Database, all: readonly Candidate[]): Promise<void> {
+  if ((await valueOf(database.found)) === undefined) return;
+  const tenants = (await Promise.all(all.map(lookUp))).flatMap((known) => known ?? []);
+  let found: Row[];
+  try {
+    found = await holdersOf(database.urlEnv, tenants);
+  } catch (error) {
+    await pulumi.log.warn(`this preview cannot tell which slugs are taken: ${String(error)}`);
+    return;
+  }
+  for (const tenant of tenants) {
+    const other = found.find((holder) => isTakenBy(holder, tenant) && !givesUp(holder, tenants));
+    if (other === undefined) continue;
+    const field = other.slug === tenant.slug ? "slug" : "id";
+    const wanted = {
+      tenantId: typeof tenant.id === "string" ? tenant.id : undefined,
+      owner: tenant.owner,
+    };
+    report(tenant.candidate, [`${field}: ${takenMessage(other, wanted)}`]);
+  }
+}
+
+/** @returns undefined for a tenant at fault, which has been reported. */
+async function lookUp(candidate: Candidate): Promise<Known | undefined> {
+  if ((await candidate.faults) !== undefined) return undefined;
+  const { args, record, owner } = candidate;
+  const [slug, id, idInState, deleted] = await Promise.all([
+    valueOf(record.slug),
+    valueOf(pulumi.output(args.id as pulumi.Input<string | undefined>)),
+    valueOf(record.id),
+    valueOf(pulumi.output(args.deleted as pulumi.Input<boolean | undefined>)),
+  ]);
+  return { candidate, slug, id, idInState, owner: await owner, isDeleted: deleted === true };
+}
+
+async function holdersOf(urlEnv: string, tenants: readonly Known[]): Promise<Row[]> {
+  const texts = (values: unknown[]) => values.filter((value) => typeof value === "string");
+  const [slugs, ids] = [texts(tenants.map(({ slug }) => slug)), texts(tenants.map(({ id }) => id))];
+  return withConnection(urlEnv, (client) =>
+    rowsIfAny<Row>(
+      client,
+      `select id, slug, owner, status from public.tenants
+      where slug = any($1) and status <> 'deleted' or id = any($2::uuid[])`,
+      [slugs, ids],
+    ),
+  );
+}
+
+function isTakenBy(holder: Row, { slug, id, idInState, owner, isDeleted }: Known): boolean {
+  const hasSlug = !isDeleted && holder.slug === slug && holder.status !== "deleted";
+  if (!hasSlug && holder.id !== id) return false;
+  if (isKnownId(idInState)) return holder.id !== idInState;
+  // The tenant of the same owner is what an interrupted run, or a deletion that kept the data, has left.
+  return holder.owner !== owner || (id !== undefined && holder.id !== id);
+}
+
+/** Whether the holder is a tenant of this program, which has another slug in it from now on, or none. */
+function givesUp(holder: Holder, tenants: readonly Known[]): boolean {
+  return tenants.some(
+    ({ idInState, slug, isDeleted }) =>
+      idInState === holder.id && (isDeleted || slug !== holder.slug),
+  );
+}
