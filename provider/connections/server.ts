@@ -120,7 +120,7 @@ async function ask<Row extends object>(
 }
 
 /** Whether the server sent this error, rather than pg or the operating system. */
-export function isFromServer(error: unknown): error is Error & { code: string } {
+function isFromServer(error: unknown): error is Error & { code: string } {
   return error instanceof Error && "severity" in error;
 }
 
