@@ -24,6 +24,7 @@ const databaseConfig = z.strictObject({
   urlEnv: rules.environmentVariable.optional(),
   publicMigrations: z.boolean().optional(),
   passwordFromEnvironment: z.boolean().optional(),
+  productRoles: z.array(rules.roleName).optional(),
 });
 
 /**

@@ -3,6 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
 import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import { withConnection } from "./database/pool";
+import { assertProductRoles } from "./database/product-roles";
+import { rules } from "./contract/rules";
 import { warnOfLeftOut } from "./left-out";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
@@ -28,6 +31,12 @@ export interface TenantDatabaseArgs {
    * that query where every run refreshes first, because a refresh asks it for each resource. Default: `true`.
    */
   askFirst?: boolean;
+  /**
+   * The roles as which the product works on its tenants' tables. They get rights on what is in a tenant's schema
+   * and what later migrations make there, and can use it as long as the tenant is active, and at no other time.
+   * Default: none, and nobody is granted anything.
+   */
+  productRoles?: readonly string[];
 }
 
 /**
@@ -45,6 +54,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly provider: postgresql.Provider;
   /** The provider of the steps that are dynamic resources. */
   readonly dynamicProvider: pulumi.ProviderResource;
+  /** The product's roles, in alphabetical order; undefined where none are named. */
+  readonly productRoles: readonly string[] | undefined;
   /** Which database was found; undefined with `askFirst: false`, or when a preview could not ask it. */
   readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
 
@@ -53,7 +64,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
    * warning; a copy that nobody has declared fails it with `OTHER_DATABASE`.
    *
    * @throws {@link ConfigurationError} when the environment variable is not usable, or, in `pulumi up`, not
-   * set.
+   * set; or when a product role is not usable, or, unless `askFirst` is `false`, not there.
    */
   constructor(
     name: string,
@@ -63,6 +74,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
+    this.productRoles = readRoles(args.productRoles);
     const providerArgs = this.providerArgs(args);
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
@@ -90,7 +102,9 @@ export class TenantDatabase extends pulumi.ComponentResource {
     const isPreview = pulumi.runtime.isDryRun();
     if (isPreview && !process.env[this.urlEnv]) return undefined;
     try {
-      return await identify(this.urlEnv);
+      const found = await identify(this.urlEnv);
+      await withConnection(this.urlEnv, (client) => assertProductRoles(client, this.productRoles));
+      return found;
     } catch (error) {
       if (error instanceof TenantError) throw error;
       const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
@@ -133,6 +147,15 @@ export class TenantDatabase extends pulumi.ComponentResource {
       expectedVersion: "15.0.0",
     };
   }
+}
+
+function readRoles(roles: readonly string[] = []): readonly string[] | undefined {
+  const faults = roles.flatMap((role) => {
+    const parsed = rules.roleName.safeParse(role);
+    return (parsed.error?.issues ?? []).map(({ message }) => `${JSON.stringify(role)} ${message}`);
+  });
+  if (faults.length > 0) throw new ConfigurationError(`productRoles: ${faults.join("; ")}`);
+  return roles.length > 0 ? [...new Set(roles)].sort() : undefined;
 }
 
 /** Where several addresses refuse a connection, Node's error has an empty message, and only a code. */

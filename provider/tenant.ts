@@ -90,6 +90,7 @@ export class Tenant extends pulumi.ComponentResource {
     const database = args.database ?? defaultDatabase();
     const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
+    const { productRoles } = database;
     const recreate = args.recreate === true ? { recreate: true } : {};
     const status = statusOf(args);
     const provider = database.dynamicProvider;
@@ -106,6 +107,7 @@ export class Tenant extends pulumi.ComponentResource {
         ...{ ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
         status: status.apply((wanted) => (wanted === "active" ? undefined : wanted)),
         generation: args.generation,
+        productRoles,
       },
       after(database),
     );
@@ -142,7 +144,11 @@ export class Tenant extends pulumi.ComponentResource {
 
     const migrations = new TenantMigrations(
       name,
-      { ...common, ...recreate, schemaName: schema.name, migrationsDir: args.migrationsDir },
+      {
+        ...{ ...common, ...recreate, productRoles },
+        schemaName: schema.name,
+        migrationsDir: args.migrationsDir,
+      },
       after(schema),
     );
 
@@ -154,6 +160,7 @@ export class Tenant extends pulumi.ComponentResource {
         userId: admin.id,
         status,
         generation: args.generation,
+        productRoles,
         mark: pulumi.interpolate`${record.mark} ${migrations.mark}`,
       },
       after(migrations),

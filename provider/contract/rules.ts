@@ -115,6 +115,17 @@ export const rules = {
   personName: text(100),
   /** A UUID in lower case. */
   id: z.uuid().transform((value) => value.toLowerCase()),
+  /** The name of a role in PostgreSQL, as it is, with no quotes. */
+  roleName: z
+    .string()
+    .refine((value) => value.length > 0, "must not be empty")
+    .refine((value) => Buffer.byteLength(value) <= 63, "must have at most 63 bytes")
+    .refine((value) => !unprintable.test(value), "must not have control characters")
+    .refine((value) => !loneSurrogate.test(value), "must be well-formed Unicode")
+    .refine(
+      (value) => !["public", "none"].includes(value) && !value.startsWith("pg_"),
+      "is no role that can be the product's",
+    ),
   /** The name of an environment variable. */
   environmentVariable: z
     .string()

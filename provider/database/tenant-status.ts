@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import { OvertakenError, TenantGoneError } from "../contract/errors";
+import { setGate } from "./product-roles";
 
 /** What a declaration can want of a tenant. `provisioning` is what it is until then. */
 export const declaredStatuses = ["active", "suspended", "deleted"] as const;
@@ -13,6 +14,13 @@ export interface WantedStatus {
   readonly status: DeclaredStatus;
   /** Absent where whoever declares the tenant does not count its declarations. */
   readonly generation?: number | undefined;
+}
+
+/** How a tenant is to be that nobody is to use. */
+export interface UnwantedStatus extends WantedStatus {
+  readonly status: "suspended" | "deleted";
+  /** The roles to whom its schema is closed. */
+  readonly productRoles?: readonly string[] | undefined;
 }
 
 /**
@@ -39,7 +47,7 @@ export async function setStatus(
 }
 
 /**
- * Takes a tenant out of service at once: the first thing that a run does which suspends or deletes it, whatever
+ * Takes a tenant out of service at once, and closes its schema to the product: the first thing that a run does which suspends or deletes it, whatever
  * fails after that. Of a tenant that was never published, or that is deleted, there is nothing to suspend. Where
  * there is no row, does nothing.
  *
@@ -47,7 +55,7 @@ export async function setStatus(
  */
 export async function unpublish(
   client: PoolClient,
-  { tenantId, status, generation }: WantedStatus & { readonly status: "suspended" | "deleted" },
+  { tenantId, status, generation, productRoles = [] }: UnwantedStatus,
 ): Promise<void> {
   await assertNotOvertaken(client, tenantId, generation);
   await client.query(
@@ -60,6 +68,7 @@ export async function unpublish(
         where id = $1 and status = 'active'`,
     [tenantId],
   );
+  if (productRoles.length > 0) await setGate(client, `tenant_${tenantId}`, "closed", productRoles);
 }
 
 /**

@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
+import { readGate, setGate, type Gate } from "../database/product-roles";
 import { assertUnusedOutside } from "../database/schema";
 import {
   declaredStatuses,
@@ -14,6 +15,7 @@ import {
   checkInputs,
   diffInputs,
   DynamicResource,
+  isUnknown,
   mark,
   updatedOutputs,
   type RawInputs,
@@ -39,7 +41,8 @@ export interface AdminMembershipArgs extends DatabaseArgs {
 
 /**
  * Step 5, membership: the admin's row in `public.tenant_users`; with it, in one transaction, the
- * tenant gets the status that is declared. The resource's id is `{tenantId}/{userId}`.
+ * tenant gets the status that is declared, and its schema is opened to the product or closed to it. The
+ * resource's id is `{tenantId}/{userId}`.
  */
 export class AdminMembership extends DynamicResource {
   /** The status that the last run or refresh found: the declared one, unless somebody changed it. */
@@ -52,6 +55,7 @@ export class AdminMembership extends DynamicResource {
 
 const shape = {
   urlEnv: rules.environmentVariable,
+  productRoles: z.array(rules.roleName).min(1).optional(),
   tenantId: rules.id,
   userId: rules.id,
   status: z.enum(declaredStatuses),
@@ -60,16 +64,22 @@ const shape = {
   forceDestroy: z.boolean(),
 };
 
-type Inputs = z.infer<z.ZodObject<typeof shape>>;
+type Inputs = z.infer<z.ZodObject<typeof shape>> & {
+  /** Absent where the product has no roles. A read may find it to be in another way: see {@link readGate}. */
+  gate?: Gate;
+};
 
 /** The life cycle of {@link AdminMembership}. */
 export const adminMembership = {
+  /** Adds `gate`, so that a preview shows whether the product can use the tenant's schema. */
   check(_olds: RawInputs, news: RawInputs) {
-    return checkInputs(shape, news);
+    const { inputs, failures } = checkInputs(shape, news);
+    if (inputs.productRoles === undefined || isUnknown(inputs.status)) return { inputs, failures };
+    return { inputs: { ...inputs, gate: gateOf(inputs.status) }, failures };
   },
 
   diff(_id: string, olds: Inputs, news: Inputs) {
-    return diffInputs(shape, olds, news, { replaces: ["tenantId", "userId"] });
+    return diffInputs({ ...shape, gate: true }, olds, news, { replaces: ["tenantId", "userId"] });
   },
 
   async create(inputs: Inputs) {
@@ -78,22 +88,26 @@ export const adminMembership = {
   },
 
   async read(id: string, props: Inputs) {
-    const rows = await withConnection(props.urlEnv, (client) =>
-      rowsIfAny<{ status: string }>(
+    return withConnection(props.urlEnv, async (client) => {
+      const rows = await rowsIfAny<{ status: string }>(
         client,
         `select t.status
         from public.tenant_users m
         join public.tenants t on t.id = m.tenant_id
         where m.tenant_id = $1 and m.user_id = $2`,
         [props.tenantId, props.userId],
-      ),
-    );
-    return rows[0] === undefined ? {} : { id, props: { ...props, status: rows[0].status } };
+      );
+      if (rows[0] === undefined) return {};
+      const { productRoles, tenantId } = props;
+      const gate = productRoles && (await readGate(client, `tenant_${tenantId}`, productRoles));
+      return { id, props: { ...props, status: rows[0].status, ...(gate && { gate }) } };
+    });
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
-    await linkAndPublish(news);
-    return { outs: updatedOutputs(shape, olds, news) };
+    const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
+    await linkAndPublish(news, without);
+    return { outs: updatedOutputs({ ...shape, gate: true }, olds, news) };
   },
 
   /** Also without `forceDestroy` it is the first step of a tenant's deletion, and takes it out of service. */
@@ -105,7 +119,15 @@ export const adminMembership = {
   },
 };
 
-async function linkAndPublish({ urlEnv, tenantId, userId, ...wanted }: Inputs): Promise<void> {
+function gateOf(status: unknown): Gate {
+  return status === "active" ? "open" : "closed";
+}
+
+/** @param without Roles of the product that it has no more. */
+async function linkAndPublish(
+  { urlEnv, tenantId, userId, ...wanted }: Inputs,
+  without: readonly string[] = [],
+): Promise<void> {
   await namingConflicts(urlEnv, { tenantId }, async (client) => {
     await setStatus(client, { ...wanted, tenantId }, userId);
     await client.query(
@@ -113,6 +135,9 @@ async function linkAndPublish({ urlEnv, tenantId, userId, ...wanted }: Inputs): 
       on conflict (tenant_id, user_id) do nothing`,
       [tenantId, userId],
     );
+    const { status, productRoles = [] } = wanted;
+    if (productRoles.length + without.length === 0) return;
+    await setGate(client, `tenant_${tenantId}`, gateOf(status), productRoles, without);
   });
 }
 

@@ -1,8 +1,10 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { PoolClient } from "pg";
 import { z } from "zod";
 import { appliedVersions } from "../database/applied";
 import { migrate, type MigrationRun } from "../database/dbmate";
+import { dropInParts } from "../database/drop-in-parts";
 import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
 import {
@@ -14,9 +16,18 @@ import {
   type MigrationDigests,
 } from "../database/migrations";
 import { inTransaction, withConnection } from "../database/pool";
+import { grantContents, protectVersions } from "../database/product-roles";
 import { emptySchema } from "../database/schema";
+import { unpublish } from "../database/tenant-status";
 import { rules } from "../contract/rules";
-import { checkInputs, diffInputs, DynamicResource, newMark, type RawInputs } from "./dynamic";
+import {
+  checkInputs,
+  diffInputs,
+  DynamicResource,
+  newMark,
+  updatedOutputs,
+  type RawInputs,
+} from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
 
 /** The inputs of step 4. */
@@ -70,6 +81,7 @@ export class PublicMigrations extends DynamicResource {
 
 const shape = {
   urlEnv: rules.environmentVariable,
+  productRoles: z.array(rules.roleName).min(1).optional(),
   schemaName: z.string().min(1).max(63),
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean(),
@@ -110,7 +122,7 @@ export const migrations = {
   },
 
   async create(inputs: Inputs) {
-    await migrate(run(inputs));
+    await grantAndMigrate(inputs);
     return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
   },
 
@@ -125,20 +137,23 @@ export const migrations = {
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
-    await migrate(run(news));
-    return { outs: { ...olds, ...news } };
+    const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
+    await grantAndMigrate(news, without);
+    return { outs: updatedOutputs(shape, olds, news) };
   },
 
   async delete(id: string, props: Inputs) {
     if (!props.forceDestroy) return;
-    await inTransaction(props.urlEnv, async (client) => {
+    const { urlEnv, productRoles } = props;
+    // A schema of another name is no tenant's.
+    const tenantId = rules.id.safeParse(id.replace(/^tenant_/, "")).data;
+    const takeOut = async (client: PoolClient) => {
+      if (tenantId) await unpublish(client, { tenantId, status: "deleted", productRoles });
+    };
+    await dropInParts(urlEnv, id, takeOut);
+    await inTransaction(urlEnv, async (client) => {
       // In the same transaction, so that nobody finds an active tenant without its tables.
-      await client.query(
-        `update public.tenants
-        set status = 'deleted', deleted_at = coalesce(deleted_at, now()), updated_at = now()
-        where 'tenant_' || id = $1`,
-        [id],
-      );
+      await takeOut(client);
       await emptySchema(client, id);
       await client.query("delete from public.tenant_migration_digests where schema_name = $1", [
         id,
@@ -146,6 +161,25 @@ export const migrations = {
     });
   },
 };
+
+/**
+ * The rights come before the migrations: what a migration makes is the product's to use from its first moment, and
+ * what it revokes stays revoked.
+ *
+ * @param without Roles of the product that it has no more.
+ */
+async function grantAndMigrate(inputs: Inputs, without: readonly string[] = []): Promise<void> {
+  const { urlEnv, schemaName, productRoles = [] } = inputs;
+  if (productRoles.length + without.length > 0) {
+    await inTransaction(urlEnv, (client) =>
+      grantContents(client, schemaName, productRoles, without),
+    );
+  }
+  await migrate(run(inputs));
+  if (productRoles.length > 0) {
+    await withConnection(urlEnv, (client) => protectVersions(client, schemaName, productRoles));
+  }
+}
 
 function run(inputs: Inputs): MigrationRun {
   const { urlEnv, schemaName, files, recreate = false } = inputs;

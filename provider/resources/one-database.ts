@@ -3,10 +3,12 @@ import { OtherDatabaseError, refusal } from "../contract/errors";
 import { identify, otherDatabase, readIdentity, type DatabaseIdentity } from "../database/identity";
 import { isUnknown, type RawInputs } from "./dynamic";
 
-/** The input that holds the database which the program has found. */
+/** The inputs that a step has from its database. */
 export interface DatabaseArgs {
   /** Absent where the program did not ask it, or a preview could not. */
   database?: pulumi.Input<DatabaseIdentity | undefined> | undefined;
+  /** The roles as which the product works on tenants. Absent where none are named: nobody gets a right then. */
+  productRoles?: readonly string[] | undefined;
 }
 
 /** A life cycle whose resource is in a database. `never` stands for inputs, which differ from step to step. */

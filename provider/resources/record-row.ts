@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { SlugTakenError, TenantGoneError } from "../contract/errors";
 import { inTransaction, isDatabaseError, withConnection } from "../database/pool";
+import { assertProductRoles } from "../database/product-roles";
 import type { DatabaseAddress } from "../database/settings";
 import { assertNotOvertaken, unpublish } from "../database/tenant-status";
 import { removeUserUnlessNeeded } from "../database/users";
@@ -17,6 +18,8 @@ export interface DeclaredRow {
   readonly status?: "suspended" | "deleted" | undefined;
   /** Which declaration it is. */
   readonly generation?: number | undefined;
+  /** The roles to whom its schema is closed where it is not to be active. */
+  readonly productRoles?: readonly string[] | undefined;
 }
 
 // A row that is to be published stays as it is until the last step, and a deleted one is `provisioning` until
@@ -30,10 +33,12 @@ const status = `case when $5::text = 'deleted' or t.status <> 'deleted' then t.s
  *
  * @returns the tenant's id.
  * @throws {@link SlugTakenError} when another tenant, or another owner, has the id; unique_violation when
- * another has the slug: see {@link namingConflicts}; {@link OvertakenError}.
+ * another has the slug: see {@link namingConflicts}; {@link OvertakenError}; {@link ConfigurationError} where a
+ * role of the product's is not there.
  */
 export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Promise<string> {
   const { tenantId, name, slug, owner } = inputs;
+  await assertProductRoles(client, inputs.productRoles);
   const id = tenantId ?? (await deletedOne(client, inputs));
   const values = [id ?? null, name, slug, owner, inputs.status ?? null];
   if (id !== undefined) await assertNotOvertaken(client, id, inputs.generation);
@@ -105,9 +110,9 @@ export async function updateOrRestore(
 async function unpublishIfWanted(
   client: PoolClient,
   tenantId: string,
-  { status, generation }: DeclaredRow,
+  { status, ...declared }: DeclaredRow,
 ): Promise<void> {
-  if (status !== undefined) await unpublish(client, { tenantId, status, generation });
+  if (status !== undefined) await unpublish(client, { ...declared, tenantId, status });
 }
 
 /** @throws {@link TenantGoneError} when the database that another variable names does not have the tenant. */

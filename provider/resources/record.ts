@@ -61,6 +61,7 @@ export class TenantRecord extends DynamicResource {
 
 const shape = {
   urlEnv: rules.environmentVariable,
+  productRoles: z.array(rules.roleName).min(1).optional(),
   tenantId: rules.id.optional(),
   name: rules.name,
   slug: rules.slug,
@@ -93,7 +94,7 @@ export const tenantRecord = {
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
     const diff = diffInputs(shape, known, news, {
       replaces: ["tenantId"],
-      ignores: ["recreate", "generation"],
+      ignores: ["recreate", "generation", "productRoles"],
     });
     const mayGo = olds.forceDestroy && news.forceDestroy;
     if (diff.replaces.length > 0 && olds.slug === news.slug && !mayGo) {

@@ -11,8 +11,12 @@ export interface OwnPostgres {
   stop(): Promise<void>;
 }
 
-/** Starts the server before a file's tests; TEST_POSTGRES_URL names it there. */
-export function useOwnPostgres(): OwnPostgres {
+/**
+ * Starts the server before a file's tests; TEST_POSTGRES_URL names it there.
+ *
+ * @param settings Of the server, such as `{ max_connections: "20" }`.
+ */
+export function useOwnPostgres(settings: Readonly<Record<string, string>> = {}): OwnPostgres {
   const directory = temporaryFolder("own-postgres-");
   // As root, the server runs under another account, which must be able to enter.
   chmodSync(directory, 0o755);
@@ -22,7 +26,7 @@ export function useOwnPostgres(): OwnPostgres {
       directory,
       report: () => undefined,
       // The machine goes on when a process is killed: what was written is there.
-      settings: { fsync: "off", full_page_writes: "off" },
+      settings: { fsync: "off", full_page_writes: "off", ...settings },
     });
   };
   beforeAll(async () => {

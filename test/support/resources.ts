@@ -8,6 +8,8 @@ export interface ResourceDatabase {
   readonly urlEnv: string;
   /** Runs a statement as the tables' owner. */
   sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
+  /** Its URL as the server's superuser. */
+  superuserUrl(): string;
 }
 
 /** Makes the database before a file's tests, and drops it after them. */
@@ -15,9 +17,11 @@ export function useResourceDatabase(): ResourceDatabase {
   const urlEnv = "RESOURCE_TEST_URL";
   let client: Client;
   let drop: () => Promise<void>;
+  let superuserUrl: string;
   beforeAll(async () => {
     const database = await createTestDatabase();
     process.env[urlEnv] = database.url;
+    superuserUrl = database.superuserUrl;
     drop = () => database.drop();
     client = new Client(database.url);
     await client.connect();
@@ -30,6 +34,7 @@ export function useResourceDatabase(): ResourceDatabase {
   });
   return {
     urlEnv,
+    superuserUrl: () => superuserUrl,
     sql: async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
       (await client.query<T>(statement, values)).rows,
   };

@@ -244,3 +244,108 @@ describe("delete", () => {
     expect(await rowsOf(inputs.slug)).toEqual([]);
   });
 });
+
+describe("the slug of a deleted tenant", () => {
+  /** Makes a tenant and deletes it, as a program does that leaves it out. */
+  async function deleted(overrides: Partial<Inputs> = {}): Promise<{ id: string; inputs: Inputs }> {
+    const inputs = declared(overrides);
+    const { id, outs } = await tenantRecord.create(inputs);
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await tenantRecord.delete(id, outs);
+    said.mockRestore();
+    return { id, inputs };
+  }
+
+  it("is free for another owner", async () => {
+    const { id, inputs } = await deleted();
+    const other = { ...inputs, owner: "o/p/other::x" };
+    expect((await tenantRecord.create(other)).id).not.toBe(id);
+    expect((await rowsOf(inputs.slug)).map(({ status }) => status).toSorted()).toEqual([
+      ...["deleted", "provisioning"],
+    ]);
+  });
+
+  it("that has another holder is refused to its tenant, with the holder, and what to do", async () => {
+    const { id, inputs } = await deleted();
+    await tenantRecord.create({ ...inputs, owner: "o/p/other::x" });
+    const before = await rowsOf(inputs.slug);
+    await expect(tenantRecord.create(inputs)).rejects.toThrow(
+      new RegExp(
+        `^slug ${inputs.slug} is taken, by tenant ${inputs.slug} \\(id .*\\) of o/p/other::x: .* is ` +
+          `restored under another slug with id: ${id}$`,
+      ),
+    );
+    expect(await rowsOf(inputs.slug)).toEqual(before);
+    const restored = { ...inputs, tenantId: id, slug: `${inputs.slug}-two` };
+    expect((await tenantRecord.create(restored)).id).toBe(id);
+    expect(await rowsOf(restored.slug)).toMatchObject([{ id, status: "provisioning" }]);
+  });
+
+  it("finds of several deleted ones that which was deleted last", async () => {
+    const first = await deleted();
+    const second = await deleted({ ...first.inputs, tenantId: randomUUID() });
+    await database.sql("update tenants set deleted_at = now() - interval '1 day' where id = $1", [
+      first.id,
+    ]);
+    expect((await tenantRecord.create(first.inputs)).id).toBe(second.id);
+  });
+
+  it("is free while the tenant is declared as deleted, and its again once that is taken out", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const kept = await tenantRecord.update(id, outs, { ...inputs, status: "deleted" });
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, status: "deleted" }]);
+    expect(await tenantRecord.read(id, kept.outs as Inputs)).toEqual({ id, props: kept.outs });
+    const holder = await tenantRecord.create({ ...inputs, owner: "o/p/other::x" });
+    await expect(tenantRecord.update(id, kept.outs as Inputs, inputs)).rejects.toThrow(
+      `slug ${inputs.slug} is taken, by tenant ${inputs.slug} (id ${holder.id}) of o/p/other::x`,
+    );
+    await database.sql("delete from tenants where id = $1", [holder.id]);
+    const restored = await tenantRecord.update(id, kept.outs as Inputs, inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, status: "provisioning" }]);
+    expect(tenantRecord.diff(id, restored.outs as Inputs, inputs).changes).toBe(false);
+  });
+});
+
+describe("a tenant that is to be out of service", () => {
+  const published = async (inputs: Inputs) => {
+    const made = await tenantRecord.create(inputs);
+    const [user] = await database.sql<{ id: string }>(
+      `insert into users (email, password_hash, first_name, last_name)
+      values (gen_random_uuid() || '@acme.example', '$argon2id$v=19$', 'A', 'B') returning id`,
+    );
+    await database.sql("update tenants set status = 'active', admin_user_id = $2 where id = $1", [
+      made.id,
+      user?.id,
+    ]);
+    return made;
+  };
+
+  it("is suspended at once, and no other change of its row publishes it", async () => {
+    const inputs = declared();
+    const { id, outs } = await published(inputs);
+    const suspended: Inputs = { ...inputs, status: "suspended" };
+    expect(tenantRecord.diff(id, outs, suspended).changes).toBe(true);
+    await tenantRecord.update(id, outs, suspended);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ status: "suspended" }]);
+    await tenantRecord.update(id, suspended, { ...suspended, name: "New" });
+    await tenantRecord.update(id, suspended, inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ status: "suspended", name: "Acme" }]);
+  });
+
+  it("is not suspended before it was ever published", async () => {
+    const inputs = declared({ status: "suspended" });
+    await tenantRecord.create(inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ status: "provisioning" }]);
+  });
+
+  it("is not changed by a run of an older generation", async () => {
+    const inputs = declared({ generation: 1 });
+    const { id, outs } = await tenantRecord.create(inputs);
+    await database.sql("update tenants set generation = 2 where id = $1", [id]);
+    const late: Inputs = { ...inputs, name: "Late" };
+    await expect(tenantRecord.update(id, outs, late)).rejects.toThrow(/^OVERTAKEN: /);
+    await expect(tenantRecord.create({ ...late, tenantId: id })).rejects.toThrow(/^OVERTAKEN: /);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ name: "Acme" }]);
+  });
+});
