@@ -10,6 +10,8 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
+  /** The PostgreSQL roles as which the product works on its tenants' tables. */
+  readonly productRoles?: readonly string[];
   readonly engineOptions: EngineOptions;
 }
 
@@ -29,6 +31,8 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     DATABASE_URL: settings.databaseUrl,
     // The postgresql plugin reads the password here; as an input of the provider it would be in the state.
     ...(password === undefined ? {} : { PGPASSWORD: password }),
+    // Read by the program: see up.ts.
+    PRODUCT_ROLES: settings.productRoles?.join(",") || undefined,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
   };
