@@ -20,6 +20,7 @@ export interface EngineEnvironment {
  * tokens are verified with: none of these processes needs them.
  */
 export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEnv {
+  const { productRoles = [] } = settings;
   const { password } = parseDatabaseUrl(settings.databaseUrl, "DATABASE_URL");
   return {
     ...process.env,
@@ -32,7 +33,7 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     // The postgresql plugin reads the password here; as an input of the provider it would be in the state.
     ...(password === undefined ? {} : { PGPASSWORD: password }),
     // Read by the program: see up.ts.
-    PRODUCT_ROLES: settings.productRoles?.join(",") || undefined,
+    PRODUCT_ROLES: productRoles.length > 0 ? productRoles.join(",") : undefined,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
   };
