@@ -9,6 +9,8 @@ import { obtainEngine, type Engine } from "../engine/obtain/obtain";
 import { startEmbeddedPostgres } from "../engine/postgres/embedded";
 import { keepProviders, type KeptProviders } from "../engine/providers/kept-providers";
 import { migrate } from "../provider/database/dbmate";
+import { withConnection } from "../provider/database/pool";
+import { assertProductRoles } from "../provider/database/product-roles";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
@@ -67,6 +69,9 @@ async function start(): Promise<void> {
   const database = openDatabase(databaseUrl);
   redact = redactor(secretsOf(config, databaseUrl));
   await applyPublicMigrations(database, report);
+  await withConnection(database.settings, (client) =>
+    assertProductRoles(client, config.productRoles),
+  );
 
   const log = createLog(config.logLevel, redact);
   const { backendUrl, passphrase, concurrency, migrationsDir, engineOptions } = config;
@@ -76,6 +81,7 @@ async function start(): Promise<void> {
     backendUrl,
     passphrase,
     engineOptions,
+    productRoles: config.productRoles,
   });
   const instanceId = randomUUID();
   const root = await shutdown.start(makeRoot, (directory) =>

@@ -23,6 +23,8 @@ export interface Config {
   readonly passphrase: string;
   /** Undefined for the package's own tenant migrations. */
   readonly migrationsDir: string | undefined;
+  /** The PostgreSQL roles as which the product works on its tenants' tables. */
+  readonly productRoles: readonly string[];
   /** How many engine runs there may be at once. */
   readonly concurrency: number;
   /** How long a caller waits for the end of an operation. */
@@ -92,6 +94,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     backendUrl: values.PULUMI_BACKEND_URL ?? `file://${path.join(values.DATA_DIR, "state")}`,
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
     migrationsDir: values.TENANT_MIGRATIONS_DIR,
+    productRoles: values.PRODUCT_ROLES ?? [],
     concurrency: values.SETUP_CONCURRENCY,
     waitMs: values.SETUP_WAIT * 1_000,
     timeoutMs: values.SETUP_TIMEOUT * 1_000,

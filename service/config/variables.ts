@@ -6,6 +6,7 @@ import { readMigrations } from "../../provider/database/migrations";
 import { parseDatabaseUrl } from "../../provider/database/settings";
 import { backendUrl } from "./backend-url";
 import { fastest } from "./engine-options";
+import { productRoles } from "./product-roles";
 import { jwtPublicKey, jwtSecret } from "../auth/token-settings";
 
 const logLevels = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
@@ -127,6 +128,11 @@ export const variables = z.object({
   OPERATIONS_RETENTION: integer(1, 36_500)
     .default(90)
     .describe("Days that an operation is kept after its end"),
+  PRODUCT_ROLES: productRoles
+    .optional()
+    .describe(
+      "The roles as which the product works, separated by commas: they can use a tenant's tables while it is active. Default: nobody is granted anything",
+    ),
   RETENTION_DAYS: integer(0, 36_500)
     .default(30)
     .describe(

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Database, Query } from "../database/database";
-import { DomainError, UnavailableError } from "../system/errors";
+import { DomainError } from "../system/errors";
 import { kinds } from "./kinds";
 import type { Operations } from "./operations";
 
@@ -34,8 +34,8 @@ export async function purgeDue(parts: {
       "its time has come: it is purged",
     );
   } catch (error) {
-    // Somebody was faster: the tenant is being restored, or purged, or is gone.
-    if (!(error instanceof DomainError) || error instanceof UnavailableError) throw error;
+    // Mostly somebody was faster: the tenant is being restored, or purged, or is gone. The next look is soon.
+    if (!(error instanceof DomainError)) throw error;
     log.info({ tenant: tenantId, slug }, `not purged: ${error.message}`);
   }
 }
@@ -55,7 +55,7 @@ async function firstDue(query: Query): Promise<{ id: string; slug: string } | un
       and not exists (
         select from public.operations where kind = 'purge' and status in ('queued', 'running')
       )
-    order by w.purge_at, w.id limit 1`,
+    order by w.purge_at nulls first, w.id limit 1`,
   );
   return due;
 }

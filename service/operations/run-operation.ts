@@ -82,9 +82,8 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
     if (wanted === undefined) throw new TenantUnknownError();
     const before = await tenantById(query, tenantId);
     if (kind !== "restore" && isLost(before, wanted)) {
-      log.warn(
-        "the tenant was marked deleted without anybody having asked for it, and is restored",
-      );
+      const what = "was marked deleted without anybody having asked for it, and is restored";
+      log.warn(`${nameOf(operation)}: the tenant ${what}`);
     }
     const steps = recordSteps(database.query, operation);
     let outcome: RunOutcome = { result: "succeeded" };

@@ -10,6 +10,8 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
+  /** The PostgreSQL roles as which the product works on its tenants' tables. */
+  readonly productRoles?: readonly string[];
   readonly engineOptions: EngineOptions;
 }
 
@@ -18,6 +20,7 @@ export interface EngineEnvironment {
  * tokens are verified with: none of these processes needs them.
  */
 export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEnv {
+  const { productRoles = [] } = settings;
   const { password } = parseDatabaseUrl(settings.databaseUrl, "DATABASE_URL");
   return {
     ...process.env,
@@ -29,6 +32,8 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     DATABASE_URL: settings.databaseUrl,
     // The postgresql plugin reads the password here; as an input of the provider it would be in the state.
     ...(password === undefined ? {} : { PGPASSWORD: password }),
+    // Read by the program: see up.ts.
+    PRODUCT_ROLES: productRoles.length > 0 ? productRoles.join(",") : undefined,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
   };

@@ -9,6 +9,7 @@ import {
   type PulumiFn,
 } from "@pulumi/pulumi/automation";
 import { declareDatabase, declareTenants, type TenantDeclaration } from "../../program/stack";
+import { productRoles } from "../config/product-roles";
 import { isRefusal } from "../../provider/contract/errors";
 import { unasked } from "./outcomes";
 import { pulumiCommand } from "./cli";
@@ -57,11 +58,13 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
     deleted.push(...[deletedOf(event)].filter((id) => id !== undefined));
     for (const step of stepsOf(event)) listener?.step(step);
   };
+  const roles = productRoles.optional().parse(process.env.PRODUCT_ROLES) ?? [];
   const { program, declared } = watch(async () => {
     const database = declareDatabase({
       // The service applies the public migrations when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,
+      productRoles: roles,
       // Not needed, as a stack that is not new is refreshed first; and a prestarted run that gets no tenant must
       // not leave a database in the state of its stack.
       askFirst: false,

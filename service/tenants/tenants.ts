@@ -40,7 +40,8 @@ export interface TenantRow {
 export async function viewTenant(query: Query, id: string): Promise<TenantView | undefined> {
   const [tenant] = await query<TenantView>(
     `select t.id, t.name, t.slug, t.status, t.created_at as "createdAt", t.updated_at as "updatedAt",
-      t.suspended_at as "suspendedAt", t.deleted_at as "deletedAt", w.purge_at as "purgeAt",
+      t.suspended_at as "suspendedAt", t.deleted_at as "deletedAt",
+      case t.status when 'deleted' then w.purge_at end as "purgeAt",
       (select max(substring(file from '^[0-9]+')) from public.tenant_migration_digests
         where schema_name = 'tenant_' || t.id) as "migrationVersion",
       case when w.id is null then t.owner else 'service' end as "managedBy"

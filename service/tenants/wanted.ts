@@ -12,7 +12,7 @@ export type TenantSpec = Pick<
 >;
 
 /** The status that a tenant is to have. `purged`: it is to be gone, with its data. */
-export type WantedStatus = "active" | "suspended" | "deleted" | "purged";
+type WantedStatus = "active" | "suspended" | "deleted" | "purged";
 
 /** A tenant that the service owns, as it is wanted. */
 export interface WantedTenant {

@@ -9,7 +9,7 @@ import { killVictim, type Victim } from "../support/victims";
  */
 const harness = useKillHarness();
 
-const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(" ", "-");
+const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(/[ _]/g, "-");
 
 async function made(slug: string): Promise<string> {
   const setUp = await harness.ask(slug);

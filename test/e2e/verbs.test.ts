@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { cpSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
@@ -18,6 +19,8 @@ import { previewOf } from "../support/whole-tenant";
 jest.setTimeout(180_000);
 
 const database = useServiceDatabase({ migrated: false });
+/** As which the product works; roles are the server's, and other tests have theirs. */
+const role = `product_${randomUUID().slice(0, 8)}`;
 let migrations: string;
 let state: string;
 let base: string;
@@ -29,9 +32,16 @@ beforeAll(async () => {
   token = await signed({ expiresIn: 3_600, claims: { sub: "ana", role: "SUPER_ADMIN" } });
   const env = serviceEnvironment(database.url());
   state = env.state;
-  base = await startService({ ...env, TENANT_MIGRATIONS_DIR: migrations, SETUP_WAIT: "120" }).url;
+  await database.asSuperuser(`create role ${role}`);
+  base = await startService({
+    ...{ ...env, TENANT_MIGRATIONS_DIR: migrations, SETUP_WAIT: "120", PRODUCT_ROLES: role },
+  }).url;
 });
-afterAll(cleanUpServices);
+afterAll(async () => {
+  await cleanUpServices();
+  await database.asSuperuser(`drop owned by ${role}`);
+  await database.asSuperuser(`drop role ${role}`);
+});
 
 const setUp = (slug: string): Promise<Answer> =>
   postSetUp(base, token, tenantBody({ slug, adminEmail: `ana@${slug}.example` }));
@@ -68,6 +78,18 @@ async function tracesOf(id: string, slug: string) {
 const whole = { tenants: 1, wanted: 1, members: 1, users: 1, schemas: 1, digests: 6 };
 const nothing = { tenants: 0, wanted: 0, members: 0, users: 0, schemas: 0, digests: 0 };
 
+/** Whether the product's role can use the tenant's schema. */
+const isOpen = async (id: string) =>
+  (
+    await database.sql<{ open: boolean }>("select has_schema_privilege($1, $2, 'usage') as open", [
+      ...[role, `tenant_${id}`],
+    ])
+  )[0]?.open;
+
+/** What the real CLI would do next, as the service would have it. */
+const preview = (id: string) =>
+  previewOf(database, fileState(state), id, { migrationsDir: migrations, productRoles: [role] });
+
 /** Resolves when the engine has saved the states of all that was answered. */
 const saved = () =>
   eventually(async () => {
@@ -84,17 +106,20 @@ test("a tenant that is suspended, resumed, deleted and restored is the same one,
     status: "suspended",
     suspendedAt: expect.any(String) as string,
   });
+  expect([await isOpen(id), await isOpen(bystander)]).toEqual([false, true]);
   expect((await post(id, "resume")).body).toMatchObject({ status: "active", suspendedAt: null });
+  expect(await isOpen(id)).toBe(true);
   await saved();
-  expect(await previewOf(database, fileState(state), id, migrations)).toEqual({
+  expect(await preview(id)).toEqual({
     same: expect.any(Number) as number,
   });
 
   const deleted = await remove(id);
   expect(deleted).toMatchObject({ status: 200, body: { status: "deleted", slug: "lived" } });
   expect(await tracesOf(id, "lived")).toEqual(whole);
+  expect(await isOpen(id)).toBe(false);
   await saved();
-  expect(await previewOf(database, fileState(state), id, migrations)).toEqual({
+  expect(await preview(id)).toEqual({
     same: expect.any(Number) as number,
   });
 
@@ -110,9 +135,10 @@ test("a tenant that is suspended, resumed, deleted and restored is the same one,
   expect(restored).toMatchObject({ status: 200, body: { id, slug: "lived-again" } });
   expect(restored.body).toMatchObject({ status: "active", migrationVersion: "20990101000001" });
   expect(restored.body).toMatchObject({ deletedAt: null, purgeAt: null, managedBy: "service" });
+  expect(await isOpen(id)).toBe(true);
   expect(await view(heir)).toMatchObject({ slug: "lived", status: "active" });
   await saved();
-  expect(await previewOf(database, fileState(state), id, migrations)).toEqual({
+  expect(await preview(id)).toEqual({
     same: expect.any(Number) as number,
   });
   expect(await database.sql("select * from public.tenants where id = $1", [bystander])).toEqual([

@@ -19,7 +19,10 @@ async function main([stackName = "", declaration = ""]: readonly string[]): Prom
       workDir,
       pulumiCommand: await PulumiCommand.get(),
       program: () => {
-        const database = { publicMigrations: false, passwordFromEnvironment: true };
+        const database = {
+          ...{ publicMigrations: false, passwordFromEnvironment: true },
+          productRoles: process.env.PRODUCT_ROLES?.split(",") ?? [],
+        };
         return Promise.resolve(declareStack({ database, tenants: [tenant] }));
       },
     });

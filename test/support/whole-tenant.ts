@@ -127,7 +127,7 @@ export async function previewOf(
   database: ServiceDatabase,
   state: StateBackend,
   tenantId: string,
-  migrationsDir?: string,
+  { migrationsDir, productRoles = [] }: { migrationsDir?: string; productRoles?: string[] } = {},
 ): Promise<Previewed> {
   const [wanted] = await wantedWith(database.handle.query, tenantId);
   if (wanted === undefined) throw new Error(`the service wants no tenant ${tenantId}`);
@@ -137,6 +137,7 @@ export async function previewOf(
   const child = fork(path.join(__dirname, "preview-stack.js"), [wanted.stack ?? "", tenant], {
     env: engineEnvironment({
       ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
+      productRoles,
     }),
   });
   const [answer] = (await once(child, "message")) as [{ changes?: Previewed; fault?: string }];

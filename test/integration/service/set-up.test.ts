@@ -81,7 +81,6 @@ describe("a slug is taken", () => {
     ["by another owner's tenant", "active", "organization/other/dev::x"],
     ["by another owner's unfinished tenant", "provisioning", "organization/other/dev::x"],
     ["by a tenant that was set up before", "active", undefined],
-    ["by another owner's tenant that was deleted", "deleted", "organization/other/dev::x"],
   ])("%s", async (_, status, owner) => {
     const slug = `taken-${status}-${String(owner?.length)}`;
     const own = owner === undefined ? { id: await database.addWanted(slug) } : {};
@@ -102,15 +101,38 @@ describe("a slug is taken", () => {
   });
 });
 
+test.each(["another owner's", "this service's"])(
+  "the slug of %s tenant that is deleted is free, for a new one",
+  async (whose) => {
+    const slug = `free-${whose.slice(0, 4)}`;
+    const id = await database.addWanted(slug);
+    if (whose === "another owner's") {
+      await database.sql("delete from public.service_tenants where id = $1", [id]);
+    } else {
+      await database.sql(
+        `update public.service_tenants set status = 'deleted', restores_to = 'active',
+          purge_at = now() + interval '30 days'
+        where id = $1`,
+        [id],
+      );
+    }
+    await database.addTenant(slug, { id, status: "deleted", owner: "organization/other/dev::x" });
+    const { post } = await serviceWith();
+    const { status, body } = await post({ slug });
+    expect(status).toBe(201);
+    expect(body.id).not.toBe(id);
+    expect(await database.sql("select status from public.tenants where id = $1", [id])).toEqual([
+      { status: "deleted" },
+    ]);
+  },
+);
+
 describe("an unfinished tenant of this service", () => {
   test("is gone on with under its id", async () => {
     const id = await database.addWanted("unfinished");
     const owner = ownedByService(id);
     await database.addTenant("unfinished", { id, status: "provisioning", owner });
-    const { post } = await serviceWith(async () => {
-      await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
-      return { result: "succeeded" };
-    });
+    const { post } = await serviceWith(database.apply);
     const { status, body } = await post({ slug: "unfinished", adminEmail: "ANA@acme.example" });
     expect(status).toBe(201);
     expect(body.id).toBe(id);
@@ -189,15 +211,10 @@ describe("a set-up that failed", () => {
 });
 
 describe("a tenant of this service that is deleted, which no request asks for,", () => {
-  const restored = async (id: string): Promise<RunOutcome> => {
-    await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
-    return { result: "succeeded" };
-  };
-
   test("is told in the log, and restored when its request is sent again", async () => {
     const id = await database.addWanted("lost");
     await database.addTenant("lost", { id, status: "deleted", owner: ownedByService(id) });
-    const { post, service } = await serviceWith(() => restored(id));
+    const { post, service } = await serviceWith(database.apply);
     const { status, body } = await post({ slug: "lost" });
     expect(status).toBe(201);
     expect(body.id).toBe(id);
@@ -223,7 +240,7 @@ describe("a tenant of this service that is deleted, which no request asks for,",
     const slug = `lost-${outcome.result}`;
     let id: string | undefined;
     const { post, service, runs } = await serviceWith(async (tenant) => {
-      if (id !== undefined) return restored(id);
+      if (id !== undefined) return database.apply(tenant);
       ({ id } = tenant);
       await database.addTenant(slug, { id, status: "deleted", owner: ownedByService(id) });
       return outcome;

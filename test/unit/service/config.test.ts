@@ -35,8 +35,23 @@ describe("without DATABASE_URL", () => {
       port: 3000,
       backendUrl: `file://${dataDir}/state`,
       migrationsDir: undefined,
+      ...{ purgeAfterDays: 30, purges: true, productRoles: [] },
       logLevel: "info",
     });
+  });
+
+  test("deleted tenants are kept as long as is said, purged by themselves or not, and the product's roles are a list", () => {
+    const env = { RETENTION_DAYS: "7", PURGE: "off", PRODUCT_ROLES: "shop, Shop Reports" };
+    expect(readServiceConfig({ ...embedded, ...env })).toMatchObject({
+      ...{ purgeAfterDays: 7, purges: false, productRoles: ["shop", "Shop Reports"] },
+    });
+    expect(faultsOf({ ...embedded, PURGE: "no", PRODUCT_ROLES: "shop,,pg_read_all_data" })).toEqual(
+      [
+        "PRODUCT_ROLES must not be empty",
+        "PRODUCT_ROLES is no role that can be the product's",
+        "PURGE must be on or off",
+      ],
+    );
   });
 
   test("the secrets are random, stay from start to start, and are their owner's only", () => {

@@ -1,4 +1,4 @@
-import { wasCutOff } from "../../../service/pulumi/outcomes";
+import { dependentsIn, wasCutOff } from "../../../service/pulumi/outcomes";
 
 test.each([
   "Command was killed with SIGKILL",
@@ -18,4 +18,11 @@ test.each([
   'step migrations: migration 2_b.sql failed: pq: relation "a" already exists (42P07)',
 ])("a run that ended with %j would end so again", (fault) => {
   expect(wasCutOff(["something before", fault])).toBe(false);
+});
+
+test("what a tenant's tables are in use by is found in the engine's words, and nothing else of them", () => {
+  const words =
+    "step membership: Error: schema tenant_1 is in use from outside by view a, view b: drop that first\n  at x";
+  expect(dependentsIn(["something before", words])).toBe("view a, view b");
+  expect(dependentsIn(["step membership: timeout"])).toBeUndefined();
 });
