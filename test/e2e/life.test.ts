@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { runDocCommands } from "../support/doc-commands";
+import { docBlock } from "../support/docs";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
 const project = usePulumiProject("examples/three-tenants", [
@@ -95,7 +96,10 @@ describe("a tenant that is suspended", () => {
 
 test("docs/stacks.md suspends and resumes a tenant as it says", async () => {
   await apply(acme);
-  const output = await runDocCommands(project, "docs/stacks.md", "The life of a tenant");
+  const output = await runDocCommands(
+    project,
+    docBlock("docs/stacks.md", "The life of a tenant", "sh"),
+  );
   expect(output).toMatch(/status +: "active" => "suspended"/);
   expect(output).toMatch(/status +: "suspended" => "active"/);
   expect(await rows()).toMatchObject([{ slug: "acme", status: "active", marks: "" }]);

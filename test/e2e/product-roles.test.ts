@@ -76,8 +76,10 @@ describe("the product's roles", () => {
 
   it("may use a tenant from its set-up on, until it is suspended", async () => {
     await configure(acme);
-    await runDocCommands(project, "docs/stacks.md", "The roles of the product", (line) =>
-      line.replace(/product$/, role),
+    await runDocCommands(
+      project,
+      docBlock("docs/stacks.md", "The roles of the product", "sh"),
+      (line) => line.replace(/product$/, role),
     );
     expect(await read()).toBe("read");
     await project.run("preview", "--refresh", "--expect-no-changes");

@@ -1,4 +1,3 @@
-import { docBlock } from "./docs";
 import type { Project } from "./pulumi";
 
 /**
@@ -9,12 +8,11 @@ import type { Project } from "./pulumi";
  */
 export async function runDocCommands(
   project: Project,
-  page: string,
-  heading: string,
+  block: string,
   change: (line: string) => string = (line) => line,
 ): Promise<string> {
   const output: string[] = [];
-  for (const line of docBlock(page, heading, "sh").trim().split("\n")) {
+  for (const line of block.trim().split("\n")) {
     const [command = "", ...args] = change(line.replace(/ +#.*/, ""))
       .split(" ")
       .map((word) => word.replaceAll("'", ""));
