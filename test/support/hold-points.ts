@@ -11,8 +11,12 @@ export type HoldPoint =
   | "before succeeded"
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
   | `${"before" | "in"} change of slug`
+  | `${"before" | "in"} becoming ${"suspended" | "deleted" | "provisioning" | "active"}`
   | "before create table"
   | "in create table routes";
+
+/** A database that has the points. */
+type Held = Pick<ServiceDatabase, "asSuperuser" | "url">;
 
 /** Everybody who comes to a point waits there until it is let go. */
 export interface Hold {
@@ -22,12 +26,12 @@ export interface Hold {
 }
 
 /** Builds the points into the test's database. They cost nobody anything until one is held. */
-export async function addHoldPoints(database: ServiceDatabase): Promise<void> {
+export async function addHoldPoints(database: Held): Promise<void> {
   for (const statement of points) await database.asSuperuser(statement);
 }
 
 /** Holds a point: from now on whoever comes there waits. */
-export async function hold(database: ServiceDatabase, point: HoldPoint): Promise<Hold> {
+export async function hold(database: Pick<Held, "url">, point: HoldPoint): Promise<Hold> {
   const holder = new Client(database.url());
   // A server that is killed lets go too.
   holder.on("error", () => undefined);
@@ -66,6 +70,14 @@ const points = [
     (when) =>
       `create trigger hold_change_${when} ${when} update on public.tenants for each row
         when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
+  ),
+  ...["suspended", "deleted", "provisioning", "active"].flatMap((status) =>
+    ["before", "after"].map(
+      (when) =>
+        `create trigger hold_${status}_${when} ${when} update on public.tenants for each row
+          when (new.status = '${status}' and old.status <> '${status}')
+          execute function public.hold_row('becoming ${status}')`,
+    ),
   ),
   ...["running", "succeeded"].map(
     (status) =>
