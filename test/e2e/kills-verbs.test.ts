@@ -67,14 +67,14 @@ const restore = { verb: "restore", before: ["suspend", "DELETE"], status: "suspe
 
 test.each<Case>([
   { ...suspend, point: "before running", victim: "service" },
-  { ...suspend, point: "before change of status", victim: "Pulumi CLI" },
-  { ...suspend, point: "in change of status", victim: "dynamic provider" },
-  { ...resume, point: "in change of status", victim: "PostgreSQL backend" },
+  { ...suspend, point: "before becoming suspended", victim: "Pulumi CLI" },
+  { ...suspend, point: "in becoming suspended", victim: "dynamic provider" },
+  { ...resume, point: "in becoming active", victim: "PostgreSQL backend" },
   { ...resume, point: "before succeeded", victim: "service" },
-  { ...remove, point: "before change of status", victim: "program host" },
-  { ...remove, point: "in change of status", victim: "service" },
-  { ...restore, point: "before change of status", victim: "PostgreSQL sessions" },
-  { ...restore, point: "in change of status", victim: "Pulumi CLI" },
+  { ...remove, point: "before becoming deleted", victim: "program host" },
+  { ...remove, point: "in becoming deleted", victim: "service" },
+  { ...restore, point: "before becoming active", victim: "PostgreSQL sessions" },
+  { ...restore, point: "in becoming active", victim: "Pulumi CLI" },
 ])(
   "$verb ends well by itself when it waits $point and the $victim is killed",
   async ({ verb, before, point, victim, status }) => {

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { Client } from "pg";
+import { runDocCommands } from "../support/doc-commands";
 import { docBlock } from "../support/docs";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
@@ -20,23 +19,15 @@ const write = (file: string, sql: string) => {
   writeFileSync(path.join(project.directory, migrationsDir, file), text);
 };
 
+const acme = tenant("acme", { migrationsDir });
+
+beforeAll(() => {
+  write("1_a.sql", "create table a (id int)");
+});
+
 async function apply(...tenants: object[]): Promise<string> {
   await project.configure([...tenants, bystander]);
   return project.run(...up);
-}
-
-/** Runs the commands of a block in docs/stacks.md. @returns what they print. */
-async function runBlock(heading: string, change: (line: string) => string): Promise<string> {
-  const lines = docBlock("docs/stacks.md", heading, "sh").trim().split("\n");
-  const output: string[] = [];
-  for (const line of lines) {
-    const [command = "", ...args] = change(line.replace(/ +#.*/, ""))
-      .split(/ (?=[^ ])/)
-      .map((word) => word.replaceAll("'", ""));
-    expect(command).toBe("pulumi");
-    output.push(await project.run(...args));
-  }
-  return output.join("\n");
 }
 
 /** The tenants that are there, by slug and status, with the times of what became of them. */
@@ -55,13 +46,9 @@ afterEach(async () => {
 });
 
 describe("a tenant that is suspended", () => {
-  const acme = tenant("acme", { migrationsDir });
   const suspended = { ...acme, suspended: true };
 
-  beforeAll(async () => {
-    write("1_a.sql", "create table a (id int)");
-    await apply(acme);
-  });
+  beforeAll(() => apply(acme));
 
   it("is so by a change in place, which the preview shows", async () => {
     await project.configure([suspended, bystander]);
@@ -108,14 +95,17 @@ describe("a tenant that is suspended", () => {
 });
 
 test("docs/stacks.md suspends and resumes a tenant as it says", async () => {
-  const output = await runBlock("The life of a tenant", (line) => line);
+  await apply(acme);
+  const output = await runDocCommands(
+    project,
+    docBlock("docs/stacks.md", "The life of a tenant", "sh"),
+  );
   expect(output).toMatch(/status +: "active" => "suspended"/);
   expect(output).toMatch(/status +: "suspended" => "active"/);
   expect(await rows()).toMatchObject([{ slug: "acme", status: "active", marks: "" }]);
 });
 
 describe("a tenant that is deleted", () => {
-  const acme = tenant("acme", { migrationsDir });
   const deleted = { ...acme, deleted: true };
   const other = tenant("other", { slug: "acme", key: "other" });
   const statuses = async () => (await rows()).map(({ slug, status }) => `${slug} ${status}`);
@@ -192,110 +182,5 @@ describe("a tenant that is deleted", () => {
     expect(
       await project.sql("select from pg_namespace where nspname = $1", [`tenant_${id}`]),
     ).toEqual([]);
-  });
-});
-
-describe("the product's roles", () => {
-  const acme = tenant("acme", { key: "acme-three", slug: "acme-three" });
-  const role = `product ${randomBytes(4).toString("hex")}`;
-  const login = `${role} login`;
-  let superuser: Client;
-
-  beforeAll(async () => {
-    const { pathname } = new URL(project.env.DATABASE_URL ?? "");
-    const url = new URL(process.env.TEST_POSTGRES_URL ?? "");
-    superuser = new Client(Object.assign(url, { pathname }).href);
-    await superuser.connect();
-    const block = docBlock("docs/stacks.md", "The roles of the product", "sql");
-    await superuser.query(
-      block
-        .replaceAll("role product", `role "${role}"`)
-        .replaceAll("to product", `to "${role}"`)
-        .replace("database app", `database ${pathname.slice(1)}`)
-        .replace("…", "secret"),
-    );
-    await superuser.query(`create role "${login}" login password 'secret' in role "${role}"`);
-  });
-  afterAll(async () => {
-    await superuser.query(`drop owned by "${role}", "${login}"`);
-    await superuser.query(`drop role "${role}", "${login}"`);
-    await superuser.end();
-  });
-
-  /** Declares the tenant, and the roles for the whole database. */
-  async function configure(declared: object, ...roles: string[]): Promise<void> {
-    await project.configure([declared, bystander]);
-    for (const [index, name] of roles.entries()) {
-      await project.run("config", "set", "--path", `database.productRoles[${index}]`, name);
-    }
-  }
-
-  /** What the product gets when it reads a table of the tenant's. */
-  async function read(): Promise<string> {
-    const [found] = await rows();
-    const url = new URL(project.env.DATABASE_URL ?? "");
-    Object.assign(url, { username: encodeURIComponent(login), password: "secret" });
-    const client = new Client(url.href);
-    await client.connect();
-    try {
-      await client.query(`select from "tenant_${found?.id ?? ""}".routes`);
-      return "read";
-    } catch (error) {
-      return (error as Error).message;
-    } finally {
-      await client.end();
-    }
-  }
-
-  it("that are not there fail the preview, which names them", async () => {
-    await configure(acme, role, "nobody");
-    const { code, output } = await project.tryRun("preview");
-    expect(code).not.toBe(0);
-    expect(output).toContain("productRoles: role nobody does not exist: create it first");
-  });
-
-  it("may use a tenant from its set-up on, until it is suspended", async () => {
-    await configure(acme);
-    await runBlock("The roles of the product", (line) => line.replace(/product$/, role));
-    expect(await read()).toBe("read");
-    await project.run("preview", "--refresh", "--expect-no-changes");
-    await configure({ ...acme, suspended: true }, role);
-    expect(await project.run("preview", "--diff")).toMatch(/gate +: "open" => "closed"/);
-    await project.run(...up);
-    expect(await read()).toMatch(/permission denied/);
-    await project.run("preview", "--refresh", "--expect-no-changes");
-  });
-
-  it("are shut out again where somebody let them in, and by leaving the tenant out", async () => {
-    const [found] = await rows();
-    const schema = `"tenant_${found?.id ?? ""}"`;
-    await project.sql(`grant usage on schema ${schema} to "${role}"`);
-    expect(await project.run("refresh", "--yes", "--skip-preview", "--diff")).toMatch(
-      /gate +: "closed" => "open"/,
-    );
-    await project.run(...up);
-    expect(await read()).toMatch(/permission denied/);
-    await configure(acme, role);
-    await project.run(...up);
-    expect(await read()).toBe("read");
-    await project.configure([bystander]);
-    await project.run("config", "set", "--path", "database.productRoles[0]", role);
-    await project.run(...up);
-    expect(await read()).toMatch(/permission denied/);
-  });
-
-  it("that are named no more lose all their rights, which the preview shows", async () => {
-    await project.configure([bystander]);
-    expect(await project.run("preview", "--diff")).toContain(role);
-    await project.run(...up);
-    await project.run("preview", "--refresh", "--expect-no-changes");
-    const [{ id } = { id: "" }] = await project.sql<{ id: string }>(
-      "select id from tenants where slug = 'bystander'",
-    );
-    const left = await project.sql(
-      "select where has_schema_privilege($1, $2::regnamespace::oid, 'usage') or has_table_privilege($1, $3, 'select')",
-      [role, `"tenant_${id}"`, `"tenant_${id}".routes`],
-    );
-    expect(left).toEqual([]);
   });
 });

@@ -10,10 +10,14 @@ export type HoldPoint =
   | "before running"
   | "before succeeded"
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
-  | `${"before" | "in"} ${"change of slug" | "change of status" | "end of tenant_users" | "end of tenants"}`
+  | `${"before" | "in"} ${"change of slug" | "end of tenant_users" | "end of tenants"}`
+  | `${"before" | "in"} becoming ${"suspended" | "deleted" | "provisioning" | "active"}`
   | "before drop schema"
   | "before create table"
   | "in create table routes";
+
+/** A database that has the points. */
+type Held = Pick<ServiceDatabase, "asSuperuser" | "url">;
 
 /** Everybody who comes to a point waits there until it is let go. */
 export interface Hold {
@@ -23,12 +27,12 @@ export interface Hold {
 }
 
 /** Builds the points into the test's database. They cost nobody anything until one is held. */
-export async function addHoldPoints(database: ServiceDatabase): Promise<void> {
+export async function addHoldPoints(database: Held): Promise<void> {
   for (const statement of points) await database.asSuperuser(statement);
 }
 
 /** Holds a point: from now on whoever comes there waits. */
-export async function hold(database: ServiceDatabase, point: HoldPoint): Promise<Hold> {
+export async function hold(database: Pick<Held, "url">, point: HoldPoint): Promise<Hold> {
   const holder = new Client(database.url());
   // A server that is killed lets go too.
   holder.on("error", () => undefined);
@@ -69,8 +73,12 @@ const points = [
         when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
   ),
   ...["before", "after"].flatMap((when) => [
-    `create trigger hold_status_${when} ${when} update on public.tenants for each row
-      when (new.status <> old.status) execute function public.hold_row('change of status')`,
+    ...["suspended", "deleted", "provisioning", "active"].map(
+      (status) =>
+        `create trigger hold_${status}_${when} ${when} update on public.tenants for each row
+          when (new.status = '${status}' and old.status <> '${status}')
+          execute function public.hold_row('becoming ${status}')`,
+    ),
     ...["tenants", "tenant_users"].map(
       (table) =>
         `create trigger hold_end_${when} ${when} delete on public.${table}
