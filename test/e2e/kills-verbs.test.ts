@@ -73,8 +73,8 @@ test.each<Case>([
   { ...resume, point: "before succeeded", victim: "service" },
   { ...remove, point: "before becoming deleted", victim: "program host" },
   { ...remove, point: "in becoming deleted", victim: "service" },
-  { ...restore, point: "before becoming active", victim: "PostgreSQL sessions" },
-  { ...restore, point: "in becoming active", victim: "Pulumi CLI" },
+  { ...restore, point: "before becoming provisioning", victim: "PostgreSQL sessions" },
+  { ...restore, point: "in becoming suspended", victim: "Pulumi CLI" },
 ])(
   "$verb ends well by itself when it waits $point and the $victim is killed",
   async ({ verb, before, point, victim, status }) => {
