@@ -12,13 +12,18 @@ const tenantConfig = z.strictObject({
   adminPassword: rules.password,
   adminFirstName: rules.personName,
   adminLastName: rules.personName,
-  migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean().optional(),
   recreate: z.boolean().optional(),
   id: rules.id.optional(),
 });
 
 const databaseConfig = z.strictObject({
+  migrationsDir: z
+    .string(
+      "is missing: pulumi config set --path database.migrationsDir FOLDER, with the folder of the tenants' " +
+        "migrations, relative to Pulumi.yaml",
+    )
+    .min(1, "must not be empty"),
   urlEnv: rules.environmentVariable.optional(),
   publicMigrations: z.boolean().optional(),
   passwordFromEnvironment: z.boolean().optional(),
@@ -28,7 +33,7 @@ const databaseConfig = z.strictObject({
  * Validates the stack's configuration.
  *
  * @param tenants The value of `tenants`: a list, or undefined for none.
- * @param database The value of `database`: see `TenantDatabaseArgs`; undefined for its defaults.
+ * @param database The value of `database`: see `TenantDatabaseArgs`.
  * @throws {@link ConfigurationError} with all faults, each with its tenant and field.
  */
 export function readStackConfig(tenants: unknown, database: unknown): StackDeclaration {

@@ -12,7 +12,6 @@ export interface TenantDeclaration {
   readonly adminPassword: string;
   readonly adminFirstName: string;
   readonly adminLastName: string;
-  readonly migrationsDir?: string | undefined;
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
@@ -59,14 +58,13 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, ...tenant } of declared) {
+  for (const { id, key, ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
       database,
       forceDestroy: tenant.forceDestroy ?? false,
       recreate: tenant.recreate ?? false,
-      ...(migrationsDir === undefined ? {} : { migrationsDir }),
       ...(id === undefined ? {} : { id }),
     };
     const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {

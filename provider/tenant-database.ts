@@ -11,6 +11,11 @@ import type { DatabaseArgs } from "./resources/one-database";
 /** The arguments of {@link TenantDatabase}. */
 export interface TenantDatabaseArgs {
   /**
+   * The folder with the migrations that every tenant here gets; a relative one starts at the folder of
+   * Pulumi.yaml. There is no default: a product's tables are its own.
+   */
+  migrationsDir: string;
+  /**
    * The environment variable that holds the database's URL, wherever the engine runs. The state
    * holds this name, never the URL. Default: `DATABASE_URL`.
    */
@@ -35,10 +40,12 @@ export interface TenantDatabaseArgs {
  * `postgresql.Provider` through which their schemas are made.
  *
  * @example
- * const database = new TenantDatabase("database");
+ * const database = new TenantDatabase("database", { migrationsDir: "migrations" });
  * new Tenant("acme", { …, database });
  */
 export class TenantDatabase extends pulumi.ComponentResource {
+  /** The folder with the tenants' migrations. */
+  readonly migrationsDir: string;
   /** The name of the environment variable with the URL. */
   readonly urlEnv: string;
   /** The provider for resources of @pulumi/postgresql in this database. */
@@ -52,15 +59,12 @@ export class TenantDatabase extends pulumi.ComponentResource {
    * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
    * warning; a copy that nobody has declared fails it with `OTHER_DATABASE`.
    *
-   * @throws {@link ConfigurationError} when the environment variable is not usable, or, in `pulumi up`, not
-   * set.
+   * @throws {@link ConfigurationError} when `migrationsDir` is missing; when the environment variable is not
+   * usable, or, in `pulumi up`, not set.
    */
-  constructor(
-    name: string,
-    args: TenantDatabaseArgs = {},
-    opts: pulumi.ComponentResourceOptions = {},
-  ) {
+  constructor(name: string, args: TenantDatabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
+    this.migrationsDir = migrationsDirOf(name, args);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
     const providerArgs = this.providerArgs(args);
@@ -133,6 +137,15 @@ export class TenantDatabase extends pulumi.ComponentResource {
       expectedVersion: "15.0.0",
     };
   }
+}
+
+/** A program in JavaScript may leave out what the type demands. */
+function migrationsDirOf(name: string, args: Partial<TenantDatabaseArgs> = {}): string {
+  if (args.migrationsDir) return args.migrationsDir;
+  throw new ConfigurationError(
+    `TenantDatabase ${name} has no migrationsDir: write migrationsDir: "migrations", with the folder of ` +
+      `your tenants' migrations; a relative one starts at the folder of Pulumi.yaml`,
+  );
 }
 
 /** Where several addresses refuse a connection, Node's error has an empty message, and only a code. */

@@ -1,6 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { TenantDatabase } from "./tenant-database";
+import { ConfigurationError } from "./contract/errors";
+import type { TenantDatabase } from "./tenant-database";
 import { noteDeclared } from "./left-out";
 import { ownerOf } from "./owner";
 import { AdminUser } from "./resources/admin";
@@ -22,8 +23,6 @@ export interface TenantArgs {
   adminFirstName: pulumi.Input<string>;
   /** The last name of an admin who is made: 1 to 100 characters. */
   adminLastName: pulumi.Input<string>;
-  /** The folder with the tenant migrations; relative to Pulumi.yaml. Default: the package's own. */
-  migrationsDir?: pulumi.Input<string>;
   /**
    * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
    * row is marked `deleted`. With Pulumi's option `retainOnDelete`, nothing in the database is touched,
@@ -37,14 +36,15 @@ export interface TenantArgs {
   recreate?: boolean;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id is another tenant: it replaces this one. */
   id?: pulumi.Input<string>;
-  /** Default: the database of DATABASE_URL, one for the whole stack. */
-  database?: TenantDatabase;
+  /** Where the tenant is, and which migrations it gets. */
+  database: TenantDatabase;
 }
 
 /**
  * A tenant: its row, its admin, its schema, its tables, and the admin's membership, in this order.
  *
  * @example
+ * const database = new TenantDatabase("database", { migrationsDir: "migrations" });
  * const acme = new Tenant("acme", {
  *   name: "Acme Corp",
  *   slug: "acme",
@@ -52,6 +52,7 @@ export interface TenantArgs {
  *   adminPassword: config.requireSecret("acmeAdminPassword"),
  *   adminFirstName: "Ana",
  *   adminLastName: "Diaz",
+ *   database,
  * });
  * export const schema = acme.schemaName;
  */
@@ -67,11 +68,12 @@ export class Tenant extends pulumi.ComponentResource {
   /** The newest applied tenant migration's version, such as `20260101000006`. */
   readonly migrationVersion: pulumi.Output<string>;
 
+  /** @throws {@link ConfigurationError} when no database is given. */
   constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
     // No arguments among the component's own inputs: the state would hold the password in them.
     super("pulumi-tenant:index:Tenant", name, {}, opts);
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
-    const database = args.database ?? defaultDatabase();
+    const database = databaseOf(name, args);
     const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const recreate = args.recreate === true ? { recreate: true } : {};
@@ -121,7 +123,7 @@ export class Tenant extends pulumi.ComponentResource {
 
     const migrations = new TenantMigrations(
       name,
-      { ...common, ...recreate, schemaName: schema.name, migrationsDir: args.migrationsDir },
+      { ...common, ...recreate, schemaName: schema.name, migrationsDir: database.migrationsDir },
       after(schema),
     );
 
@@ -153,14 +155,11 @@ export class Tenant extends pulumi.ComponentResource {
   }
 }
 
-// By stack, because programs of several stacks may run in one process (Automation API).
-const defaultDatabases = new WeakMap<pulumi.Resource, TenantDatabase>();
-
-function defaultDatabase(): TenantDatabase {
-  const stack = pulumi.runtime.getStackResource();
-  const known = stack && defaultDatabases.get(stack);
-  if (known) return known;
-  const database = new TenantDatabase("tenant-database");
-  if (stack) defaultDatabases.set(stack, database);
-  return database;
+/** A program in JavaScript may leave out what the type demands. */
+function databaseOf(name: string, { database }: Partial<TenantArgs>): TenantDatabase {
+  if (database !== undefined) return database;
+  throw new ConfigurationError(
+    `tenant ${name} has no database: write const database = new TenantDatabase("database", ` +
+      `{ migrationsDir: "migrations" }), with the folder of your tenants' migrations, and give the tenant database`,
+  );
 }

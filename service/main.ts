@@ -75,6 +75,7 @@ async function start(): Promise<void> {
     databaseUrl,
     backendUrl,
     passphrase,
+    migrationsDir,
     engineOptions,
   });
   const instanceId = randomUUID();
@@ -112,7 +113,6 @@ async function start(): Promise<void> {
     id: instanceId,
     database,
     runs,
-    migrationsDir,
     concurrency,
     retentionDays: config.retentionDays,
     operations,

@@ -81,7 +81,9 @@ export const variables = z.object({
   TENANT_MIGRATIONS_DIR: readable(readMigrations)
     .transform((directory) => path.resolve(directory))
     .optional()
-    .describe("The tenant migrations. Default: this package's"),
+    .describe(
+      "The folder with the migrations that every tenant gets. Needed with `DATABASE_URL`; embedded mode has tables of its own to show",
+    ),
   SETUP_CONCURRENCY: integer(1, 64)
     .default(availableParallelism())
     .describe("Engine runs at once. Default: the cores"),

@@ -24,8 +24,6 @@ import { begin, fail, findOperation, succeed, tryAgain } from "./store/store";
 export interface OperationParts {
   readonly database: Database;
   readonly runs: EngineRuns;
-  /** Undefined for the package's own tenant migrations. */
-  readonly migrationsDir: string | undefined;
   readonly log: Logger;
   /** The pause before the first retry of a failure that may be temporary; it doubles with each retry. */
   readonly retryDelayMs: number;
@@ -87,7 +85,7 @@ export async function runOperation(id: string, parts: OperationParts): Promise<v
 }
 
 async function bringToWanted(operation: Operation, parts: OperationParts): Promise<void> {
-  const { database, runs, migrationsDir } = parts;
+  const { database, runs } = parts;
   const { tenantId } = operation;
   await database.withTenantLock(tenantId, async (query) => {
     const wanted = await wantedWith(query, tenantId);
@@ -96,7 +94,7 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
     if (before !== undefined && isLost(before)) {
       parts.log.warn(`${nameOf(operation)}: the tenant ${LOST}, and is restored`);
     }
-    const tenants = wanted.map((tenant) => declarationOf(tenant, migrationsDir));
+    const tenants = wanted.map(declarationOf);
     const steps = recordSteps(database.query, operation);
     const { mayDelete } = kindOf(operation.kind);
     const outcome = await runs.run({ tenantId, tenants, mayDelete }, steps.note);

@@ -10,6 +10,8 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
+  /** The folder with the tenant migrations, as an absolute path. */
+  readonly migrationsDir: string;
   readonly engineOptions: EngineOptions;
 }
 
@@ -31,6 +33,8 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     ...(password === undefined ? {} : { PGPASSWORD: password }),
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
+    // Also in embedded mode, where nobody has set it.
+    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
   };
 }
 

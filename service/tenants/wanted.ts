@@ -3,7 +3,7 @@ import type { Query } from "../database/database";
 
 /**
  * What the service wants of a tenant: its declaration without the fields that the service adds by itself
- * (key, id, folder of the migrations). `adminPassword` holds the argon2id hash, never the password.
+ * (key, id). `adminPassword` holds the argon2id hash, never the password.
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
@@ -24,14 +24,9 @@ const columns = "id, stack, spec, status";
 /**
  * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
  * its name may change.
- *
- * @param migrationsDir Undefined for the package's own tenant migrations.
  */
-export function declarationOf(
-  { id, spec }: WantedTenant,
-  migrationsDir: string | undefined,
-): TenantDeclaration {
-  return { ...spec, key: id, id, migrationsDir };
+export function declarationOf({ id, spec }: WantedTenant): TenantDeclaration {
+  return { ...spec, key: id, id };
 }
 
 /** Stores the declaration of a new tenant; undefined where another declaration has the slug. */

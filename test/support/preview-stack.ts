@@ -19,7 +19,8 @@ async function main([stackName = "", declaration = ""]: readonly string[]): Prom
       workDir,
       pulumiCommand: await PulumiCommand.get(),
       program: () => {
-        const database = { publicMigrations: false, passwordFromEnvironment: true };
+        const { TENANT_MIGRATIONS_DIR: migrationsDir = "" } = process.env;
+        const database = { migrationsDir, publicMigrations: false, passwordFromEnvironment: true };
         return Promise.resolve(declareStack({ database, tenants: [tenant] }));
       },
     });

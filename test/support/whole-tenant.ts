@@ -84,7 +84,7 @@ async function expectState({ database, state, slug }: SetUp): Promise<void> {
 async function preview({ database, state, slug }: SetUp): Promise<Previewed> {
   const wanted = await wantedBySlug(database.handle.query, slug);
   if (wanted === undefined) throw new Error(`the service wants no tenant ${slug}`);
-  const tenant = JSON.stringify(declarationOf(wanted, undefined));
+  const tenant = JSON.stringify(declarationOf(wanted));
   const { env: engine } = await obtainEngine(() => undefined);
   const [backendUrl, passphrase] = [state.url, "a passphrase for tests"];
   const child = fork(
@@ -93,6 +93,7 @@ async function preview({ database, state, slug }: SetUp): Promise<Previewed> {
     {
       env: engineEnvironment({
         ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
+        migrationsDir: tenantMigrationsDir,
       }),
     },
   );

@@ -9,9 +9,11 @@ const acme = {
   adminLastName: "Diaz",
 };
 
-const faultsOf = (tenants: unknown, database?: unknown): string => {
+const database = { migrationsDir: "migrations" };
+
+const faultsOf = (tenants: unknown, given: unknown = database): string => {
   try {
-    readStackConfig(tenants, database);
+    readStackConfig(tenants, given);
   } catch (error) {
     return (error as Error).message;
   }
@@ -20,14 +22,26 @@ const faultsOf = (tenants: unknown, database?: unknown): string => {
 
 describe("a stack's configuration", () => {
   it("may hold no tenant yet", () => {
-    expect(readStackConfig(undefined, undefined)).toEqual({ tenants: [], database: {} });
+    expect(readStackConfig(undefined, database)).toEqual({ tenants: [], database });
   });
 
   it("gives normalised tenants", () => {
-    expect(readStackConfig([{ ...acme, name: " Acme Corp " }], { urlEnv: "TENANTS_URL" })).toEqual({
+    const elsewhere = { ...database, urlEnv: "TENANTS_URL" };
+    expect(readStackConfig([{ ...acme, name: " Acme Corp " }], elsewhere)).toEqual({
       tenants: [acme],
-      database: { urlEnv: "TENANTS_URL" },
+      database: elsewhere,
     });
+  });
+
+  it("must name the folder of the tenants' migrations, and says how", () => {
+    for (const without of [undefined, { urlEnv: "TENANTS_URL" }]) {
+      expect(() => readStackConfig([acme], without)).toThrow(
+        "database: migrationsDir: is missing: pulumi config set --path database.migrationsDir FOLDER",
+      );
+    }
+    expect(faultsOf([{ ...acme, migrationsDir: "migrations" }])).toContain(
+      "tenant acme (tenants[0]): migrationsDir: is not a known field",
+    );
   });
 
   it("names the tenant and the field of every fault at once", () => {
@@ -58,7 +72,7 @@ describe("a stack's configuration", () => {
 
   it("refuses two tenants with one key, which is the slug where none is named", () => {
     const renamed = { ...acme, slug: "acme-ltd", key: "acme" };
-    expect(readStackConfig([renamed], undefined).tenants).toEqual([renamed]);
+    expect(readStackConfig([renamed], database).tenants).toEqual([renamed]);
     expect(faultsOf([acme, renamed])).toContain("tenant acme-ltd: key: acme is another tenant's");
   });
 
