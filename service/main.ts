@@ -10,6 +10,7 @@ import { startEmbeddedPostgres } from "../engine/postgres/embedded";
 import { keepProviders, type KeptProviders } from "../engine/providers/kept-providers";
 import { migrate } from "../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
+import { unverified } from "../provider/database/settings";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
 import { createPermit } from "./http/permit";
@@ -69,6 +70,8 @@ async function start(): Promise<void> {
   await applyPublicMigrations(database, report);
 
   const log = createLog(config.logLevel, redact);
+  const warning = unverified(database.settings, "DATABASE_URL");
+  if (warning !== undefined) log.warn(warning);
   const { backendUrl, passphrase, concurrency, migrationsDir, engineOptions } = config;
   const env = engineEnvironment({
     engine: engine.env,

@@ -41,7 +41,7 @@ export const variables = z.object({
     .optional()
     .describe(
       "The database: `postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=…`, a direct connection, not PgBouncer. " +
-        "Without `sslmode`: `disable` to this machine, `require` to others. Default: an embedded PostgreSQL",
+        "Without `sslmode`: `disable` to this machine, `verify-full` to others. `sslrootcert`, `sslcert` and `sslkey` are absolute paths of PEM files. Default: an embedded PostgreSQL",
     ),
   DATA_DIR: z
     .string()
