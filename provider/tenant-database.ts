@@ -2,8 +2,18 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
 import { identify, type DatabaseIdentity } from "./database/identity";
-import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
+import {
+  assertVariableName,
+  CONFIGURED_URL,
+  connectionSettings,
+  DEFAULT_URL_VARIABLE,
+  parseDatabaseUrl,
+  unverified,
+  type ConnectionSettings,
+} from "./database/settings";
 import { warnOfLeftOut } from "./left-out";
+import { valueOf } from "./outputs";
+import { pluginArgs } from "./plugin-args";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 import type { DatabaseArgs } from "./resources/one-database";
@@ -17,9 +27,14 @@ export interface TenantDatabaseArgs {
   migrationsDir: string;
   /**
    * The environment variable that holds the database's URL, wherever the engine runs. The state
-   * holds this name, never the URL. Default: `DATABASE_URL`.
+   * holds this name, never the URL. Default: `DATABASE_URL`, unless there is `url`.
    */
   urlEnv?: string;
+  /**
+   * The URL itself, in the place of `urlEnv`: for a database that is made in the same stack. The state holds it,
+   * encrypted, as the configuration of the database's two providers.
+   */
+  url?: pulumi.Input<string>;
   /** `false` when the control tables in the public schema are migrated in another way. Default: `true`. */
   publicMigrations?: boolean;
   /**
@@ -46,7 +61,7 @@ export interface TenantDatabaseArgs {
 export class TenantDatabase extends pulumi.ComponentResource {
   /** The folder with the tenants' migrations. */
   readonly migrationsDir: string;
-  /** The name of the environment variable with the URL. */
+  /** The name of the environment variable with the URL; `url` where the provider is configured with it. */
   readonly urlEnv: string;
   /** The provider for resources of @pulumi/postgresql in this database. */
   readonly provider: postgresql.Provider;
@@ -59,24 +74,24 @@ export class TenantDatabase extends pulumi.ComponentResource {
    * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
    * warning; a copy that nobody has declared fails it with `OTHER_DATABASE`.
    *
-   * @throws {@link ConfigurationError} when `migrationsDir` is missing; when the environment variable is not
-   * usable, or, in `pulumi up`, not set.
+   * @throws {@link ConfigurationError} when `migrationsDir` is missing; when both `url` and `urlEnv` are given;
+   * when the environment variable is not usable, or, in `pulumi up`, not set.
    */
   constructor(name: string, args: TenantDatabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.migrationsDir = migrationsDirOf(name, args);
-    this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
-    assertVariableName(this.urlEnv);
-    const providerArgs = this.providerArgs(args);
-    this.dynamicProvider = new DynamicProvider(name, { parent: this });
+    this.urlEnv = urlVariableOf(name, args);
+    const url = args.url === undefined ? undefined : pulumi.secret(args.url);
+    const settings = url?.apply((text) => parseDatabaseUrl(text, "url")) ?? this.settings(args);
+    this.dynamicProvider = new DynamicProvider(name, url, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
-    const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
+    const found = pulumi.output((args.askFirst ?? true) ? this.ask(settings) : undefined);
     const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
     // A new database has no identity until its control tables are made: it is a row in one of them.
     this.identity = found.apply((known) =>
       known?.id === undefined && migrations !== undefined ? migrations.database : found,
     );
-    this.provider = new postgresql.Provider(name, providerArgs, {
+    this.provider = new postgresql.Provider(name, pluginArgs(settings, args), {
       parent: this,
       // When the migrations refuse the database as another one, the engine must not have saved the
       // connection to it in the state already.
@@ -90,53 +105,61 @@ export class TenantDatabase extends pulumi.ComponentResource {
     return new PublicMigrations(name, { urlEnv: this.urlEnv, database }, opts);
   }
 
-  private async ask(): Promise<DatabaseIdentity | undefined> {
-    const isPreview = pulumi.runtime.isDryRun();
-    if (isPreview && !process.env[this.urlEnv]) return undefined;
-    try {
-      return await identify(this.urlEnv);
-    } catch (error) {
-      if (error instanceof TenantError) throw error;
-      const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
-      if (!isPreview) throw new DatabaseUnreachableError(fault, { cause: error });
-      await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
-      return undefined;
-    }
-  }
-
-  private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
+  private settings({
+    passwordFromEnvironment = false,
+  }: TenantDatabaseArgs): pulumi.Output<ConnectionSettings> | undefined {
     if (pulumi.runtime.isDryRun() && !process.env[this.urlEnv]) {
       void pulumi.log.warn(
         `${this.urlEnv} is not set: this preview cannot tell whether the connection changes`,
         this,
       );
-      return {};
+      return undefined;
     }
-    const { host, port, database, user, password, sslmode, sslrootcert } = connectionSettings(
-      this.urlEnv,
-    );
-    if (args.passwordFromEnvironment && password !== undefined && !process.env.PGPASSWORD) {
+    const settings = connectionSettings(this.urlEnv);
+    if (passwordFromEnvironment && settings.password !== undefined && !process.env.PGPASSWORD) {
       throw new ConfigurationError(
         `passwordFromEnvironment is set and PGPASSWORD is not: set it to the password of ${this.urlEnv}`,
       );
     }
-    return {
-      host,
-      port,
-      database,
-      username: user,
-      ...(password === undefined || args.passwordFromEnvironment
-        ? {}
-        : { password: pulumi.secret(password) }),
-      sslmode,
-      ...(sslrootcert === undefined ? {} : { sslrootcert }),
-      connectTimeout: 15,
-      // Given, so that the plugin does not ask the server for them at each start. The role needs no
-      // superuser's rights, and the plugin is to use none.
-      superuser: false,
-      expectedVersion: "15.0.0",
-    };
+    return pulumi.output(settings);
   }
+
+  private async ask(
+    settings: pulumi.Output<ConnectionSettings> | undefined,
+  ): Promise<DatabaseIdentity | undefined> {
+    if (settings === undefined) return undefined;
+    const known = await valueOf(settings);
+    if (known === undefined) {
+      await pulumi.log.warn(
+        "url is not known before it is applied: this preview cannot tell what is there, nor what will change",
+        this,
+      );
+      return undefined;
+    }
+    const warning = unverified(known, this.urlEnv);
+    if (warning !== undefined) await pulumi.log.warn(warning, this);
+    try {
+      return await identify(known);
+    } catch (error) {
+      if (error instanceof TenantError) throw error;
+      const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
+      if (!pulumi.runtime.isDryRun()) throw new DatabaseUnreachableError(fault, { cause: error });
+      await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
+      return undefined;
+    }
+  }
+}
+
+/** What the steps call the database's URL. */
+function urlVariableOf(name: string, args: TenantDatabaseArgs): string {
+  const { url, urlEnv = url === undefined ? DEFAULT_URL_VARIABLE : CONFIGURED_URL } = args;
+  assertVariableName(urlEnv);
+  if (url === undefined) return urlEnv;
+  const beside = (["urlEnv", "passwordFromEnvironment"] as const).filter((other) => args[other]);
+  if (beside.length === 0) return urlEnv;
+  throw new ConfigurationError(
+    `TenantDatabase ${name} has url and ${beside.join(", ")}: give url alone, or leave it out`,
+  );
 }
 
 /** A program in JavaScript may leave out what the type demands. */
