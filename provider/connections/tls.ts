@@ -5,13 +5,10 @@ import { types } from "node:util";
 /** The modes of libpq that say what they do: https://www.postgresql.org/docs/current/libpq-ssl.html */
 export const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
 
-/** One of {@link sslModes}. */
-export type SslMode = (typeof sslModes)[number];
-
 /** How a connection is encrypted and checked. The last three are paths of PEM files. */
 export interface TlsSettings {
   readonly host: string;
-  readonly sslmode: SslMode;
+  readonly sslmode: (typeof sslModes)[number];
   /** Of the authority that has signed the server's certificate. Undefined: those that Node trusts. */
   readonly sslrootcert: string | undefined;
   /** The certificate that this side shows, for a server that asks for one. */
