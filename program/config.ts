@@ -9,7 +9,7 @@ const tenantConfig = z.strictObject({
   name: rules.name,
   slug: rules.slug,
   adminEmail: rules.email,
-  adminPassword: rules.password,
+  adminPassword: rules.password.optional(),
   adminFirstName: rules.personName,
   adminLastName: rules.personName,
   forceDestroy: z.boolean().optional(),

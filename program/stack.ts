@@ -8,8 +8,8 @@ export interface TenantDeclaration {
   readonly name: string;
   readonly slug: string;
   readonly adminEmail: string;
-  /** The password, or its argon2id PHC string. */
-  readonly adminPassword: string;
+  /** The password, or its argon2id PHC string. Default: the admin has none yet. */
+  readonly adminPassword?: string | undefined;
   readonly adminFirstName: string;
   readonly adminLastName: string;
   readonly forceDestroy?: boolean | undefined;
@@ -58,13 +58,14 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { id, key, ...tenant } of declared) {
+  for (const { id, key, adminPassword, ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
       database,
       forceDestroy: tenant.forceDestroy ?? false,
       recreate: tenant.recreate ?? false,
+      ...(adminPassword === undefined ? {} : { adminPassword }),
       ...(id === undefined ? {} : { id }),
     };
     const { tenantId, schemaName, adminUserId, status, migrationVersion } = new Tenant(name, args, {

@@ -17,8 +17,11 @@ export interface TenantArgs {
   slug: pulumi.Input<string>;
   /** The admin's e-mail. The user who has it is linked; where there is none, one is made. Cannot be changed. */
   adminEmail: pulumi.Input<string>;
-  /** The admin's first password, 8 to 128 characters, or its argon2id PHC string. A linked user keeps theirs. */
-  adminPassword: pulumi.Input<string>;
+  /**
+   * The admin's first password, 8 to 128 characters, or its argon2id PHC string. A linked user keeps theirs.
+   * Default: an admin who is made has none, and cannot log in until one is set, as by an invitation.
+   */
+  adminPassword?: pulumi.Input<string>;
   /** The first name of an admin who is made: 1 to 100 characters. */
   adminFirstName: pulumi.Input<string>;
   /** The last name of an admin who is made: 1 to 100 characters. */

@@ -70,8 +70,9 @@ describe("a database that is made in the same stack", () => {
       .rows;
   };
   const rows = () =>
-    sql(`select slug, status, t.updated_at, u.updated_at as admin
-      from tenants t join users u on u.id = admin_user_id`);
+    sql(`select slug, status, t.updated_at, u.updated_at as admin,
+        password_hash is not null as has_password
+      from tenants t join users u on u.id = admin_user_id order by slug`);
 
   beforeAll(() => {
     project.env.DATABASE_URL = undefined;
@@ -109,20 +110,24 @@ describe("a database that is made in the same stack", () => {
       const database = new TenantDatabase("database", { migrationsDir: ${migrationsDir}, url });
       const acme = ${JSON.stringify(tenant("acme"))};
       const adminPassword = ${JSON.stringify(plaintextPassword)};
-      new Tenant("acme", { ...acme, adminPassword, database });`);
+      new Tenant("acme", { ...acme, adminPassword, database });
+      new Tenant("globex", { ...${JSON.stringify(tenant("globex"))}, database });`);
   });
 
   it("can be previewed before it is there, and the preview says what it cannot tell", async () => {
     await project.run("config", "set", "--secret", "password", first);
     const output = await run("preview", "--diff");
     expect(output).toContain("url is not known before it is applied: this preview cannot tell");
-    expect(output).toMatch(/\+ 12 to create/);
+    expect(output).toMatch(/\+ 18 to create/);
   });
 
-  it("gets its tenant, and the next preview shows no change", async () => {
+  it("gets its tenants, one admin without a password, and the next preview shows no change", async () => {
     await run("up", "--yes");
-    expect(await rows()).toMatchObject([{ slug: "acme", status: "active" }]);
-    expect(await run("preview", "--expect-no-changes")).toMatch(/12 unchanged/);
+    expect(await rows()).toMatchObject([
+      { slug: "acme", status: "active", has_password: true },
+      { slug: "globex", status: "active", has_password: false },
+    ]);
+    expect(await run("preview", "--expect-no-changes")).toMatch(/18 unchanged/);
     await run("refresh", "--yes", "--expect-no-changes");
   });
 
@@ -141,7 +146,7 @@ describe("a database that is made in the same stack", () => {
     const preview = await run("preview", "--diff");
     expect(preview).toContain("url is not known before it is applied: this preview cannot tell");
     expect(preview).not.toMatch(/to (delete|replace|create)/);
-    expect(await run("up", "--yes", "--skip-preview")).toMatch(/~ 3 updated\s+9 unchanged/);
+    expect(await run("up", "--yes", "--skip-preview")).toMatch(/~ 3 updated\s+15 unchanged/);
     expect(await rows()).toEqual(before);
     await run("preview", "--expect-no-changes");
   });

@@ -23,7 +23,7 @@ export const setupRequest = z.strictObject({
   slug: rules.slug,
   adminEmail: rules.email,
   // An argon2 hash sent here is not taken for a hash: it is hashed like any other long password.
-  adminPassword: rules.plainPassword,
+  adminPassword: rules.plainPassword.optional(),
   adminFirstName: rules.personName,
   adminLastName: rules.personName,
 });
@@ -45,9 +45,10 @@ export const setup: Kind<SetupRequest> = {
     await refuseTaken(query, request, await wantedBySlug(query, request.slug));
   },
 
-  hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
+  hash: async ({ adminPassword }) =>
+    adminPassword === undefined ? undefined : hashPassword(adminPassword, randomUUID()),
 
-  async want(query, { request }, passwordHash = "") {
+  async want(query, { request }, passwordHash) {
     const spec = { ...request, adminPassword: passwordHash };
     const made = await insertWanted(query, randomUUID(), spec);
     const known = made ?? (await wantedBySlug(query, request.slug));
