@@ -131,7 +131,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
     const known = await valueOf(settings);
     if (known === undefined) {
       await pulumi.log.warn(
-        "url is not known before it is applied: this preview cannot tell what is there, nor what will change",
+        "url is known only once the resources that it comes from are applied: this preview cannot tell what is in " +
+          "the database, nor what will change there",
         this,
       );
       return undefined;

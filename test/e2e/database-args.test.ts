@@ -117,7 +117,9 @@ describe("a database that is made in the same stack", () => {
   it("can be previewed before it is there, and the preview says what it cannot tell", async () => {
     await project.run("config", "set", "--secret", "password", first);
     const output = await run("preview", "--diff");
-    expect(output).toContain("url is not known before it is applied: this preview cannot tell");
+    expect(output).toContain(
+      "url is known only once the resources that it comes from are applied: this preview cannot",
+    );
     expect(output).toMatch(/\+ 18 to create/);
   });
 
@@ -144,7 +146,9 @@ describe("a database that is made in the same stack", () => {
     await project.run("config", "set", "--secret", "password", second);
     // The server's update may give it another address, so the preview cannot know the URL.
     const preview = await run("preview", "--diff");
-    expect(preview).toContain("url is not known before it is applied: this preview cannot tell");
+    expect(preview).toContain(
+      "url is known only once the resources that it comes from are applied: this preview cannot",
+    );
     expect(preview).not.toMatch(/to (delete|replace|create)/);
     expect(await run("up", "--yes", "--skip-preview")).toMatch(/~ 3 updated\s+15 unchanged/);
     expect(await rows()).toEqual(before);
