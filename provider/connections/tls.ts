@@ -5,6 +5,16 @@ import { types } from "node:util";
 /** The modes of libpq that say what they do: https://www.postgresql.org/docs/current/libpq-ssl.html */
 export const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
 
+/** The mode where none is named: nothing is checked on this machine, and everything on another one. */
+export function defaultSslMode(host: string): (typeof sslModes)[number] {
+  return isThisMachine(host) ? "disable" : "verify-full";
+}
+
+/** Tells whether the host is an address of this machine alone. An IPv6 address may stand in brackets. */
+export function isThisMachine(host: string): boolean {
+  return /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/.test(host);
+}
+
 /** How a connection is encrypted and checked. The last three are paths of PEM files. */
 export interface TlsSettings {
   readonly host: string;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sslModes, type TlsSettings } from "../connections/tls";
+import { defaultSslMode, isThisMachine, sslModes, type TlsSettings } from "../connections/tls";
 import { rules } from "../contract/rules";
 import { ConfigurationError } from "../contract/errors";
 
@@ -103,7 +103,7 @@ export function parseDatabaseUrl(text: string, variable: string): ConnectionSett
   if ((sslcert === undefined) !== (sslkey === undefined)) {
     throw fault("has one of sslcert and sslkey: give both, or neither");
   }
-  const mode = url.searchParams.get("sslmode") ?? (isLoopback(host) ? "disable" : "verify-full");
+  const mode = url.searchParams.get("sslmode") ?? defaultSslMode(host);
   if (mode === "prefer" || mode === "allow") {
     throw fault(
       `has sslmode=${mode}, which goes on in plain text without a word: ${say(sslModes)}`,
@@ -139,13 +139,9 @@ export function unverified(
   variable: string,
 ): string | undefined {
   const isChecked = sslmode.startsWith("verify-") || (sslmode === "require" && sslrootcert);
-  if (isChecked || isLoopback(host)) return undefined;
+  if (isChecked || isThisMachine(host)) return undefined;
   return (
     `${variable} has sslmode=${sslmode}: whoever is between here and ${host} can read and change what is ` +
     `sent, the password too. Set verify-full, and sslrootcert where the authority is your own`
   );
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
