@@ -5,6 +5,12 @@ import { faultIn, tenantInputs } from "../provider/contract/tenant-inputs";
 import type { StackDeclaration, TenantDeclaration } from "./stack";
 
 const databaseConfig = z.strictObject({
+  migrationsDir: z
+    .string(
+      "is missing: pulumi config set --path database.migrationsDir FOLDER, with the folder of the tenants' " +
+        "migrations, relative to Pulumi.yaml",
+    )
+    .min(1, "must not be empty"),
   urlEnv: rules.environmentVariable.optional(),
   publicMigrations: z.boolean().optional(),
   passwordFromEnvironment: z.boolean().optional(),
@@ -22,7 +28,7 @@ export interface StackConfig extends StackDeclaration {
  * any program; here it is found out how it is called, and whether it has fields that no tenant has.
  *
  * @param tenants The value of `tenants`: a list, or undefined for none.
- * @param database The value of `database`: see `TenantDatabaseArgs`; undefined for its defaults.
+ * @param database The value of `database`: see `TenantDatabaseArgs`.
  * @throws {@link ConfigurationError} when there is no list, or the database is not valid.
  */
 export function readStackConfig(tenants: unknown, database: unknown): StackConfig {

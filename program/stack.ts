@@ -9,11 +9,10 @@ export interface TenantDeclaration {
   readonly name: string;
   readonly slug: string;
   readonly adminEmail: string;
-  /** The password, or its argon2id PHC string. */
-  readonly adminPassword: string;
+  /** The password, or its argon2id PHC string. Default: the admin has none yet. */
+  readonly adminPassword?: string | undefined;
   readonly adminFirstName: string;
   readonly adminLastName: string;
-  readonly migrationsDir?: string | undefined;
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
@@ -66,14 +65,14 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { migrationsDir, id, key, status, generation, faults = [], ...tenant } of declared) {
+  for (const { id, key, status, generation, adminPassword, faults = [], ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
       database,
       forceDestroy: tenant.forceDestroy ?? false,
       recreate: tenant.recreate ?? false,
-      ...(migrationsDir === undefined ? {} : { migrationsDir }),
+      ...(adminPassword === undefined ? {} : { adminPassword }),
       ...(id === undefined ? {} : { id }),
       suspended: status === "suspended",
       deleted: status === "deleted",

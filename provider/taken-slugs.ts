@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { rowsIfAny, withConnection } from "./database/pool";
 import type { DatabaseIdentity } from "./database/identity";
+import type { ConnectionSettings, DatabaseAddress } from "./database/settings";
 import { report, type DeclaredTenant } from "./declared-tenants";
 import { atEndOfProgram, isKnownId } from "./left-out";
 import { valueOf } from "./outputs";
@@ -8,7 +9,7 @@ import { takenMessage, type Holder } from "./resources/slug-conflicts";
 
 /** A database as far as it is asked who has a slug. */
 interface Database {
-  readonly urlEnv: string;
+  readonly settings: pulumi.Output<ConnectionSettings> | undefined;
   /** Undefined where a preview could not ask, or was not to ask, which database it is. */
   readonly found: pulumi.Output<DatabaseIdentity | undefined>;
 }
@@ -62,11 +63,11 @@ export function refuseTaken(candidate: Candidate): void {
 }
 
 async function reportTaken(database: Database, all: readonly Candidate[]): Promise<void> {
-  if ((await valueOf(database.found)) === undefined) return;
+  if ((await valueOf(database.found)) === undefined || database.settings === undefined) return;
   const tenants = (await Promise.all(all.map(lookUp))).flatMap((known) => known ?? []);
   let found: Row[];
   try {
-    found = await holdersOf(database.urlEnv, tenants);
+    found = await holdersOf(await valueOf(database.settings), tenants);
   } catch (error) {
     await pulumi.log.warn(`this preview cannot tell which slugs are taken: ${String(error)}`);
     return;
@@ -96,10 +97,10 @@ async function lookUp(candidate: Candidate): Promise<Known | undefined> {
   return { candidate, slug, id, idInState, owner: await owner, isDeleted: deleted === true };
 }
 
-async function holdersOf(urlEnv: string, tenants: readonly Known[]): Promise<Row[]> {
+async function holdersOf(address: DatabaseAddress, tenants: readonly Known[]): Promise<Row[]> {
   const texts = (values: unknown[]) => values.filter((value) => typeof value === "string");
   const [slugs, ids] = [texts(tenants.map(({ slug }) => slug)), texts(tenants.map(({ id }) => id))];
-  return withConnection(urlEnv, (client) =>
+  return withConnection(address, (client) =>
     rowsIfAny<Row>(
       client,
       `select id, slug, owner, status from public.tenants

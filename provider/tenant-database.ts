@@ -2,12 +2,22 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
 import { identify, type DatabaseIdentity } from "./database/identity";
-import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { withConnection } from "./database/pool";
 import { assertProductRoles } from "./database/product-roles";
+import {
+  assertVariableName,
+  CONFIGURED_URL,
+  connectionSettings,
+  DEFAULT_URL_VARIABLE,
+  parseDatabaseUrl,
+  unverified,
+  type ConnectionSettings,
+} from "./database/settings";
 import { rules } from "./contract/rules";
 import { warnOfLeftOut } from "./left-out";
 import { isMocked } from "./mocked";
+import { valueOf } from "./outputs";
+import { pluginArgs } from "./plugin-args";
 import { DynamicProvider } from "./resources/dynamic";
 import { PublicMigrations } from "./resources/migrations";
 import type { DatabaseArgs } from "./resources/one-database";
@@ -15,10 +25,20 @@ import type { DatabaseArgs } from "./resources/one-database";
 /** The arguments of {@link TenantDatabase}. */
 export interface TenantDatabaseArgs {
   /**
+   * The folder with the migrations that every tenant here gets; a relative one starts at the folder of
+   * Pulumi.yaml. There is no default: a product's tables are its own.
+   */
+  migrationsDir: string;
+  /**
    * The environment variable that holds the database's URL, wherever the engine runs. The state
-   * holds this name, never the URL. Default: `DATABASE_URL`.
+   * holds this name, never the URL. Default: `DATABASE_URL`, unless there is `url`.
    */
   urlEnv?: string;
+  /**
+   * The URL itself, in the place of `urlEnv`: for a database that is made in the same stack. The state holds it,
+   * encrypted, as the configuration of the database's two providers.
+   */
+  url?: pulumi.Input<string>;
   /** `false` when the control tables in the public schema are migrated in another way. Default: `true`. */
   publicMigrations?: boolean;
   /**
@@ -45,11 +65,13 @@ export interface TenantDatabaseArgs {
  * `postgresql.Provider` through which their schemas are made.
  *
  * @example
- * const database = new TenantDatabase("database");
+ * const database = new TenantDatabase("database", { migrationsDir: "migrations" });
  * new Tenant("acme", { …, database });
  */
 export class TenantDatabase extends pulumi.ComponentResource {
-  /** The name of the environment variable with the URL. */
+  /** The folder with the tenants' migrations. */
+  readonly migrationsDir: string;
+  /** The name of the environment variable with the URL; `url` where the provider is configured with it. */
   readonly urlEnv: string;
   /** The provider for resources of @pulumi/postgresql in this database. */
   readonly provider: postgresql.Provider;
@@ -61,34 +83,34 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly identity: pulumi.Output<DatabaseIdentity | undefined>;
   /** Like {@link identity}, and undefined, too, where only the state knows which database it is. */
   readonly found: pulumi.Output<DatabaseIdentity | undefined>;
+  /** How this program itself connects; undefined where a preview has no URL. A secret. */
+  readonly settings: pulumi.Output<ConnectionSettings> | undefined;
 
   /**
    * A database that does not answer fails the program with `DATABASE_UNREACHABLE`, in a preview only with a
    * warning; a copy that nobody has declared fails it with `OTHER_DATABASE`.
    *
-   * @throws {@link ConfigurationError} when the environment variable is not usable, or, in `pulumi up`, not
-   * set; or when a product role is not usable, or, unless `askFirst` is `false`, not there.
+   * @throws {@link ConfigurationError} when `migrationsDir` is missing; when both `url` and `urlEnv` are given;
+   * when the environment variable is not usable, or, in `pulumi up`, not set; or when a product role is not
+   * usable, or, unless `askFirst` is `false`, not there.
    */
-  constructor(
-    name: string,
-    args: TenantDatabaseArgs = {},
-    opts: pulumi.ComponentResourceOptions = {},
-  ) {
+  constructor(name: string, args: TenantDatabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
-    this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
-    assertVariableName(this.urlEnv);
+    this.migrationsDir = migrationsDirOf(name, args);
+    this.urlEnv = urlVariableOf(name, args);
     this.productRoles = readRoles(args.productRoles);
-    const providerArgs = this.providerArgs(args);
-    this.dynamicProvider = new DynamicProvider(name, { parent: this });
+    const url = args.url === undefined ? undefined : pulumi.secret(args.url);
+    this.settings = url?.apply((text) => parseDatabaseUrl(text, "url")) ?? this.readSettings(args);
+    this.dynamicProvider = new DynamicProvider(name, url, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
-    const found = pulumi.output((args.askFirst ?? true) ? this.ask() : undefined);
+    const found = pulumi.output((args.askFirst ?? true) ? this.ask(this.settings) : undefined);
     this.found = found;
     const migrations = (args.publicMigrations ?? true) ? this.migrations(name, found) : undefined;
     // A new database has no identity until its control tables are made: it is a row in one of them.
     this.identity = found.apply((known) =>
       known?.id === undefined && migrations !== undefined ? migrations.database : found,
     );
-    this.provider = new postgresql.Provider(name, providerArgs, {
+    this.provider = new postgresql.Provider(name, pluginArgs(this.settings, args), {
       parent: this,
       // When the migrations refuse the database as another one, the engine must not have saved the
       // connection to it in the state already.
@@ -102,57 +124,74 @@ export class TenantDatabase extends pulumi.ComponentResource {
     return new PublicMigrations(name, { urlEnv: this.urlEnv, database }, opts);
   }
 
-  private async ask(): Promise<DatabaseIdentity | undefined> {
+  private readSettings({
+    passwordFromEnvironment = false,
+  }: TenantDatabaseArgs): pulumi.Output<ConnectionSettings> | undefined {
     if (isMocked()) return undefined;
-    const isPreview = pulumi.runtime.isDryRun();
-    if (isPreview && !process.env[this.urlEnv]) return undefined;
-    try {
-      const found = await identify(this.urlEnv);
-      await withConnection(this.urlEnv, (client) => assertProductRoles(client, this.productRoles));
-      return found;
-    } catch (error) {
-      if (error instanceof TenantError) throw error;
-      const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
-      if (!isPreview) throw new DatabaseUnreachableError(fault, { cause: error });
-      await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
-      return undefined;
-    }
-  }
-
-  private providerArgs(args: TenantDatabaseArgs): postgresql.ProviderArgs {
-    if (isMocked()) return {};
     if (pulumi.runtime.isDryRun() && !process.env[this.urlEnv]) {
       void pulumi.log.warn(
         `${this.urlEnv} is not set: this preview cannot tell whether the connection changes`,
         this,
       );
-      return {};
+      return undefined;
     }
-    const { host, port, database, user, password, sslmode, sslrootcert } = connectionSettings(
-      this.urlEnv,
-    );
-    if (args.passwordFromEnvironment && password !== undefined && !process.env.PGPASSWORD) {
+    const settings = connectionSettings(this.urlEnv);
+    if (passwordFromEnvironment && settings.password !== undefined && !process.env.PGPASSWORD) {
       throw new ConfigurationError(
         `passwordFromEnvironment is set and PGPASSWORD is not: set it to the password of ${this.urlEnv}`,
       );
     }
-    return {
-      host,
-      port,
-      database,
-      username: user,
-      ...(password === undefined || args.passwordFromEnvironment
-        ? {}
-        : { password: pulumi.secret(password) }),
-      sslmode,
-      ...(sslrootcert === undefined ? {} : { sslrootcert }),
-      connectTimeout: 15,
-      // Given, so that the plugin does not ask the server for them at each start. The role needs no
-      // superuser's rights, and the plugin is to use none.
-      superuser: false,
-      expectedVersion: "15.0.0",
-    };
+    return pulumi.output(settings);
   }
+
+  private async ask(
+    settings: pulumi.Output<ConnectionSettings> | undefined,
+  ): Promise<DatabaseIdentity | undefined> {
+    if (settings === undefined || isMocked()) return undefined;
+    const known = await valueOf(settings);
+    if (known === undefined) {
+      await pulumi.log.warn(
+        "url is known only once the resources that it comes from are applied: this preview cannot tell what is in " +
+          "the database, nor what will change there",
+        this,
+      );
+      return undefined;
+    }
+    const warning = unverified(known, this.urlEnv);
+    if (warning !== undefined) await pulumi.log.warn(warning, this);
+    try {
+      const found = await identify(known);
+      await withConnection(known, (client) => assertProductRoles(client, this.productRoles));
+      return found;
+    } catch (error) {
+      if (error instanceof TenantError) throw error;
+      const fault = `the database of ${this.urlEnv} does not answer: ${messageOf(error)}`;
+      if (!pulumi.runtime.isDryRun()) throw new DatabaseUnreachableError(fault, { cause: error });
+      await pulumi.log.warn(`${fault}. This preview cannot tell whether it is the right one`, this);
+      return undefined;
+    }
+  }
+}
+
+/** What the steps call the database's URL. */
+function urlVariableOf(name: string, args: TenantDatabaseArgs): string {
+  const { url, urlEnv = url === undefined ? DEFAULT_URL_VARIABLE : CONFIGURED_URL } = args;
+  assertVariableName(urlEnv);
+  if (url === undefined) return urlEnv;
+  const beside = (["urlEnv", "passwordFromEnvironment"] as const).filter((other) => args[other]);
+  if (beside.length === 0) return urlEnv;
+  throw new ConfigurationError(
+    `TenantDatabase ${name} has url and ${beside.join(", ")}: give url alone, or leave it out`,
+  );
+}
+
+/** A program in JavaScript may leave out what the type demands. */
+function migrationsDirOf(name: string, args: Partial<TenantDatabaseArgs> = {}): string {
+  if (args.migrationsDir) return args.migrationsDir;
+  throw new ConfigurationError(
+    `TenantDatabase ${name} has no migrationsDir: write migrationsDir: "migrations", with the folder of ` +
+      `your tenants' migrations; a relative one starts at the folder of Pulumi.yaml`,
+  );
 }
 
 function readRoles(roles: readonly string[] = []): readonly string[] | undefined {

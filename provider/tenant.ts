@@ -1,8 +1,9 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import { ConfigurationError } from "./contract/errors";
 import { faultsOf, reportFaultsOfSteps } from "./declared-tenants";
 import type { DeclaredStatus } from "./database/tenant-status";
-import { TenantDatabase } from "./tenant-database";
+import type { TenantDatabase } from "./tenant-database";
 import { childAliases } from "./child-aliases";
 import { tenantType } from "./contract/tenant-urn";
 import { noteDeclared } from "./left-out";
@@ -22,14 +23,15 @@ export interface TenantArgs {
   slug: pulumi.Input<string>;
   /** The admin's e-mail. The user who has it is linked; where there is none, one is made. Cannot be changed. */
   adminEmail: pulumi.Input<string>;
-  /** The admin's first password, 8 to 128 characters, or its argon2id PHC string. A linked user keeps theirs. */
-  adminPassword: pulumi.Input<string>;
+  /**
+   * The admin's first password, 8 to 128 characters, or its argon2id PHC string. A linked user keeps theirs.
+   * Default: an admin who is made has none, and cannot log in until one is set, as by an invitation.
+   */
+  adminPassword?: pulumi.Input<string>;
   /** The first name of an admin who is made: 1 to 100 characters. */
   adminFirstName: pulumi.Input<string>;
   /** The last name of an admin who is made: 1 to 100 characters. */
   adminLastName: pulumi.Input<string>;
-  /** The folder with the tenant migrations; relative to Pulumi.yaml. Default: the package's own. */
-  migrationsDir?: pulumi.Input<string>;
   /**
    * Whether destroying the tenant removes its schema and data. Default: `false`: they stay, and the
    * row is marked `deleted`. With Pulumi's option `retainOnDelete`, nothing in the database is touched,
@@ -58,14 +60,15 @@ export interface TenantArgs {
   generation?: pulumi.Input<number>;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id is another tenant: it replaces this one. */
   id?: pulumi.Input<string>;
-  /** Default: the database of DATABASE_URL, one for the whole stack. */
-  database?: TenantDatabase;
+  /** Where the tenant is, and which migrations it gets. */
+  database: TenantDatabase;
 }
 
 /**
  * A tenant: its row, its admin, its schema, its tables, and the admin's membership, in this order.
  *
  * @example
+ * const database = new TenantDatabase("database", { migrationsDir: "migrations" });
  * const acme = new Tenant("acme", {
  *   name: "Acme Corp",
  *   slug: "acme",
@@ -73,6 +76,7 @@ export interface TenantArgs {
  *   adminPassword: config.requireSecret("acmeAdminPassword"),
  *   adminFirstName: "Ana",
  *   adminLastName: "Diaz",
+ *   database,
  * });
  * export const schema = acme.schemaName;
  */
@@ -90,14 +94,14 @@ export class Tenant extends pulumi.ComponentResource {
 
   /**
    * @param opts What each of Pulumi's options does here is in docs/stacks.md.
-   * @throws ConfigurationError with each option that would have no effect.
+   * @throws {@link ConfigurationError} with each option that would have no effect, or when no database is given.
    */
   constructor(name: string, args: TenantArgs, opts: pulumi.ComponentResourceOptions = {}) {
     assertOptions(name, opts);
     // No arguments among the component's own inputs: the state would hold the password in them.
     super(tenantType, name, {}, opts);
     const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
-    const database = args.database ?? defaultDatabase();
+    const database = databaseOf(name, args);
     const owner = ownerOf(this.urn);
     const declared = { resource: this, name, args, database };
     const faults = faultsOf(declared);
@@ -162,7 +166,7 @@ export class Tenant extends pulumi.ComponentResource {
       {
         ...{ ...common, ...recreate, productRoles },
         schemaName: schema.name,
-        migrationsDir: args.migrationsDir,
+        migrationsDir: database.migrationsDir,
       },
       after(schema),
     );
@@ -208,14 +212,11 @@ function statusOf({ deleted, suspended }: TenantArgs): pulumi.Output<DeclaredSta
     );
 }
 
-// By stack, because programs of several stacks may run in one process (Automation API).
-const defaultDatabases = new WeakMap<pulumi.Resource, TenantDatabase>();
-
-function defaultDatabase(): TenantDatabase {
-  const stack = pulumi.runtime.getStackResource();
-  const known = stack && defaultDatabases.get(stack);
-  if (known) return known;
-  const database = new TenantDatabase("tenant-database");
-  if (stack) defaultDatabases.set(stack, database);
-  return database;
+/** A program in JavaScript may leave out what the type demands. */
+function databaseOf(name: string, { database }: Partial<TenantArgs>): TenantDatabase {
+  if (database !== undefined) return database;
+  throw new ConfigurationError(
+    `tenant ${name} has no database: write const database = new TenantDatabase("database", ` +
+      `{ migrationsDir: "migrations" }), with the folder of your tenants' migrations, and give the tenant database`,
+  );
 }

@@ -1,5 +1,5 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|pulumi|bench|soak` call: it brings a
-// fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|pulumi|bench|soak` call: it
+// brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
 // dependencies: when it starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
@@ -25,6 +25,10 @@ const commands = {
     run: (args) => runNode([built("engine/doctor/main.js"), ...args]),
   },
   token: { progress: process.stderr, run: (args) => runNode([built("service/token.js"), ...args]) },
+  "hash-password": {
+    progress: process.stderr,
+    run: (args) => runNode([built("service/hash-password.js"), ...args]),
+  },
   pulumi: { progress: process.stderr, run: runPulumi },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },

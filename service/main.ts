@@ -12,6 +12,7 @@ import { migrate } from "../provider/database/dbmate";
 import { withConnection } from "../provider/database/pool";
 import { assertProductRoles } from "../provider/database/product-roles";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
+import { unverified } from "../provider/database/settings";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
 import { createPermit } from "./http/permit";
@@ -74,12 +75,15 @@ async function start(): Promise<void> {
   );
 
   const log = createLog(config.logLevel, redact);
+  const warning = unverified(database.settings, "DATABASE_URL");
+  if (warning !== undefined) log.warn(warning);
   const { backendUrl, passphrase, concurrency, migrationsDir, engineOptions } = config;
   const env = engineEnvironment({
     engine: engine.env,
     databaseUrl,
     backendUrl,
     passphrase,
+    migrationsDir,
     engineOptions,
     productRoles: config.productRoles,
   });
@@ -119,7 +123,6 @@ async function start(): Promise<void> {
     id: instanceId,
     database,
     runs,
-    migrationsDir,
     concurrency,
     retentionDays: config.retentionDays,
     purges: config.purges,

@@ -1,7 +1,9 @@
 import type { TenantDeclaration } from "../../program/stack";
 
 /** A tenant as the body of a set-up request describes it. */
-export type NewTenant = Omit<TenantDeclaration, "key" | "migrationsDir" | "forceDestroy" | "id">;
+export type NewTenant = Omit<TenantDeclaration, "key" | "forceDestroy" | "id"> & {
+  readonly adminPassword: string;
+};
 
 let made = 0;
 

@@ -2,6 +2,7 @@ import { cpSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { runTool } from "../../scripts/tool.cjs";
 import { checkout } from "../../engine/obtain/places";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { newTenant, type NewTenant } from "../measure/tenants";
 
 /** A stack of many tenants, as a platform engineer has it: configuration, and the CLI. */
@@ -38,7 +39,10 @@ export async function stackOf(
   };
   const tenants = Array.from({ length: count }, newTenant);
   // JSON is valid YAML.
-  const config = { "three-tenants:tenants": tenants.map(withoutPassword) };
+  const config = {
+    "three-tenants:database": { migrationsDir: tenantMigrationsDir },
+    "three-tenants:tenants": tenants.map(withoutPassword),
+  };
   writeFileSync(path.join(directory, "Pulumi.dev.yaml"), JSON.stringify({ config }));
   await run("stack", "init", "dev", "--secrets-provider", "passphrase");
   const passwords = tenants.flatMap(({ adminPassword }, index) => [

@@ -1,3 +1,4 @@
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { withConnection } from "../../provider/database/pool";
 import { hashPassword } from "../../provider/contract/passwords";
 import { adminMembership, adminUser, migrations, tenantRecord } from "../../provider/resources";
@@ -9,10 +10,9 @@ import { newTenant } from "../measure/tenants";
  * process, over its connection pool. dbmate is a process of its own here too.
  *
  * @param urlEnv The environment variable that holds the database's URL.
- * @param migrationsDir Undefined for the package's own tenant migrations.
  * @returns when each step ended, in ms.
  */
-export async function floor(urlEnv: string, migrationsDir?: string): Promise<Marks> {
+export async function floor(urlEnv: string, migrationsDir = tenantMigrationsDir): Promise<Marks> {
   const { name, slug, adminEmail: email, adminPassword, ...admin } = newTenant();
   const { adminFirstName: firstName, adminLastName: lastName } = admin;
   const common = { urlEnv, forceDestroy: false };
@@ -51,7 +51,8 @@ export function migrationInputs(given: {
   readonly urlEnv: string;
   readonly schemaName: string;
   readonly forceDestroy: boolean;
-  readonly migrationsDir?: string | undefined;
+  /** Not for the public schema. */
+  readonly migrationsDir?: string;
 }): MigrationInputs {
   const { inputs, failures } = migrations.check({}, given);
   const [failure] = failures;

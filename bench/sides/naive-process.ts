@@ -5,6 +5,7 @@
  */
 import { LocalWorkspace, type EngineEvent } from "@pulumi/pulumi/automation";
 import { declareStack } from "../../program/stack";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import type { NaiveAnswer, NaiveRequest } from "./naive";
 
 process.on("message", (request: NaiveRequest) => {
@@ -31,7 +32,10 @@ async function setUp(
     if (profiled) mark("CLI start, key derivation");
     // The control tables are there already, as for the service, which makes them when it starts.
     return Promise.resolve(
-      declareStack({ database: { publicMigrations: false }, tenants: [tenant] }),
+      declareStack({
+        database: { migrationsDir: tenantMigrationsDir, publicMigrations: false },
+        tenants: [tenant],
+      }),
     );
   };
   const stack = await LocalWorkspace.createOrSelectStack({

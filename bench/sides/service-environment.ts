@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { variables as serviceVariables } from "../../service/config/variables";
 
 /** What a service is started with. */
 export interface ServiceSettings {
   readonly databaseUrl: string;
   readonly backendUrl: string;
-  readonly migrationsDir?: string | undefined;
+  /** Default: this package's own. */
+  readonly migrationsDir?: string;
   /** Default: the service's own. */
   readonly spareStacks?: number;
   /** What the CLI needs to find its plugins. */
@@ -48,7 +50,7 @@ export function environmentOf(settings: ServiceSettings, secret: string): NodeJS
     DATABASE_URL: settings.databaseUrl,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
-    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
+    TENANT_MIGRATIONS_DIR: settings.migrationsDir ?? tenantMigrationsDir,
     ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
     JWT_SECRET: secret,
   };

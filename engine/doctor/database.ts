@@ -6,6 +6,7 @@ import { Client } from "pg";
 import { checkout } from "../obtain/places";
 import { findEmbeddedPostgres } from "../postgres/embedded";
 import { startTemporaryPostgres } from "../postgres/temporary";
+import { defaultSslMode } from "../../provider/connections/tls";
 import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
@@ -42,8 +43,13 @@ export function tryDbmate(): Promise<Finding> {
   });
 }
 
-async function versionOf(connectionString: string): Promise<string> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: 5000 });
+async function versionOf(database: string): Promise<string> {
+  const url = new URL(database);
+  // As the service does, which never takes pg's own default.
+  if (!url.searchParams.has("sslmode")) {
+    url.searchParams.set("sslmode", defaultSslMode(url.hostname));
+  }
+  const client = new Client({ connectionString: url.href, connectionTimeoutMillis: 5000 });
   client.on("error", () => undefined);
   try {
     await client.connect();

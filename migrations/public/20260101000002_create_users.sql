@@ -1,13 +1,14 @@
 -- migrate:up
 -- 'made_for_tenant_id' is the tenant whose set-up made the user, also when that tenant is gone; null
--- for a user who came otherwise, whom no set-up changes and no tenant's end removes.
+-- for a user who came otherwise, whom no set-up changes and no tenant's end removes. 'password_hash' is null
+-- for a user who has not set a password yet: nobody can log in as that one.
 create table public.users (
   id uuid primary key default gen_random_uuid(),
   email text not null
     constraint users_email_is_an_email check (
       char_length(email) between 3 and 254 and email ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
     ),
-  password_hash text not null
+  password_hash text
     constraint users_password_is_argon2id check (password_hash like '$argon2id$v=19$%'),
   first_name text not null
     constraint users_first_name_is_printable check (

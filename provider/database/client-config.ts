@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { ClientConfig, PoolConfig } from "pg";
 import { watchConnection } from "../connections/heartbeat";
+import { tlsOptions } from "../connections/tls";
 import type { ConnectionSettings } from "./settings";
 
 /** How long a connection is idle before each end asks the other whether it is still there. */
@@ -19,12 +19,12 @@ const serverLimits = {
 };
 
 /**
- * The settings as node-postgres takes them. Reads the certificate authority's file when one is named.
+ * The settings as node-postgres takes them. Reads the certificates' files where any are named.
  *
  * A pool calls `onConnect` with each of its connections, which are then destroyed when they go silent.
  * Whoever makes a client without a pool has to call it.
  *
- * @throws errors of the file system when that file cannot be read.
+ * @throws errors of the file system when a file cannot be read.
  */
 export function pgConfig(settings: ConnectionSettings): PoolConfig {
   const config = clientConfig(settings);
@@ -35,7 +35,7 @@ export function pgConfig(settings: ConnectionSettings): PoolConfig {
 }
 
 function clientConfig(settings: ConnectionSettings): ClientConfig {
-  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const { host, port, database, user, password } = settings;
   const { PGOPTIONS } = process.env;
   const limits = Object.entries(serverLimits).map(([name, value]) => `-c ${name}=${value}`);
   return {
@@ -44,12 +44,7 @@ function clientConfig(settings: ConnectionSettings): ClientConfig {
     database,
     user,
     ...(password === undefined ? {} : { password }),
-    ssl: sslmode !== "disable" && {
-      rejectUnauthorized: sslmode !== "require",
-      ...(sslrootcert === undefined ? {} : { ca: readFileSync(sslrootcert, "utf8") }),
-      // verify-ca checks who signed the certificate, not for which name it was made.
-      ...(sslmode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
-    },
+    ssl: tlsOptions(settings),
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_IDLE_S * 1_000,
@@ -71,7 +66,7 @@ export function dbmateUrl(
   schema: string,
   sessionName: string,
 ): string {
-  const { host, port, database, user, password, sslmode, sslrootcert } = settings;
+  const { host, port, database, user, password, sslmode } = settings;
   const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
   const query = new URLSearchParams({
     sslmode,
@@ -80,7 +75,10 @@ export function dbmateUrl(
     connect_timeout: "10", // in s
     ...serverLimits,
   });
-  if (sslrootcert !== undefined) query.set("sslrootcert", sslrootcert);
+  for (const key of ["sslrootcert", "sslcert", "sslkey"] as const) {
+    const file = settings[key];
+    if (file !== undefined) query.set(key, file);
+  }
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return `postgres://${login.join(":")}@${address}/${encodeURIComponent(database)}?${query.toString()}`;
 }

@@ -11,7 +11,7 @@ const packaged = path.resolve(__dirname, "../../../migrations");
 /** The control tables that this package keeps in the public schema. */
 export const publicMigrationsDir = path.join(packaged, "public");
 
-/** What every tenant gets unless a stack names another folder. */
+/** The tables of a product to show how it works: the embedded mode gives them to every tenant. */
 export const tenantMigrationsDir = path.join(packaged, "tenant");
 
 /**

@@ -1,6 +1,7 @@
 import { Pool, type ClientBase, type PoolClient, type PoolConfig, type QueryResultRow } from "pg";
 import { pgConfig } from "./client-config";
-import { settingsOf, type DatabaseAddress } from "./settings";
+import { tlsFault } from "../connections/tls";
+import { settingsOf, type ConnectionSettings, type DatabaseAddress } from "./settings";
 
 /**
  * Runs `work` on a connection to the database, out of a pool that lives as long as the process. Idle
@@ -13,7 +14,7 @@ export async function withConnection<T>(
   database: DatabaseAddress,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withClient(poolFor(database, workPool), work);
+  return withClient(database, workPool, work);
 }
 
 /**
@@ -52,7 +53,7 @@ export async function withSessionLock<T>(
   waitMs: number,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withClient(poolFor(database, lockPool), async (client, discard) => {
+  return withClient(database, lockPool, async (client, discard) => {
     // The role may have a statement_timeout of its own, which would end the wait earlier.
     await client.query(
       `select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)`,
@@ -101,10 +102,16 @@ export function isDatabaseError(
 }
 
 async function withClient<T>(
-  pool: Pool,
+  database: DatabaseAddress,
+  kind: PoolConfig,
   work: (client: PoolClient, discard: () => void) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect();
+  const settings = settingsOf(database);
+  const client = await poolFor(settings, kind)
+    .connect()
+    .catch((error: unknown) => {
+      throw tlsFault(error, settings.host);
+    });
   let broken = true;
   let discarded = false;
   try {
@@ -134,8 +141,7 @@ const lockPool = { max: 64 };
 
 const pools = new Map<string, Pool>();
 
-function poolFor(database: DatabaseAddress, kind: PoolConfig): Pool {
-  const settings = settingsOf(database);
+function poolFor(settings: ConnectionSettings, kind: PoolConfig): Pool {
   const key = JSON.stringify([settings, kind]);
   const known = pools.get(key);
   if (known) return known;

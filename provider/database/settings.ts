@@ -1,22 +1,17 @@
 import { z } from "zod";
+import { defaultSslMode, isThisMachine, sslModes, type TlsSettings } from "../connections/tls";
 import { rules } from "../contract/rules";
 import { ConfigurationError } from "../contract/errors";
 
 /** The environment variable that holds the database URL unless a stack names another. */
 export const DEFAULT_URL_VARIABLE = "DATABASE_URL";
 
-const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
-
 /** A database URL, read once, so that pg, dbmate and the postgresql plugin connect alike. */
-export interface ConnectionSettings {
-  readonly host: string;
+export interface ConnectionSettings extends TlsSettings {
   readonly port: number;
   readonly database: string;
   readonly user: string;
   readonly password: string | undefined;
-  readonly sslmode: (typeof sslModes)[number];
-  /** Path of the PEM file with the certificate authority, for verify-ca and verify-full. */
-  readonly sslrootcert: string | undefined;
 }
 
 /**
@@ -35,14 +30,28 @@ export function settingsOf(database: DatabaseAddress): ConnectionSettings {
 }
 
 /**
- * Reads the settings out of the named environment variable of this process.
+ * What a resource calls its database's URL when that is in no environment variable, but in the configuration of
+ * the resource's provider.
+ */
+export const CONFIGURED_URL = "url";
+
+// A provider's process serves the resources of one database.
+let configuredUrl: string | undefined;
+
+/** Sets the URL that {@link CONFIGURED_URL} stands for in this process. */
+export function configureUrl(url: string | undefined): void {
+  configuredUrl = url;
+}
+
+/**
+ * Reads the settings out of the named environment variable of this process, or out of the configured URL.
  *
  * @throws {@link ConfigurationError} when it is not set or is no usable URL; the message names the
  * variable and never repeats its value.
  */
 export function connectionSettings(variable: string = DEFAULT_URL_VARIABLE): ConnectionSettings {
   assertVariableName(variable);
-  const text = process.env[variable];
+  const text = variable === CONFIGURED_URL ? configuredUrl : process.env[variable];
   if (text === undefined || text === "") {
     throw new ConfigurationError(
       `${variable} is not set: set it to the database's URL, postgres://USER:PASSWORD@HOST:5432/DATABASE`,
@@ -64,10 +73,10 @@ export function assertVariableName(variable: string): void {
 }
 
 /**
- * Parses `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…`.
+ * Parses `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…&sslcert=…&sslkey=…`.
  *
- * Without `sslmode` it is `disable` for addresses of this machine and `require` for all others, because
- * the three clients' own defaults differ (pg: disable, lib/pq: require).
+ * Without `sslmode` it is `disable` for addresses of this machine and `verify-full` for all others. The clients'
+ * own defaults differ (pg: disable, lib/pq: require), and none of them checks who answers.
  *
  * @param variable What the URL is called in an error.
  * @throws {@link ConfigurationError} with the variable's name and what is wrong, never the value.
@@ -89,10 +98,19 @@ export function parseDatabaseUrl(text: string, variable: string): ConnectionSett
   if (unknown.length > 0) {
     throw fault(`has a parameter that is not supported: ${unknown.join(", ")}`);
   }
-  const sslmode = z
-    .enum(sslModes)
-    .safeParse(url.searchParams.get("sslmode") ?? (isLoopback(host) ? "disable" : "require"));
-  if (!sslmode.success) throw fault(`has an sslmode that is none of ${sslModes.join(", ")}`);
+  const file = (key: string) => url.searchParams.get(key) ?? undefined;
+  const [sslrootcert, sslcert, sslkey] = ["sslrootcert", "sslcert", "sslkey"].map(file);
+  if ((sslcert === undefined) !== (sslkey === undefined)) {
+    throw fault("has one of sslcert and sslkey: give both, or neither");
+  }
+  const mode = url.searchParams.get("sslmode") ?? defaultSslMode(host);
+  if (mode === "prefer" || mode === "allow") {
+    throw fault(
+      `has sslmode=${mode}, which goes on in plain text without a word: ${say(sslModes)}`,
+    );
+  }
+  const sslmode = z.enum(sslModes).safeParse(mode);
+  if (!sslmode.success) throw fault(`has an sslmode that is not known: ${say(sslModes)}`);
   return Object.freeze({
     host,
     port: url.port === "" ? 5432 : Number(url.port),
@@ -100,12 +118,30 @@ export function parseDatabaseUrl(text: string, variable: string): ConnectionSett
     user,
     password: url.password === "" ? undefined : decodeURIComponent(url.password),
     sslmode: sslmode.data,
-    sslrootcert: url.searchParams.get("sslrootcert") ?? undefined,
+    sslrootcert,
+    sslcert,
+    sslkey,
   });
 }
 
-const queryKeys = new Set(["sslmode", "sslrootcert"]);
+const queryKeys = new Set(["sslmode", "sslrootcert", "sslcert", "sslkey"]);
 
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+const say = (modes: readonly string[]) => `set one of ${modes.join(", ")}`;
+
+/**
+ * What to warn of where a connection to another machine does not check who answers there.
+ *
+ * @param variable What the URL is called.
+ * @returns undefined where it checks that, or stays on this machine.
+ */
+export function unverified(
+  { host, sslmode, sslrootcert }: ConnectionSettings,
+  variable: string,
+): string | undefined {
+  const isChecked = sslmode.startsWith("verify-") || (sslmode === "require" && sslrootcert);
+  if (isChecked || isThisMachine(host)) return undefined;
+  return (
+    `${variable} has sslmode=${sslmode}: whoever is between here and ${host} can read and change what is ` +
+    `sent, the password too. Set verify-full, and sslrootcert where the authority is your own`
+  );
 }

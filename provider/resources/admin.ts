@@ -16,8 +16,11 @@ export interface AdminUserArgs extends DatabaseArgs {
   urlEnv: pulumi.Input<string>;
   tenantId: pulumi.Input<string>;
   email: pulumi.Input<string>;
-  /** The first password, or its argon2id PHC string. A user who is there already keeps theirs. */
-  password: pulumi.Input<string>;
+  /**
+   * The first password, or its argon2id PHC string. A user who is there already keeps theirs. Undefined for a
+   * user without one.
+   */
+  password: pulumi.Input<string> | undefined;
   firstName: pulumi.Input<string>;
   lastName: pulumi.Input<string>;
   /** Names the resource among those of all stacks. The hash's salt is made from it and the e-mail. */
@@ -36,10 +39,12 @@ export class AdminUser extends DynamicResource {
 
   constructor(name: string, args: AdminUserArgs, opts?: pulumi.CustomResourceOptions) {
     const { account, ...inputs } = args;
-    const password = pulumi
-      .all([pulumi.secret(args.password), account, args.email])
-      // A missing password is not refused here: check reports it along with all other faults.
-      .apply(([plain, name, email]) => seal(plain, `${name} ${email}`.toLowerCase()));
+    const password =
+      args.password &&
+      pulumi
+        .all([pulumi.secret(args.password), account, args.email])
+        // A bad password is not refused here: check reports it along with all other faults.
+        .apply(([plain, name, email]) => seal(plain, `${name} ${email}`.toLowerCase()));
     super("AdminUser", "adminUser", name, { ...inputs, password, faults: undefined }, opts);
   }
 }
@@ -48,7 +53,7 @@ const shape = {
   urlEnv: rules.environmentVariable,
   tenantId: rules.id,
   email: rules.email,
-  password: sealedPassword,
+  password: sealedPassword.optional(),
   firstName: rules.personName,
   lastName: rules.personName,
   forceDestroy: z.boolean(),
@@ -73,8 +78,10 @@ export const adminUser = {
 
   /** Shows also a change that the person's own values keep from being made, and says then that it is none. */
   diff(id: string, olds: Inputs, news: Inputs) {
-    const diff = diffInputs(shape, olds, news, { replaces: ["tenantId"] });
-    const changed = changedFields(olds, news);
+    // A program that no longer gives a password changes nothing: whoever has it keeps it.
+    const known = news.password === undefined ? { ...olds, password: undefined } : olds;
+    const diff = diffInputs(shape, known, news, { replaces: ["tenantId"] });
+    const changed = changedFields(known, news);
     if (changed.length === 0 || diff.replaces.length > 0) return diff;
     return tellKept(id, changed, olds, news).then(() => diff);
   },
@@ -92,14 +99,18 @@ export const adminUser = {
     return rows.length === 0 ? {} : { id, props };
   },
 
-  /** Changes each column that still has the value that this resource wrote; nothing of a linked user. */
+  /**
+   * Changes each column that still has the value that this resource wrote; nothing of a linked user. A password
+   * is never taken away.
+   */
   async update(id: string, olds: Inputs, news: Inputs) {
     await withConnection(news.urlEnv, (client) =>
       client.query(
         `update public.users
         set first_name = case first_name when $3 then $4 else first_name end,
           last_name = case last_name when $5 then $6 else last_name end,
-          password_hash = case password_hash when $7 then $8 else password_hash end,
+          password_hash = case when $8::text is not null and password_hash is not distinct from $7
+            then $8 else password_hash end,
           updated_at = now()
         where id = $1 and made_for_tenant_id = $2`,
         [

@@ -35,9 +35,18 @@ export const providerTexts: readonly string[] = lifecycleNames.map(providerText)
  * https://github.com/pulumi/pulumi/blob/v3.246.0/pkg/resource/deploy/target.go#L35
  */
 export class DynamicProvider extends pulumi.ProviderResource {
-  constructor(name: string, opts?: pulumi.ResourceOptions) {
-    super("pulumi-nodejs", name, {}, opts);
+  /** @param url The database's URL, where no environment variable holds it. */
+  constructor(name: string, url: pulumi.Output<string> | undefined, opts?: pulumi.ResourceOptions) {
+    super("pulumi-nodejs", name, url === undefined ? {} : { [urlKey]: url }, opts);
   }
+}
+
+/** With a colon: the SDK looks for a key without one under the name of the stack's project. */
+const urlKey = "pulumi-tenant:url";
+
+/** Reads what {@link DynamicProvider} was given; a provider's process calls it before any other function. */
+export function urlIn({ config }: pulumi.dynamic.ConfigureRequest): string | undefined {
+  return config.get(urlKey);
 }
 
 /** A resource whose life cycle is plain functions of this package, run by Pulumi's dynamic provider. */

@@ -5,7 +5,7 @@ interface Account {
   readonly urlEnv: string;
   readonly tenantId: string;
   readonly email: string;
-  readonly password: string;
+  readonly password?: string | undefined;
   readonly firstName: string;
   readonly lastName: string;
 }

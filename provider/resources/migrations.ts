@@ -13,7 +13,6 @@ import {
   newestVersion,
   publicMigrationsDir,
   readMigrations,
-  tenantMigrationsDir,
   type MigrationDigests,
 } from "../database/migrations";
 import { inTransaction, withConnection } from "../database/pool";
@@ -36,11 +35,8 @@ export interface MigrationsArgs extends DatabaseArgs {
   /** Environment variable with the database's URL. */
   urlEnv: pulumi.Input<string>;
   schemaName: pulumi.Input<string>;
-  /**
-   * The folder with the migrations; a relative one starts at the folder of Pulumi.yaml. Without one,
-   * the package's own.
-   */
-  migrationsDir?: pulumi.Input<string> | undefined;
+  /** The folder with the migrations; a relative one starts at the folder of Pulumi.yaml. */
+  migrationsDir: string;
   /** Whether deleting the resource drops all that is in the schema. */
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that was migrated, and whose tables are gone, is made anew, empty. */
@@ -60,8 +56,7 @@ export class TenantMigrations extends DynamicResource {
   declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
-    const migrationsDir =
-      args.migrationsDir && pulumi.output(args.migrationsDir).apply(fromProgram);
+    const migrationsDir = fromProgram(args.migrationsDir);
     const outputs = { version: undefined, mark: undefined, faults: undefined };
     super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
   }
@@ -77,8 +72,8 @@ export class PublicMigrations extends DynamicResource {
     args: Pick<MigrationsArgs, "urlEnv" | "database">,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const inputs: MigrationsArgs = { ...args, schemaName: "public", forceDestroy: false };
-    super("PublicMigrations", "migrations", name, { ...inputs }, opts);
+    const inputs = { ...args, schemaName: "public", forceDestroy: false };
+    super("PublicMigrations", "migrations", name, inputs, opts);
   }
 }
 
@@ -100,6 +95,9 @@ export const migrations = {
   /** Adds `files` and `version`, read from the folder, so that a preview shows what is new by name. */
   check(olds: RawInputs, news: RawInputs) {
     const { inputs, failures } = checkInputs(shape, news);
+    if (inputs.schemaName !== "public" && inputs.migrationsDir === undefined) {
+      failures.push({ property: "migrationsDir", reason: "is missing: name it on TenantDatabase" });
+    }
     if (failures.length > 0) return { inputs, failures };
     const read = readFolder(folder(inputs));
     if (typeof read === "string") {
@@ -196,9 +194,7 @@ function run(inputs: Inputs): MigrationRun {
 /** The public schema's folder is always the package's own. */
 function folder(inputs: RawInputs): string {
   if (inputs.schemaName === "public") return publicMigrationsDir;
-  return typeof inputs.migrationsDir === "string"
-    ? path.resolve(inputs.migrationsDir)
-    : tenantMigrationsDir;
+  return path.resolve(String(inputs.migrationsDir));
 }
 
 /**

@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { OtherDatabaseError, refusal } from "../contract/errors";
 import { identify, otherDatabase, readIdentity, type DatabaseIdentity } from "../database/identity";
-import { isUnknown, type RawInputs } from "./dynamic";
+import { configureUrl } from "../database/settings";
+import { isUnknown, urlIn, type RawInputs } from "./dynamic";
 
 /** The inputs that a step has from its database. */
 export interface DatabaseArgs {
@@ -40,7 +41,12 @@ interface Checked {
  * inputs, which the program has found.
  */
 export function inOneDatabase<T extends Lifecycle>(lifecycle: T): T {
-  const guarded: Lifecycle = {
+  const guarded: Lifecycle & Pick<pulumi.dynamic.ResourceProvider, "configure"> = {
+    configure(request) {
+      configureUrl(urlIn(request));
+      return Promise.resolve();
+    },
+
     check(olds, { database, ...news }) {
       const { inputs, failures } = lifecycle.check(olds, news);
       if (database === undefined) return { inputs, failures };

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { z } from "zod";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { developmentSecrets } from "./development-secrets";
 import type { EngineOptions } from "./engine-options";
 import { EnvironmentError, parseEnvironment, variables } from "./variables";
@@ -21,8 +22,8 @@ export interface Config {
   readonly backendUrl: string;
   /** Encrypts the secrets in the state. */
   readonly passphrase: string;
-  /** Undefined for the package's own tenant migrations. */
-  readonly migrationsDir: string | undefined;
+  /** The folder with the tenant migrations, as an absolute path. */
+  readonly migrationsDir: string;
   /** The PostgreSQL roles as which the product works on its tenants' tables. */
   readonly productRoles: readonly string[];
   /** How many engine runs there may be at once. */
@@ -54,6 +55,7 @@ type Environment = z.infer<typeof variables>;
 const required = {
   PULUMI_BACKEND_URL: "set it to where Pulumi keeps state, such as s3://BUCKET or file:///FOLDER",
   PULUMI_CONFIG_PASSPHRASE: "set it to a passphrase of 12 characters or more, and keep it",
+  TENANT_MIGRATIONS_DIR: "set it to the folder with the migrations that every tenant gets",
 } as const;
 
 /**
@@ -93,7 +95,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     developmentSecret: embedded && values.JWT_PUBLIC_KEY === undefined ? secret : undefined,
     backendUrl: values.PULUMI_BACKEND_URL ?? `file://${path.join(values.DATA_DIR, "state")}`,
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
-    migrationsDir: values.TENANT_MIGRATIONS_DIR,
+    migrationsDir: values.TENANT_MIGRATIONS_DIR ?? tenantMigrationsDir,
     productRoles: values.PRODUCT_ROLES ?? [],
     concurrency: values.SETUP_CONCURRENCY,
     waitMs: values.SETUP_WAIT * 1_000,

@@ -42,7 +42,7 @@ export const variables = z.object({
     .optional()
     .describe(
       "The database: `postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=…`, a direct connection, not PgBouncer. " +
-        "Without `sslmode`: `disable` to this machine, `require` to others. Default: an embedded PostgreSQL",
+        "Without `sslmode`: `disable` to this machine, `verify-full` to others. `sslrootcert`, `sslcert` and `sslkey` are absolute paths of PEM files. Default: an embedded PostgreSQL",
     ),
   DATA_DIR: z
     .string()
@@ -82,7 +82,9 @@ export const variables = z.object({
   TENANT_MIGRATIONS_DIR: readable(readMigrations)
     .transform((directory) => path.resolve(directory))
     .optional()
-    .describe("The tenant migrations. Default: this package's"),
+    .describe(
+      "The folder with the migrations that every tenant gets. Needed with `DATABASE_URL`; embedded mode has tables of its own to show",
+    ),
   SETUP_CONCURRENCY: integer(1, 64)
     .default(availableParallelism())
     .describe("Engine runs at once. Default: the cores"),

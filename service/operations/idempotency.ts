@@ -102,11 +102,13 @@ export async function forgetOldKeys(query: Query): Promise<void> {
 }
 
 /**
- * A digest of the request without its password: a stolen SHA-256 of a password is guessed quickly, so the
- * password is compared by its argon2id hash instead.
+ * A digest of the request, with whether it has a password in the place of that: a stolen SHA-256 of a password
+ * is guessed quickly, so the password is compared by its argon2id hash instead.
  */
 function fingerprintOf({ kind, tenantId, request }: Keyed): string {
-  const rest = [kind.name, tenantId, { ...request, adminPassword: undefined }];
+  const adminPassword =
+    "adminPassword" in request && request.adminPassword !== undefined ? "given" : undefined;
+  const rest = [kind.name, tenantId, { ...request, adminPassword }];
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex");
 }
 

@@ -23,8 +23,6 @@ import { begin, fail, succeed, tryAgain } from "./store/store";
 export interface OperationParts {
   readonly database: Database;
   readonly runs: EngineRuns;
-  /** Undefined for the package's own tenant migrations. */
-  readonly migrationsDir: string | undefined;
   readonly log: Logger;
   /** The pause before the first retry of a failure that may be temporary; it doubles with each retry. */
   readonly retryDelayMs: number;
@@ -74,7 +72,7 @@ export async function runOperation(id: string, parts: OperationParts): Promise<v
 }
 
 async function bringToWanted(operation: Operation, parts: OperationParts): Promise<void> {
-  const { database, runs, migrationsDir, log } = parts;
+  const { database, runs, log } = parts;
   const { kind, tenantId } = operation;
   await database.withTenantLock(tenantId, async (query) => {
     const stack = await wantedWith(query, tenantId);
@@ -90,7 +88,7 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
     for (const { tenants, mayDelete, isLast } of runsFor(wanted, stack, before !== undefined)) {
       const request = {
         ...{ tenantId, mayDelete },
-        tenants: tenants.map((tenant) => declarationOf(tenant, migrationsDir)),
+        tenants: tenants.map(declarationOf),
       };
       // Shown are the steps of the run that brings the tenant to what is wanted.
       outcome = await runs.run(request, isLast ? steps.note : undefined);

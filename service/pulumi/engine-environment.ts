@@ -10,6 +10,8 @@ export interface EngineEnvironment {
   readonly databaseUrl: string;
   readonly backendUrl: string;
   readonly passphrase: string;
+  /** The folder with the tenant migrations, as an absolute path. */
+  readonly migrationsDir: string;
   /** The PostgreSQL roles as which the product works on its tenants' tables. */
   readonly productRoles?: readonly string[];
   readonly engineOptions: EngineOptions;
@@ -36,6 +38,8 @@ export function engineEnvironment(settings: EngineEnvironment): NodeJS.ProcessEn
     PRODUCT_ROLES: productRoles.length > 0 ? productRoles.join(",") : undefined,
     PULUMI_BACKEND_URL: settings.backendUrl,
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
+    // Also in embedded mode, where nobody has set it.
+    TENANT_MIGRATIONS_DIR: settings.migrationsDir,
   };
 }
 

@@ -9,14 +9,15 @@ import { beginUp, type BegunUp, type UpStart } from "./up";
 // full length they take a tenth of the host's time.
 Error.stackTraceLimit = 2;
 
-const { query } = openDatabase(process.env.DATABASE_URL ?? "");
+const { DATABASE_URL = "", TENANT_MIGRATIONS_DIR: migrationsDir = "" } = process.env;
+const { query } = openDatabase(DATABASE_URL);
 
 let current: BegunUp | undefined;
 
 worker({
   /** Begins a run, which then waits for its request. Returns the host's process id. */
   begin(start: UpStart): number {
-    current = beginUp(query, start);
+    current = beginUp(query, migrationsDir, start);
     return process.pid;
   },
   /** Gives the run its request, or null, with which it ends without changes. Resolves with how it ended. */

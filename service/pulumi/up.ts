@@ -46,8 +46,12 @@ export interface BegunUp {
   readonly finish: (request: RunRequest | undefined, listener: UpListener) => Promise<RunOutcome>;
 }
 
-/** Begins an `up` in this process, with an inline program that waits for what it is to declare. */
-export function beginUp(query: Query, start: UpStart): BegunUp {
+/**
+ * Begins an `up` in this process, with an inline program that waits for what it is to declare.
+ *
+ * @param migrationsDir The folder with the tenant migrations, as an absolute path.
+ */
+export function beginUp(query: Query, migrationsDir: string, start: UpStart): BegunUp {
   let give: (request: RunRequest | undefined) => void = () => undefined;
   const wanted = new Promise<RunRequest | undefined>((resolve) => (give = resolve));
   const faults: string[] = [];
@@ -61,6 +65,7 @@ export function beginUp(query: Query, start: UpStart): BegunUp {
   const roles = productRoles.optional().parse(process.env.PRODUCT_ROLES) ?? [];
   const { program, declared } = watch(async () => {
     const database = declareDatabase({
+      migrationsDir,
       // The service applies the public migrations when it starts.
       publicMigrations: false,
       passwordFromEnvironment: true,

@@ -4,7 +4,7 @@ import type { TenantRow } from "./tenants";
 
 /**
  * What the service wants of a tenant: its declaration without the fields that the service adds by itself
- * (key, id, folder of the migrations). `adminPassword` holds the argon2id hash, never the password.
+ * (key, id). `adminPassword` holds the argon2id hash, never the password.
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
@@ -60,14 +60,9 @@ export function isLost(tenant: TenantRow | undefined, wanted: WantedTenant): boo
  * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
  * its name may change. One that is to be purged is declared as deleted, with leave to destroy its data: a
  * later run then leaves it out.
- *
- * @param migrationsDir Undefined for the package's own tenant migrations.
  */
-export function declarationOf(
-  { id, spec, status, generation }: WantedTenant,
-  migrationsDir: string | undefined,
-): TenantDeclaration {
-  const declared = { ...spec, key: id, id, migrationsDir, generation };
+export function declarationOf({ id, spec, status, generation }: WantedTenant): TenantDeclaration {
+  const declared = { ...spec, key: id, id, generation };
   if (status !== "purged") return { ...declared, status };
   // A schema that somebody dropped by hand, or an earlier try of the purge, must not stop it.
   return { ...declared, status: "deleted", forceDestroy: true, recreate: true };

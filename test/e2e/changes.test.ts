@@ -27,7 +27,7 @@ describe("a change of a tenant", () => {
   it("whose migration fails leaves it provisioning, names the file, and finishes once it is mended", async () => {
     write("1_a.sql", "create table a (id int)");
     write("2_b.sql", "create table b (id nonsense)");
-    await project.configure([tenant("acme", { migrationsDir })]);
+    await project.configure([tenant("acme")], migrationsDir);
     const { code, output } = await project.tryRun("up", "--yes", "--skip-preview");
     expect(code).not.toBe(0);
     expect(output).toMatch(
@@ -61,13 +61,13 @@ describe("a change of a tenant", () => {
   it("gives it another name and slug in place", async () => {
     const before = await row("acme");
     const renamed = { key: "acme", slug: "acme-ltd", name: "Acme Ltd" };
-    await project.configure([tenant("acme", { migrationsDir, ...renamed })]);
+    await project.configure([tenant("acme", renamed)], migrationsDir);
     const preview = await project.run("preview", "--diff");
     expect(preview).toContain('"The acme company" => "Acme Ltd"');
     expect(preview).toMatch(/~ 1 to update\s+\d+ unchanged/);
     await project.run("up", "--yes", "--skip-preview");
     expect(await row("acme-ltd")).toEqual({ ...before, name: "Acme Ltd" });
-    await project.configure([tenant("acme", { migrationsDir })]);
+    await project.configure([tenant("acme")], migrationsDir);
     await project.run("up", "--yes", "--skip-preview");
     expect(await row("acme")).toEqual(before);
   });
@@ -95,7 +95,8 @@ describe("a change of a tenant", () => {
       const { Tenant, TenantDatabase } = require("pulumi-tenant");
       const parent = new pulumi.ComponentResource("shop:index:Customer", "customer");
       const [tenant] = new pulumi.Config().requireObject("tenants");
-      new Tenant("acme", { ...tenant, database: new TenantDatabase("database") }, { parent });`,
+      const database = new TenantDatabase("database", { migrationsDir: "${migrationsDir}" });
+      new Tenant("acme", { ...tenant, database }, { parent });`,
     );
     const { code, output } = await project.tryRun("up", "--yes", "--skip-preview");
     expect(code).not.toBe(0);
@@ -109,7 +110,7 @@ describe("a change of a tenant", () => {
   });
 
   it("refuses another e-mail, with the reason", async () => {
-    await project.configure([tenant("acme", { migrationsDir, adminEmail: "eve@acme.example" })]);
+    await project.configure([tenant("acme", { adminEmail: "eve@acme.example" })], migrationsDir);
     const { code, output } = await project.tryRun("preview");
     expect(code).not.toBe(0);
     expect(output).toContain(
@@ -119,11 +120,11 @@ describe("a change of a tenant", () => {
 
   it("refuses another id as long as the old data must stay, and replaces the tenant once it may go", async () => {
     const [before, id] = [await row("acme"), "660e8400-e29b-41d4-a716-446655440000"];
-    await project.configure([tenant("acme", { migrationsDir, id })]);
+    await project.configure([tenant("acme", { id })], migrationsDir);
     expect((await project.tryRun("preview")).output).toContain("apply forceDestroy: true first");
-    await project.configure([tenant("acme", { migrationsDir, forceDestroy: true })]);
+    await project.configure([tenant("acme", { forceDestroy: true })], migrationsDir);
     await project.run("up", "--yes", "--skip-preview");
-    await project.configure([tenant("acme", { migrationsDir, forceDestroy: true, id })]);
+    await project.configure([tenant("acme", { forceDestroy: true, id })], migrationsDir);
     await project.run("up", "--yes", "--skip-preview");
     expect(await row("acme")).toMatchObject({ id, status: "active" });
     const schemas = await project.sql(
@@ -138,13 +139,13 @@ describe("a change of a tenant", () => {
     const adminEmail = "admin@acme.example";
     const id = (await row("acme"))?.id;
     const both = [
-      tenant("acme", { migrationsDir, forceDestroy: true, id }),
+      tenant("acme", { forceDestroy: true, id }),
       tenant("globex", { adminEmail, forceDestroy: true, adminFirstName: "Somebody else" }),
     ];
-    await project.configure(both);
+    await project.configure(both, migrationsDir);
     await project.run("up", "--yes", "--skip-preview");
     expect(await project.sql("select first_name from users")).toEqual([{ first_name: "Ana" }]);
-    await project.configure(both.slice(1));
+    await project.configure(both.slice(1), migrationsDir);
     await project.run("up", "--yes", "--skip-preview");
     expect(await project.sql("select slug, status from tenants")).toEqual([
       { slug: "globex", status: "active" },

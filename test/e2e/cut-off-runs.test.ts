@@ -3,6 +3,7 @@ import path from "node:path";
 import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { hashPassword } from "../../provider/contract/passwords";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import type { RunOutcome } from "../../service/pulumi/engine-runs";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { startRuns } from "../../service/pulumi/runs";
@@ -43,6 +44,7 @@ async function run(
     databaseUrl: database.url(),
     backendUrl: `file://${state}`,
     passphrase: "a passphrase for tests",
+    migrationsDir: tenantMigrationsDir,
     engineOptions,
   });
   const runs = startRuns({

@@ -165,8 +165,9 @@ describe.each(["the tenant", "its parent"])("retainOnDelete, set on %s,", (where
       path.join(project.directory, "index.js"),
       `const pulumi = require("@pulumi/pulumi");
       const { Tenant, TenantDatabase } = require("pulumi-tenant");
-      const database = new TenantDatabase("database");
-      for (const tenant of new pulumi.Config().getObject("tenants") ?? []) {
+      const config = new pulumi.Config();
+      const database = new TenantDatabase("database", config.requireObject("database"));
+      for (const tenant of config.getObject("tenants") ?? []) {
         const retainOnDelete = tenant.slug === "initech" ? true : undefined;
         const parent = new pulumi.ComponentResource("shop:index:Customer", tenant.slug, {}, ${parent});
         new Tenant(tenant.slug, { ...tenant, database }, { parent, ...${own} });

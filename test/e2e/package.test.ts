@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
@@ -84,8 +92,9 @@ describe("the package, in a project of somebody else's", () => {
   it("has types that a strict program compiles with, and that refuse a mistake", () => {
     const program = (slug: string) => `
       import * as pulumi from "@pulumi/pulumi";
-      import { Tenant } from "pulumi-tenant";
+      import { Tenant, TenantDatabase } from "pulumi-tenant";
       const config = new pulumi.Config();
+      const database = new TenantDatabase("database", { migrationsDir: "migrations" });
       const acme = new Tenant("acme", {
         name: "Acme Corp",
         ${slug}: "acme",
@@ -94,6 +103,7 @@ describe("the package, in a project of somebody else's", () => {
         adminFirstName: "Ana",
         adminLastName: "Diaz",
         forceDestroy: true,
+        database,
       });
       export const schema = acme.schemaName;
       export const status: pulumi.Output<string> = acme.status;
@@ -114,6 +124,11 @@ describe("the package, in a project of somebody else's", () => {
     write(
       "Pulumi.yaml",
       "name: shop\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n",
+    );
+    mkdirSync(path.join(directory, "migrations"));
+    write(
+      "migrations/1_notes.sql",
+      "-- migrate:up\ncreate table notes (id int);\n-- migrate:down\ndrop table notes;\n",
     );
     pulumi("stack", "init", "dev");
     pulumi("config", "set", "--secret", "adminPassword", "correct-horse-battery");

@@ -11,7 +11,7 @@ describe("the project at the root", () => {
       path.join(project.directory, "mine/1_notes.sql"),
       "-- migrate:up\ncreate table notes (id int);\n-- migrate:down\ndrop table notes;\n",
     );
-    await project.configure([tenant("acme", { migrationsDir: "mine", forceDestroy: true })]);
+    await project.configure([tenant("acme", { forceDestroy: true })], "mine");
     await project.run("up", "--yes", "--skip-preview");
     await project.run("preview", "--expect-no-changes");
     expect(

@@ -3,6 +3,7 @@ import { existsSync, readlinkSync, renameSync } from "node:fs";
 import { pino } from "pino";
 import { obtainEngine, type Engine } from "../../engine/obtain/obtain";
 import { hashPassword } from "../../provider/contract/passwords";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import type { EngineRuns, RunRequest } from "../../service/pulumi/engine-runs";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { startRuns, type RunsSettings } from "../../service/pulumi/runs";
@@ -39,6 +40,7 @@ function hosts(changes: Partial<RunsSettings> = {}): EngineRuns {
     databaseUrl: database.url(),
     backendUrl: `file://${state}`,
     passphrase: "a passphrase for tests",
+    migrationsDir: tenantMigrationsDir,
     engineOptions,
   });
   const stacks = stacksOf(database.handle, randomUUID());
@@ -151,7 +153,7 @@ test("a host whose run failed takes no other: what that left behind would meet t
   const runs = hosts();
   const first = await firstHost();
   const broken = await wanted("leaves-something");
-  const tenants = broken.tenants.map((tenant) => ({ ...tenant, migrationsDir: "/nowhere" }));
+  const tenants = broken.tenants.map((tenant) => ({ ...tenant, adminEmail: "nobody" }));
   expect(await runs.run({ ...broken, tenants })).toMatchObject({ result: "failed" });
   expect(await runs.run(broken)).toEqual({ result: "succeeded" });
   expect(await firstHost()).not.toBe(first);

@@ -31,6 +31,7 @@ describe("a start that cannot be says why in one line each, and ends with 1", ()
     expect(await refusal({ DATABASE_URL: "postgres://app@db/app" })).toEqual([
       expect.stringMatching(/^PULUMI_BACKEND_URL is not set: set it to /),
       expect.stringMatching(/^PULUMI_CONFIG_PASSPHRASE is not set: set it to /),
+      expect.stringMatching(/^TENANT_MIGRATIONS_DIR is not set: set it to the folder /),
       expect.stringMatching(/^JWT_SECRET is not set: set it to /),
     ]);
   });

@@ -30,6 +30,7 @@ describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
       databaseUrl,
       backendUrl,
       passphrase,
+      migrationsDir: "/nowhere",
       engineOptions: fastest,
     });
     cwd = makeWorkDir(root);

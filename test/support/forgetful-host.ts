@@ -3,13 +3,14 @@ import { worker, workerEmit } from "workerpool";
 import { openDatabase } from "../../service/database/database";
 import { beginUp, type BegunUp, type UpStart } from "../../service/pulumi/up";
 
-const { query } = openDatabase(process.env.DATABASE_URL ?? "");
+const { DATABASE_URL = "", TENANT_MIGRATIONS_DIR: migrationsDir = "" } = process.env;
+const { query } = openDatabase(DATABASE_URL);
 
 let current: BegunUp | undefined;
 
 worker({
   begin(start: UpStart): number {
-    current = beginUp(query, start);
+    current = beginUp(query, migrationsDir, start);
     return process.pid;
   },
   finish() {

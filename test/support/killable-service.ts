@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { MARK } from "../../service/system/processes";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { startService } from "./service-process";
 import { testSecret } from "./service-tokens";
 
@@ -34,6 +35,7 @@ export async function startServiceProcess(
       ...engine.env,
       JWT_SECRET: testSecret,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+      TENANT_MIGRATIONS_DIR: tenantMigrationsDir,
       // Making more would take the processor from the tests.
       SPARE_STACKS: "1",
       ...env,

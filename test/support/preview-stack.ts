@@ -19,8 +19,9 @@ async function main([stackName = "", declaration = ""]: readonly string[]): Prom
       workDir,
       pulumiCommand: await PulumiCommand.get(),
       program: () => {
+        const { TENANT_MIGRATIONS_DIR: migrationsDir = "" } = process.env;
         const database = {
-          ...{ publicMigrations: false, passwordFromEnvironment: true },
+          ...{ migrationsDir, publicMigrations: false, passwordFromEnvironment: true },
           productRoles: process.env.PRODUCT_ROLES?.split(",") ?? [],
         };
         return Promise.resolve(declareStack({ database, tenants: [tenant] }));

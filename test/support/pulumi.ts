@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client, type QueryResultRow } from "pg";
 import { obtainEngine } from "../../engine/obtain/obtain";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { createTestDatabase } from "./database";
 
 /** How a run of the CLI ended. */
@@ -24,8 +25,12 @@ export interface Project {
   run(...args: string[]): Promise<string>;
   /** Runs a statement in the database as its owner. */
   sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
-  /** Writes the list of tenants, and their passwords as secrets, into the stack's configuration. */
-  configure(tenants: readonly object[]): Promise<void>;
+  /**
+   * Writes the list of tenants, and their passwords as secrets, into the stack's configuration.
+   *
+   * @param migrationsDir The folder with the tenants' migrations. Default: this package's own.
+   */
+  configure(tenants: readonly object[], migrationsDir?: string): Promise<void>;
 }
 
 const repository = path.resolve(__dirname, "../../..");
@@ -95,13 +100,12 @@ export function usePulumiProject(source: string, files: readonly string[]): Proj
     run,
     sql: async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
       (await client.query<T>(statement, values)).rows,
-    async configure(tenants) {
-      const project = /^name: (.*)$/m.exec(
-        readFileSync(path.join(directory, "Pulumi.yaml"), "utf8"),
-      );
+    async configure(tenants, migrationsDir = tenantMigrationsDir) {
+      const [, name = ""] =
+        /^name: (.*)$/m.exec(readFileSync(path.join(directory, "Pulumi.yaml"), "utf8")) ?? [];
       const file = path.join(directory, "Pulumi.dev.yaml");
       const salt = /^encryptionsalt: .*$/m.exec(readFileSync(file, "utf8"))?.[0] ?? "";
-      const value = { [`${project?.[1] ?? ""}:tenants`]: tenants };
+      const value = { [`${name}:tenants`]: tenants, [`${name}:database`]: { migrationsDir } };
       // JSON is YAML too.
       writeFileSync(file, `${salt}\nconfig: ${JSON.stringify(value)}\n`);
       const passwords = [...tenants.keys()].flatMap((index) => [

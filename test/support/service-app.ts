@@ -100,7 +100,7 @@ export async function startService(
   options: ServiceAppOptions = {},
 ): Promise<ServiceApp> {
   return startServiceApp(database, runs, options, async (operations, log) => {
-    const parts = { database, runs, operations, log, migrationsDir: undefined, concurrency: 4 };
+    const parts = { database, runs, operations, log, concurrency: 4 };
     return startInstance({
       ...parts,
       retryDelayMs: 20,

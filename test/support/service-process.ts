@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { finished } from "node:stream/promises";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { testSecret } from "./service-tokens";
 
 /** The service as a process of its own. */
@@ -84,6 +85,7 @@ export function serviceEnvironment(
     JWT_SECRET: testSecret,
     PULUMI_BACKEND_URL: `file://${state}`,
     PULUMI_CONFIG_PASSPHRASE: "a passphrase for tests",
+    TENANT_MIGRATIONS_DIR: tenantMigrationsDir,
     // Making more would take the processor from the tests.
     SPARE_STACKS: "1",
     state,

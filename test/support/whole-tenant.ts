@@ -127,17 +127,20 @@ export async function previewOf(
   database: ServiceDatabase,
   state: StateBackend,
   tenantId: string,
-  { migrationsDir, productRoles = [] }: { migrationsDir?: string; productRoles?: string[] } = {},
+  {
+    migrationsDir = tenantMigrationsDir,
+    productRoles = [],
+  }: { migrationsDir?: string; productRoles?: string[] } = {},
 ): Promise<Previewed> {
   const [wanted] = await wantedWith(database.handle.query, tenantId);
   if (wanted === undefined) throw new Error(`the service wants no tenant ${tenantId}`);
-  const tenant = JSON.stringify(declarationOf(wanted, migrationsDir));
+  const tenant = JSON.stringify(declarationOf(wanted));
   const { env: engine } = await obtainEngine(() => undefined);
   const [backendUrl, passphrase] = [state.url, "a passphrase for tests"];
   const child = fork(path.join(__dirname, "preview-stack.js"), [wanted.stack ?? "", tenant], {
     env: engineEnvironment({
       ...{ engine, databaseUrl: database.url(), backendUrl, passphrase, engineOptions: fastest },
-      productRoles,
+      ...{ migrationsDir, productRoles },
     }),
   });
   const [answer] = (await once(child, "message")) as [{ changes?: Previewed; fault?: string }];

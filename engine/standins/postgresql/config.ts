@@ -1,25 +1,20 @@
+import { sslModes, type TlsSettings } from "../../../provider/connections/tls";
 import { decoded } from "./config-value";
 import { secret, UNKNOWN, type Failure, type Properties, type Value } from "./properties";
 
 /** Where the database is, and how to reach it. */
-export interface ConnectionConfig {
-  readonly host: string;
+export interface ConnectionConfig extends TlsSettings {
   readonly port: number;
   readonly database: string;
   readonly username: string;
   readonly password: string | undefined;
-  readonly sslmode: SslMode;
   /** In seconds, as in the stack. 0 or less: no limit. */
   readonly connectTimeout: number;
   /** How many connections to one database may be open at once. 0 or less: no limit. */
   readonly maxConnections: number;
 }
 
-export type SslMode = (typeof SSL_MODES)[number];
-
-const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
-
-type Kind = "string" | "integer" | "boolean";
+type Kind = "string" | "integer" | "boolean" | "certificate";
 
 /** The configuration that the provider takes: the kind of each value, and libpq's variable for it. */
 const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
@@ -29,6 +24,8 @@ const KNOWN = new Map<string, { kind: Kind; variable?: string }>([
   ["username", { kind: "string", variable: "PGUSER" }],
   ["password", { kind: "string", variable: "PGPASSWORD" }],
   ["sslmode", { kind: "string", variable: "PGSSLMODE" }],
+  ["sslrootcert", { kind: "string" }],
+  ["clientcert", { kind: "certificate" }],
   ["connectTimeout", { kind: "integer", variable: "PGCONNECT_TIMEOUT" }],
   ["maxConnections", { kind: "integer" }],
   // These two are checked and then not used: a schema is made in the same way by every role, and by every
@@ -48,12 +45,10 @@ const OFFICIAL_ONLY = new Set([
   "awsRdsIamRegion",
   "azureIdentityAuth",
   "azureTenantId",
-  "clientcert",
   "databaseUsername",
   "gcpIamImpersonateServiceAccount",
   "scheme",
   "sslMode",
-  "sslrootcert",
 ]);
 
 /**
@@ -100,13 +95,17 @@ export function connectionConfig(
     const value = decoded(all[key]);
     return typeof value === "number" ? value : undefined;
   };
+  const { cert, key } = clientCertificate(decoded(all.clientcert)) ?? {};
   return {
     host: text("host") ?? "localhost",
     port: integer("port") ?? 5432,
     database: text("database") ?? "postgres",
     username: text("username") ?? "postgres",
     password: text("password"),
-    sslmode: SSL_MODES.find((mode) => mode === all.sslmode) ?? "require",
+    sslmode: sslModes.find((mode) => mode === all.sslmode) ?? "require",
+    sslrootcert: text("sslrootcert"),
+    sslcert: cert,
+    sslkey: key,
     connectTimeout: integer("connectTimeout") ?? 180,
     maxConnections: integer("maxConnections") ?? 20,
   };
@@ -138,8 +137,8 @@ function complaintAbout(key: string, value: Value): string | undefined {
   if (value === UNKNOWN || value === "") return undefined;
   if (known.kind === "string") {
     if (typeof value !== "string") return "expected a string";
-    if (key === "sslmode" && !SSL_MODES.some((mode) => mode === value)) {
-      return `the stand-in for the postgresql plugin knows the values ${SSL_MODES.join(", ")}`;
+    if (key === "sslmode" && !sslModes.some((mode) => mode === value)) {
+      return `the stand-in for the postgresql plugin knows the values ${sslModes.join(", ")}`;
     }
     if (key === "expectedVersion" && !/^v?\d+(\.\d+){0,2}\b/.test(value)) {
       return `invalid version ("${value}")`;
@@ -147,6 +146,11 @@ function complaintAbout(key: string, value: Value): string | undefined {
     return undefined;
   }
   const plain = decoded(value);
+  if (known.kind === "certificate") {
+    return clientCertificate(plain) === undefined
+      ? "the stand-in for the postgresql plugin takes cert and key, as paths of files"
+      : undefined;
+  }
   if (known.kind === "boolean")
     return typeof plain === "boolean" ? undefined : "expected a boolean";
   if (!Number.isInteger(plain)) return "expected an integer";
@@ -154,4 +158,12 @@ function complaintAbout(key: string, value: Value): string | undefined {
   return Number(plain) >= least && Number(plain) <= most
     ? undefined
     : `expected an integer from ${least} to ${most}`;
+}
+
+/** Reads the client's certificate; undefined where it is none, or not in two files. */
+function clientCertificate(value: Value | undefined): { cert: string; key: string } | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const { cert, key, sslinline = false } = value;
+  if (typeof cert !== "string" || typeof key !== "string" || sslinline !== false) return undefined;
+  return { cert, key };
 }

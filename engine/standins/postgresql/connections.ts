@@ -1,8 +1,8 @@
-import type { ConnectionOptions } from "node:tls";
 import type { ClientConfig, Pool, PoolClient } from "pg";
 import { watchConnection } from "../../../provider/connections/heartbeat";
+import { tlsFault, tlsOptions } from "../../../provider/connections/tls";
 import { messageOf } from "../rpc";
-import type { ConnectionConfig, SslMode } from "./config";
+import type { ConnectionConfig } from "./config";
 
 /** How long an unused connection stays open, so that a `pulumi up` soon after another finds it. */
 const IDLE_TIMEOUT_MS = 5_000;
@@ -56,7 +56,10 @@ export class Connections {
     try {
       return await (await pool).connect();
     } catch (error) {
-      const reason = password ? complaint(error).replaceAll(password, "XXXX") : complaint(error);
+      const said = complaint(error);
+      // lib/pq's words for a certificate do not say what to do.
+      const words = said === messageOf(error) ? messageOf(tlsFault(error, host)) : said;
+      const reason = password ? words.replaceAll(password, "XXXX") : words;
       throw new Error(
         `error connecting to PostgreSQL server ${host} (scheme: postgres): ${reason}`,
         { cause: error },
@@ -67,9 +70,9 @@ export class Connections {
   /** Imports `pg` only now: a check, a diff or a preview needs no database, and starts faster without. */
   private async open(database: string): Promise<Pool> {
     const { Pool } = await import("pg");
-    const { host, port, username, password, sslmode, connectTimeout, maxConnections } = this.config;
+    const { host, port, username, password, connectTimeout, maxConnections } = this.config;
     const config: ClientConfig = {
-      ...{ host, port, database, user: username, ssl: tls(sslmode) },
+      ...{ host, port, database, user: username, ssl: tlsOptions(this.config) },
       ...(password === undefined ? {} : { password }),
       connectionTimeoutMillis: Math.max(connectTimeout, 0) * 1_000,
       fallback_application_name: "pulumi-resource-postgresql stand-in",
@@ -115,18 +118,4 @@ function complaint(error: unknown): string {
 
 function isDatabaseError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && "severity" in error && "code" in error;
-}
-
-/** libpq's modes: https://www.postgresql.org/docs/current/libpq-ssl.html */
-function tls(mode: SslMode): false | ConnectionOptions {
-  switch (mode) {
-    case "disable":
-      return false;
-    case "require":
-      return { rejectUnauthorized: false };
-    case "verify-ca":
-      return { rejectUnauthorized: true, checkServerIdentity: () => undefined };
-    case "verify-full":
-      return { rejectUnauthorized: true };
-  }
 }

@@ -56,9 +56,9 @@ export interface Kind<Request extends object = object> {
    * Hashes the request's password, before the transaction of `want` begins: it takes long, and the
    * transaction would hold its locks all the while. Default: the verb has no password.
    *
-   * @returns the argon2id hash.
+   * @returns the argon2id hash; undefined for a request without a password.
    */
-  readonly hash?: (request: Request) => Promise<string>;
+  readonly hash?: (request: Request) => Promise<string | undefined>;
   /**
    * Changes what is wanted of the tenant, in the transaction that accepts the operation.
    *

@@ -24,7 +24,7 @@ export const setupRequest = z.strictObject({
   slug: rules.slug,
   adminEmail: rules.email,
   // An argon2 hash sent here is not taken for a hash: it is hashed like any other long password.
-  adminPassword: rules.plainPassword,
+  adminPassword: rules.plainPassword.optional(),
   adminFirstName: rules.personName,
   adminLastName: rules.personName,
 });
@@ -48,9 +48,10 @@ export const setup: Kind<SetupRequest> = {
     await refuseTaken(query, request, asker, await wantedBySlug(query, request.slug));
   },
 
-  hash: ({ adminPassword }) => hashPassword(adminPassword, randomUUID()),
+  hash: async ({ adminPassword }) =>
+    adminPassword === undefined ? undefined : hashPassword(adminPassword, randomUUID()),
 
-  async want(query, { request, asker }, { passwordHash = "" }) {
+  async want(query, { request, asker }, { passwordHash }) {
     const spec = { ...request, adminPassword: passwordHash };
     const made = await insertWanted(query, randomUUID(), spec, asker.subject);
     const known = made ?? (await wantedBySlug(query, request.slug));

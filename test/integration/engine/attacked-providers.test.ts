@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
-import { CheckRequest, CreateRequest, DeleteRequest } from "@pulumi/pulumi/proto/provider_pb";
+import {
+  CheckRequest,
+  ConfigureRequest,
+  CreateRequest,
+  DeleteRequest,
+} from "@pulumi/pulumi/proto/provider_pb";
 import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb";
 import { obtainEngine } from "../../../engine/obtain/obtain";
 import { checkout } from "../../../engine/obtain/places";
@@ -38,6 +43,10 @@ beforeAll(async () => {
     credentials.createInsecure(),
     { "grpc.enable_http_proxy": 0 },
   );
+  // An engine calls this before anything else.
+  const configuration = new ConfigureRequest();
+  configuration.setArgs(struct({}));
+  await refusal((done) => provider.configure(configuration, done));
 });
 afterAll(async () => {
   provider.close();

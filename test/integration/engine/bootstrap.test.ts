@@ -124,7 +124,7 @@ describe("what goes wrong is one line and a non-zero exit", () => {
     const { code, stderr } = await checkout.run(["constructor"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^usage: node scripts\/bootstrap\.mjs start\|test\|doctor\|token\|pulumi/,
+      /^usage: node scripts\/bootstrap\.mjs start\|test\|doctor\|token\|hash-password\|pulumi/,
     );
   });
 });

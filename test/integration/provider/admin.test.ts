@@ -8,7 +8,7 @@ type Inputs = Parameters<typeof adminUser.create>[0];
 interface Row {
   id: string;
   email: string;
-  password_hash: string;
+  password_hash: string | null;
   first_name: string;
   last_name: string;
 }
@@ -234,6 +234,42 @@ describe("diff", () => {
       changes: true,
       lines: [],
     });
+  });
+});
+
+describe("without a password", () => {
+  const hashOf = async ({ email }: Inputs) => (await usersWith(email))[0]?.password_hash;
+
+  it("an admin is made who has none yet", async () => {
+    const inputs = declared(await tenant(), { password: undefined });
+    await adminUser.create(inputs);
+    expect(await hashOf(inputs)).toBeNull();
+  });
+
+  it("a first one that the program gives later is theirs, unless they have set one", async () => {
+    for (const [set, expected] of [
+      [null, passwordHash],
+      [otherHash, otherHash],
+    ] as const) {
+      const inputs = declared(await tenant(), { password: undefined });
+      const { id, outs } = await adminUser.create(inputs);
+      await database.sql("update users set password_hash = $2 where id = $1", [id, set]);
+      const news = { ...inputs, password: passwordHash };
+      expect((await adminUser.diff(id, outs, news)).changes).toBe(true);
+      await adminUser.update(id, outs, news);
+      expect(await hashOf(inputs)).toBe(expected);
+    }
+  });
+
+  it("a program that no longer gives one takes none away, and shows no change", async () => {
+    const inputs = declared(await tenant());
+    const { id, outs } = await adminUser.create(inputs);
+    const news = { ...inputs, password: undefined };
+    expect((await adminUser.diff(id, outs, news)).changes).toBe(false);
+    await adminUser.update(id, outs, { ...news, firstName: "Anna" });
+    expect(await usersWith(inputs.email)).toMatchObject([
+      { first_name: "Anna", password_hash: passwordHash },
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { hashPassword } from "../../../provider/contract/passwords";
+import { tenantMigrationsDir } from "../../../provider/database/migrations";
 import { adminMembership, adminUser, migrations, tenantRecord } from "../../../provider/resources";
 import { checked, useResourceDatabase } from "../../support/resources";
 
@@ -35,7 +36,9 @@ async function whole(email = `admin${++count}@acme.example`) {
   await database.sql(`create schema "${schemaName}"`);
   type Files = Parameters<typeof migrations.create>[0];
   const files = await migrations.create(
-    checked<Files>(migrations.check({}, { ...common, schemaName })),
+    checked<Files>(
+      migrations.check({}, { ...common, schemaName, migrationsDir: tenantMigrationsDir }),
+    ),
   );
   type Link = Parameters<typeof adminMembership.create>[0];
   const membership = await adminMembership.create(

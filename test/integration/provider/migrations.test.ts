@@ -33,6 +33,7 @@ async function schema(): Promise<string> {
 const typed = (schemaName: string, overrides: object = {}) => ({
   urlEnv: database.urlEnv,
   schemaName,
+  migrationsDir: tenantMigrationsDir,
   forceDestroy: true,
   ...overrides,
 });

@@ -265,6 +265,7 @@ describe("Idempotency-Key", () => {
   test.each([
     ["another name", { name: "Other" }],
     ["another password", { adminPassword: "another quiet river" }],
+    ["no password", { adminPassword: undefined }],
     ["another slug", { slug: "other-slug" }],
   ])("with %s it is refused", async (what, change) => {
     const { service } = await start();

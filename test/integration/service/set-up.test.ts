@@ -68,6 +68,13 @@ test("what the engine gets is normalised, and the password is a hash", async () 
   expect(isPasswordHash(asked?.adminPassword ?? "")).toBe(true);
 });
 
+test("an admin may be left without a password, and the tenant is set up all the same", async () => {
+  const { post, runs } = await serviceWith();
+  expect((await post({ slug: "no-password", adminPassword: undefined })).status).toBe(201);
+  expect(runs.asked[0]).toMatchObject({ slug: "no-password" });
+  expect(runs.asked[0]).not.toHaveProperty("adminPassword");
+});
+
 test("an argon2 string is hashed like any other password", async () => {
   const { post, runs } = await serviceWith();
   const hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$qGQmBB7xZ4nLCL4nVZcfVw";

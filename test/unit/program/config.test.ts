@@ -9,9 +9,11 @@ const acme = {
   adminLastName: "Diaz",
 };
 
-const faultsOf = (tenants: unknown, database?: unknown): string => {
+const database = { migrationsDir: "migrations" };
+
+const faultsOf = (tenants: unknown, given: unknown = database): string => {
   try {
-    return readStackConfig(tenants, database).faults.join("\n") || "none";
+    return readStackConfig(tenants, given).faults.join("\n") || "none";
   } catch (error) {
     return (error as Error).message;
   }
@@ -19,29 +21,35 @@ const faultsOf = (tenants: unknown, database?: unknown): string => {
 
 describe("a stack's configuration", () => {
   it("may hold no tenant yet", () => {
-    expect(readStackConfig(undefined, undefined)).toEqual({
-      tenants: [],
-      database: {},
-      faults: [],
-    });
+    expect(readStackConfig(undefined, database)).toEqual({ tenants: [], database, faults: [] });
   });
 
   it("declares its tenants as they are given: each validates its values itself", () => {
     const globex = { ...acme, slug: "Globex!", adminEmail: undefined };
-    expect(readStackConfig([acme, globex], { urlEnv: "TENANTS_URL" })).toEqual({
+    const elsewhere = { ...database, urlEnv: "TENANTS_URL" };
+    expect(readStackConfig([acme, globex], elsewhere)).toEqual({
       tenants: [
         { ...acme, faults: [] },
         { ...globex, faults: [] },
       ],
-      database: { urlEnv: "TENANTS_URL" },
+      database: elsewhere,
       faults: [],
     });
   });
 
+  it("must name the folder of the tenants' migrations, and says how", () => {
+    for (const without of [undefined, { urlEnv: "TENANTS_URL" }]) {
+      expect(() => readStackConfig([acme], without)).toThrow(
+        "database: migrationsDir: is missing: pulumi config set --path database.migrationsDir FOLDER",
+      );
+    }
+  });
+
   it("notes the fields of a tenant that none has", () => {
-    const typo = { ...acme, forceDestory: true, faults: [] };
-    expect(readStackConfig([typo], undefined).tenants[0]?.faults).toEqual([
+    const typo = { ...acme, forceDestory: true, migrationsDir: "migrations", faults: [] };
+    expect(readStackConfig([typo], database).tenants[0]?.faults).toEqual([
       "forceDestory: is not a known field",
+      "migrationsDir: is not a known field",
       "faults: is not a known field",
     ]);
   });
@@ -51,7 +59,7 @@ describe("a stack's configuration", () => {
     const nameless = { ...acme, slug: undefined };
     const config = readStackConfig(
       [renamed, 7, nameless, acme, { ...acme, key: "A" }, { ...acme, slug: "" }],
-      undefined,
+      database,
     );
     expect(config.tenants).toEqual([{ ...renamed, faults: [] }]);
     expect(config.faults).toEqual([

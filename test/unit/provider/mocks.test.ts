@@ -18,7 +18,10 @@ beforeEach(async () => {
   await pulumi.runtime.setMocks(mocks, "shop", "dev");
 });
 
-const acme: TenantArgs = {
+/** To be called by each test, once the mocks are set. */
+const newDatabase = () => new TenantDatabase("database", { migrationsDir: "migrations" });
+
+const acme: Omit<TenantArgs, "database"> = {
   name: "Acme Corp",
   slug: "acme",
   adminEmail: "ana@acme.example",
@@ -31,7 +34,7 @@ const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => out
 
 describe("under Pulumi's mocks, without a database and without an environment, a tenant", () => {
   it("has its five steps, and outputs", async () => {
-    const tenant = new Tenant("acme", { ...acme, database: new TenantDatabase("database") });
+    const tenant = new Tenant("acme", { ...acme, database: newDatabase() });
     expect(await valueOf(tenant.status)).toBe("active");
     expect(await valueOf(tenant.schemaName)).toBe("tenant_id-of-acme");
     expect([...registered.keys()]).toEqual(
@@ -41,15 +44,20 @@ describe("under Pulumi's mocks, without a database and without an environment, a
     expect(registered.get("Record")).not.toHaveProperty("faults");
   });
 
-  it("needs no database of its own either, in a preview too", async () => {
+  it("needs none in a preview either", async () => {
     const isPreview = true;
     await pulumi.runtime.setMocks(mocks, "shop", "dev", isPreview);
-    expect(await valueOf(new Tenant("acme", acme).slug)).toBe("acme");
+    expect(await valueOf(new Tenant("acme", { ...acme, database: newDatabase() }).slug)).toBe(
+      "acme",
+    );
   });
 
   it("throws all of its faults where it is declared", () => {
     const declare = () =>
-      new Tenant("acme", { ...acme, slug: "A", adminEmail: "nobody", id: "7", adminLastName: "" });
+      new Tenant("acme", {
+        ...{ ...acme, database: newDatabase() },
+        ...{ slug: "A", adminEmail: "nobody", id: "7", adminLastName: "" },
+      });
     expect(declare).toThrow(
       new Error(
         [
@@ -65,7 +73,8 @@ describe("under Pulumi's mocks, without a database and without an environment, a
   });
 
   it("says that an input is missing, and repeats no password", () => {
-    const declare = (args: object) => () => new Tenant("acme", args as TenantArgs);
+    const database = newDatabase();
+    const declare = (args: object) => () => new Tenant("acme", { ...args, database } as TenantArgs);
     expect(declare({ ...acme, adminEmail: undefined })).toThrow(
       "tenant acme: adminEmail: is missing",
     );
@@ -75,7 +84,7 @@ describe("under Pulumi's mocks, without a database and without an environment, a
   });
 
   it("may be declared by one test after another", async () => {
-    const database = new TenantDatabase("database");
+    const database = newDatabase();
     const tenants = ["acme", "globex"].map((name) => new Tenant(name, { ...acme, database }));
     expect(await Promise.all(tenants.map(({ slug }) => valueOf(slug)))).toEqual(["acme", "acme"]);
   });

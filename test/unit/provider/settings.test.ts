@@ -1,5 +1,9 @@
 import fc from "fast-check";
-import { connectionSettings, parseDatabaseUrl } from "../../../provider/database/settings";
+import {
+  connectionSettings,
+  parseDatabaseUrl,
+  unverified,
+} from "../../../provider/database/settings";
 import { dbmateUrl, pgConfig } from "../../../provider/database/client-config";
 
 const parse = (url: string) => parseDatabaseUrl(url, "DATABASE_URL");
@@ -14,6 +18,8 @@ describe("a database URL", () => {
       password: "s@crypt",
       sslmode: "verify-full",
       sslrootcert: undefined,
+      sslcert: undefined,
+      sslkey: undefined,
     });
   });
 
@@ -21,8 +27,8 @@ describe("a database URL", () => {
     ["postgres://me@127.0.0.1/app", "disable"],
     ["postgres://me@localhost/app", "disable"],
     ["postgres://me@[::1]/app", "disable"],
-    ["postgres://me@db.example/app", "require"],
-    ["postgres://me@127.evil.example/app", "require"],
+    ["postgres://me@db.example/app", "verify-full"],
+    ["postgres://me@127.evil.example/app", "verify-full"],
   ])("without an sslmode, %s means %s", (url, sslmode) => {
     expect(parse(url).sslmode).toBe(sslmode);
   });
@@ -33,7 +39,9 @@ describe("a database URL", () => {
     ["postgres:///app?host=/run/hunter2", "names no host"],
     ["postgres://me:hunter2@h/", "names no database"],
     ["postgres://h/hunter2", "names no user"],
-    ["postgres://me:hunter2@h/app?sslmode=prefer", "sslmode"],
+    ["postgres://me:hunter2@h/app?sslmode=prefer", "sslmode=prefer, which goes on in plain text"],
+    ["postgres://me:hunter2@h/app?sslmode=maybe", "has an sslmode that is not known: set one of"],
+    ["postgres://me:hunter2@h/app?sslcert=c.pem", "has one of sslcert and sslkey: give both"],
     ["postgres://me:hunter2@h/app?options=x", "not supported: options"],
   ])("that cannot be used is refused by its fault and never repeated: %s", (url, fault) => {
     expect(() => parse(url)).toThrow(fault);
@@ -61,9 +69,22 @@ describe("a database URL", () => {
   it("gives pg a checked certificate from verify-ca on, and none for require", () => {
     const ssl = (mode: string) => pgConfig(parse(`postgres://me@h/app?sslmode=${mode}`)).ssl;
     expect(ssl("disable")).toBe(false);
-    expect(ssl("require")).toEqual({ rejectUnauthorized: false });
+    expect(ssl("require")).toMatchObject({ rejectUnauthorized: false });
     expect(ssl("verify-ca")).toMatchObject({ rejectUnauthorized: true });
-    expect(ssl("verify-full")).toEqual({ rejectUnauthorized: true });
+    expect(ssl("verify-full")).toMatchObject({ rejectUnauthorized: true });
+  });
+
+  it.each([
+    ["postgres://me:hunter2@db.example/app?sslmode=disable", true],
+    ["postgres://me:hunter2@db.example/app?sslmode=require", true],
+    ["postgres://me:hunter2@db.example/app?sslmode=require&sslrootcert=/ca.pem", false],
+    ["postgres://me:hunter2@db.example/app?sslmode=verify-ca", false],
+    ["postgres://me:hunter2@db.example/app", false],
+    ["postgres://me:hunter2@127.0.0.1/app?sslmode=disable", false],
+  ])("is warned of where nothing tells who answers: %s, %s", (url, isWarned) => {
+    const warning = unverified(parse(url), "DATABASE_URL") ?? "none";
+    expect(warning).toMatch(isWarned ? /^DATABASE_URL has sslmode=/ : /^none$/);
+    expect(warning).not.toContain("hunter2");
   });
 
   it("given in the place of its variable's name is refused and not repeated", () => {

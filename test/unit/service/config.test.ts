@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
+import { tenantMigrationsDir } from "../../../provider/database/migrations";
 import { readServiceConfig } from "../../../service/config/config";
 import { EnvironmentError } from "../../../service/config/variables";
 
@@ -14,6 +15,7 @@ const complete = {
   JWT_SECRET: "0123456789-abcdefghijklmnopqrstuvwxyz",
   PULUMI_BACKEND_URL: "s3://states",
   PULUMI_CONFIG_PASSPHRASE: "correct horse battery",
+  TENANT_MIGRATIONS_DIR: tenantMigrationsDir,
 };
 
 /** The lines that stop the start. */
@@ -34,7 +36,7 @@ describe("without DATABASE_URL", () => {
       host: "127.0.0.1",
       port: 3000,
       backendUrl: `file://${dataDir}/state`,
-      migrationsDir: undefined,
+      migrationsDir: tenantMigrationsDir,
       ...{ purgeAfterDays: 30, purges: true, productRoles: [] },
       logLevel: "info",
     });
@@ -120,6 +122,7 @@ describe("with DATABASE_URL", () => {
     expect(faultsOf({ DATABASE_URL: complete.DATABASE_URL })).toEqual([
       expect.stringMatching(/^PULUMI_BACKEND_URL is not set: set it to /),
       expect.stringMatching(/^PULUMI_CONFIG_PASSPHRASE is not set: set it to /),
+      expect.stringMatching(/^TENANT_MIGRATIONS_DIR is not set: set it to the folder /),
       expect.stringMatching(/^JWT_SECRET is not set: set it to /),
     ]);
   });
@@ -160,17 +163,14 @@ describe("with DATABASE_URL", () => {
     ]);
   });
 
-  test.each([
-    ...Object.keys(complete),
-    "JWT_ISSUER",
-    "JWT_AUDIENCE",
-    "HOST",
-    "TENANT_MIGRATIONS_DIR",
-  ])("%s that is empty stops the start", (name) => {
-    expect(faultsOf({ ...complete, [name]: "" })).toEqual([
-      `${name} is set but empty: give it a value, or unset it`,
-    ]);
-  });
+  test.each([...Object.keys(complete), "JWT_ISSUER", "JWT_AUDIENCE", "HOST"])(
+    "%s that is empty stops the start",
+    (name) => {
+      expect(faultsOf({ ...complete, [name]: "" })).toEqual([
+        `${name} is set but empty: give it a value, or unset it`,
+      ]);
+    },
+  );
 
   test("secret and public key together are refused", () => {
     const { publicKey } = generateKeyPairSync("ed25519");

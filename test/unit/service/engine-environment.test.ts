@@ -6,6 +6,7 @@ const settings = {
   databaseUrl: "postgres://app:p%40ss@db.example/app",
   backendUrl: "s3://states",
   passphrase: "correct horse battery",
+  migrationsDir: "/product/migrations",
   engineOptions: fastest,
 };
 
@@ -17,6 +18,7 @@ test("the engine runs with what it needs, the password apart from its URL", () =
     PGPASSWORD: "p@ss",
     PULUMI_BACKEND_URL: "s3://states",
     PULUMI_CONFIG_PASSPHRASE: "correct horse battery",
+    TENANT_MIGRATIONS_DIR: "/product/migrations",
   });
 });
 

@@ -9,6 +9,9 @@ test("a provider that says nothing is libpq's variables, and then the official d
     username: "postgres",
     password: undefined,
     sslmode: "require",
+    sslrootcert: undefined,
+    sslcert: undefined,
+    sslkey: undefined,
     connectTimeout: 180,
     maxConnections: 20,
   });
@@ -21,13 +24,17 @@ test("a provider that says nothing is libpq's variables, and then the official d
     PGSSLMODE: "verify-full",
     PGCONNECT_TIMEOUT: "3",
   };
-  expect(connectionConfig({ database: "other", maxConnections: "2" }, env)).toEqual({
+  const tls = { sslrootcert: "/ca.pem", clientcert: '{"cert":"/c.pem","key":"/k.pem"}' };
+  expect(connectionConfig({ database: "other", maxConnections: "2", ...tls }, env)).toEqual({
     host: "db.example.com",
     port: 6432,
     database: "other",
     username: "owner",
     password: "secret",
     sslmode: "verify-full",
+    sslrootcert: "/ca.pem",
+    sslcert: "/c.pem",
+    sslkey: "/k.pem",
     connectTimeout: 3,
     maxConnections: 2,
   });
@@ -53,8 +60,6 @@ test("an empty value is one that is not set", () => {
 });
 
 test.each([
-  ["clientcert", '{"cert":"c","key":"k"}'],
-  ["sslrootcert", "/etc/ca.pem"],
   ["awsRdsIamAuth", "true"],
   ["gcpIamImpersonateServiceAccount", "a"],
   ["scheme", "awspostgres"],
@@ -67,6 +72,9 @@ test.each([
   ]);
 });
 
+const certificateFault =
+  "the stand-in for the postgresql plugin takes cert and key, as paths of files";
+
 test.each([
   ["port", "0", "expected an integer from 1 to 65535"],
   ["port", "5432.5", "expected an integer"],
@@ -76,6 +84,8 @@ test.each([
   ["host", 5, "expected a string"],
   ["expectedVersion", "newest", 'invalid version ("newest")'],
   ["constructor", "x", "Invalid or unknown key"],
+  ["clientcert", '{"cert":"/c.pem"}', certificateFault],
+  ["clientcert", '{"cert":"c","key":"k","sslinline":true}', certificateFault],
 ])("%s: %j is a fault", (key, value, complaint) => {
   expect(checkConfig("pg", { [key]: value }).failures).toEqual([
     {
