@@ -112,7 +112,12 @@ test("a cursor of another list is refused", async () => {
 
 test.each([
   ...[{ tenantId: "" }, { tenantId: "1 or 1=1" }, { tenantId: "a\0" }, { kind: "" }],
-  ...[{ kind: "constructor" }, { kind: "setup,' or true" }, { status: "ok" }, { status: "failed," }],
+  ...[
+    { kind: "constructor" },
+    { kind: "setup,' or true" },
+    { status: "ok" },
+    { status: "failed," },
+  ],
   ...[{ limit: "0" }, { limit: "101" }, { limit: "x" }, { cursor: "x" }, { cursor: "\0" }],
   ...[{ page: "1" }, { sort: "slug" }, { subject: "ana" }, { "kind[]": "setup" }],
 ])("%j is refused", async (parameters) => {

@@ -97,7 +97,11 @@ const callers: [string, () => Promise<string> | undefined, number[]][] = [
     [403, 403, 403, 403, 404, 404, 404, 404, 200, 403],
   ],
   ["a creator without a name", () => creator(), [400, 403, 403, 403, 404, 404, 404, 404, 200, 403]],
-  ["a creator whose name is empty", () => creator(""), [401, 401, 401, 401, 401, 401, 401, 401, 401, 401]],
+  [
+    "a creator whose name is empty",
+    () => creator(""),
+    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+  ],
   [
     "a token without a name and permission",
     () => tokenOf({}),

@@ -60,13 +60,16 @@ test("its migrations' version is that of the newest file", async () => {
   expect((await get(`/${id}`)).body.migrationVersion).toBe("20260101000002");
 });
 
-test.each(["provisioning", "deleted"])("a tenant that is %s is in the list only if asked for", async (status) => {
-  const id = await database.addTenant(`hidden-${status}`, { status });
-  expect((await get(`/${id}`)).body).toMatchObject({ id, status });
-  const { body } = await get("?limit=100");
-  expect(JSON.stringify(body)).not.toContain(id);
-  expect(JSON.stringify((await get(`?status=${status}`)).body)).toContain(id);
-});
+test.each(["provisioning", "deleted"])(
+  "a tenant that is %s is in the list only if asked for",
+  async (status) => {
+    const id = await database.addTenant(`hidden-${status}`, { status });
+    expect((await get(`/${id}`)).body).toMatchObject({ id, status });
+    const { body } = await get("?limit=100");
+    expect(JSON.stringify(body)).not.toContain(id);
+    expect(JSON.stringify((await get(`?status=${status}`)).body)).toContain(id);
+  },
+);
 
 test("an id that no tenant has is 404, one that is none is 400", async () => {
   expect((await get("/660e8400-e29b-41d4-a716-446655440000")).body).toEqual({

@@ -42,7 +42,11 @@ test("one of another list is refused as that", () => {
 test("one that was put together by somebody else is refused, whatever is in it", () => {
   const places: unknown[] = [
     ...[null, [], {}, "x", { key: "a" }, { id }, { key: "a", id, more: 1 }, { key: 1, id }],
-    ...[{ key: "a", id: "1 or 1=1" }, { key: "a\0b", id }, { key: ["a"], id }],
+    ...[
+      { key: "a", id: "1 or 1=1" },
+      { key: "a\0b", id },
+      { key: ["a"], id },
+    ],
   ];
   for (const place of places) expect(faultOf(makeCursor(list, place as object))).toEqual(none);
   for (const key of ["", "now", "1e3", "9".repeat(17), "1; select 1", " 1"]) {
