@@ -30,7 +30,11 @@ create unique index tenants_slug_key on public.tenants (slug) where status <> 'd
 -- A tenant that is declared again without an id is found by its slug.
 create index tenants_deleted_slug on public.tenants (slug) where status = 'deleted';
 
-create index tenants_newest_first on public.tenants (created_at desc, id);
+-- Lists: each order that they can have, status by status, so that any page is read from its place on. The
+-- collation "C" is the same on every server, and lets the search for a beginning use the index too.
+create index tenants_by_age on public.tenants (status, created_at, id);
+create index tenants_by_name on public.tenants (status, lower(name) collate "C", id);
+create index tenants_by_slug on public.tenants (status, slug collate "C", id);
 
 -- migrate:down
 drop table public.tenants;

@@ -46,6 +46,10 @@ create index operations_alive on public.operations (id) where status in ('queued
 -- How often the purge of a tenant has failed.
 create index operations_purges on public.operations (tenant_id) where kind = 'purge';
 
+-- Lists, newest first: kind by kind and status by status, or of one tenant.
+create index operations_by_age on public.operations (kind, status, created_at, id);
+create index operations_of_a_tenant on public.operations (tenant_id, created_at, id);
+
 create index operations_ended on public.operations (finished_at) where finished_at is not null;
 
 -- Whoever waits for an operation, in any instance, listens.

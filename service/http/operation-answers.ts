@@ -5,12 +5,16 @@ import type { ErrorCode } from "../system/errors";
 import type { TenantView } from "../tenants/tenants";
 import { HttpError, UnavailableAnswer } from "./errors";
 
-/** An operation as callers see it. */
+/**
+ * An operation as callers see it: who asked for it, and those who may view tenants. Neither the body of the
+ * request nor its Idempotency-Key is told.
+ */
 export function viewOf(operation: Operation): Record<string, unknown> {
   const { id, kind, tenantId, slug, status, steps, attempts, failure } = operation;
-  const { createdAt, startedAt, finishedAt } = operation;
+  const { subject, createdAt, startedAt, finishedAt } = operation;
   return {
-    ...{ id, kind, tenantId, slug, status, steps, attempts, createdAt, startedAt, finishedAt },
+    ...{ id, kind, tenantId, slug, askedBy: subject, status, steps, attempts },
+    ...{ createdAt, startedAt, finishedAt },
     ...(failure === null
       ? {}
       : { failure: { ...failures[failure.kind], message: failure.message } }),

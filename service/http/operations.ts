@@ -2,18 +2,32 @@ import { Router, type Request } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
 import { mayView, type Permit } from "./permit";
-import type { Operation } from "../operations/store/operation";
+import { kinds } from "../operations/kinds";
 import type { Operations } from "../operations/operations";
+import { operationStatuses } from "../operations/store/list";
+import type { KindName, Operation } from "../operations/store/operation";
 import { onlyMethods } from "./answers";
 import { parseInput } from "./body";
+import { cursorText, makeCursor, readCursor, timePlace } from "./cursor";
 import { HttpError } from "./errors";
+import { limit, someOf } from "./list-parameters";
 import { viewOf } from "./operation-answers";
 import { sendEvents } from "./server-sent-events";
 import { StreamPlaces, type StreamLimits } from "./stream-places";
 
+const kindNames = Object.keys(kinds) as KindName[];
+
+const operationsRequest = z.strictObject({
+  tenantId: rules.id.optional(),
+  kind: someOf(kindNames).default(kindNames),
+  status: someOf(operationStatuses).default([...operationStatuses]),
+  limit,
+  cursor: cursorText.optional(),
+});
+
 /**
- * `/api/operations`: how far an operation is, once or as a stream of events. For the subject that asked for
- * it, and for callers with VIEW_TENANTS.
+ * `/api/operations`: how far an operation is, once or as a stream of events, for the subject that asked for
+ * it, and for callers with VIEW_TENANTS; and for the latter the list of all operations.
  */
 export function operationRoutes(
   permit: Permit,
@@ -34,6 +48,17 @@ export function operationRoutes(
     }
     return operation;
   }
+
+  router
+    .route("/")
+    .get(permit("VIEW_TENANTS"), async (request, response) => {
+      const { cursor, ...list } = parseInput(operationsRequest, request.query);
+      const after = cursor === undefined ? undefined : readCursor(list, timePlace, cursor);
+      const { entries, next } = await operations.list(list, { limit: list.limit, after });
+      const nextCursor = next ? makeCursor(list, next) : null;
+      response.json({ data: entries.map(viewOf), meta: { limit: list.limit, nextCursor } });
+    })
+    .all(onlyMethods("GET"));
 
   router
     .route("/:id")

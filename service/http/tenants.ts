@@ -5,7 +5,7 @@ import type { Database } from "../database/database";
 import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
-import { activeTenants, viewTenant, type TenantView } from "../tenants/tenants";
+import { viewTenant, type TenantView } from "../tenants/tenants";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
 import { HttpError } from "./errors";
@@ -13,18 +13,7 @@ import { answerAccepted, answerEnd } from "./operation-answers";
 import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
 import { limitRate } from "./rate-limit";
-
-const count = (most: number) =>
-  z
-    .string()
-    .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
-    .transform(Number)
-    .refine((value) => value <= most, `must be at most ${most}`);
-
-const pageRequest = z.strictObject({
-  page: count(1_000_000).default(1),
-  limit: count(100).default(20),
-});
+import { answerOwnTenants, answerTenants } from "./tenant-lists";
 
 /** Any visible ASCII characters, which is what every client can send in a header. */
 const idempotencyKey = z.object({
@@ -43,7 +32,7 @@ export interface TenantRouteParts {
   readonly ratePerMinute: number;
 }
 
-/** `/api/tenant`: one tenant, the list of them, and the verbs. */
+/** `/api/tenant`: one tenant, the lists of them, and the verbs. */
 export function tenantRoutes(parts: TenantRouteParts): Router {
   const { permit, database } = parts;
   const { query } = database;
@@ -57,6 +46,8 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   ];
 
   router.route("/setup").post(verb(kinds.setup, takeBody)).all(onlyMethods("POST"));
+
+  router.route("/mine").get(permit("NOTHING"), answerOwnTenants(query)).all(onlyMethods("GET"));
 
   router
     .route("/:id")
@@ -72,15 +63,7 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   router.route("/:id/restore").post(verb(kinds.restore)).all(onlyMethods("POST"));
   router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
 
-  router
-    .route("/")
-    .get(permit("VIEW_TENANTS"), async (request, response) => {
-      const { page, limit } = parseInput(pageRequest, request.query);
-      const { tenants, total } = await activeTenants(query, page, limit);
-      const meta = { page, limit, total, totalPages: Math.ceil(total / limit) };
-      response.json({ data: tenants, meta });
-    })
-    .all(onlyMethods("GET"));
+  router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));
 
   return router;
 }

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Database } from "../database/database";
+import type { Page, Place } from "../database/pages";
 import { accept, type AcceptSettings, type Asking } from "./accept";
 import { CHANNEL, Changes } from "./changes";
+import { listOperations, type OperationFilter } from "./store/list";
 import { isAnswerable, type Operation } from "./store/operation";
 import { findOperation } from "./store/store";
 
@@ -13,6 +15,11 @@ export interface Operations {
   ) => Promise<Operation | undefined>;
   /** The operation with this id. @throws DatabaseDownError */
   readonly find: (id: string) => Promise<Operation | undefined>;
+  /** A part of all operations, the newest first. @throws DatabaseDownError */
+  readonly list: (
+    filter: OperationFilter,
+    part: { readonly limit: number; readonly after: Place | undefined },
+  ) => Promise<Page<Operation>>;
   /**
    * Waits until the operation's caller can be answered with its end, at most as long as SETUP_WAIT says.
    *
@@ -46,6 +53,7 @@ export function serveOperations(
   return {
     accept: (asking) => accept(database, asking, settings),
     find: (id) => findOperation(database.query, id),
+    list: (filter, part) => listOperations(database.query, filter, part),
     async answerable(operation) {
       const patience = new AbortController();
       const { signal } = patience;

@@ -1,16 +1,12 @@
 import type { Query } from "../database/database";
 
-/** A tenant as lists show it. */
-export interface TenantSummary {
+/** A tenant as callers see it. */
+export interface TenantView {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
   readonly status: string;
   readonly createdAt: Date;
-}
-
-/** A tenant as callers see it. */
-export interface TenantView extends TenantSummary {
   readonly updatedAt: Date;
   /** Null unless it is suspended. */
   readonly suspendedAt: Date | null;
@@ -36,44 +32,23 @@ export interface TenantRow {
   readonly adminEmail: string | null;
 }
 
+/** The columns of a {@link TenantView}, of `public.tenants t left join public.service_tenants w`. */
+export const viewColumns = `t.id, t.name, t.slug, t.status, t.created_at as "createdAt",
+  t.updated_at as "updatedAt", t.suspended_at as "suspendedAt", t.deleted_at as "deletedAt",
+  case t.status when 'deleted' then w.purge_at end as "purgeAt",
+  (select max(substring(file from '^[0-9]+')) from public.tenant_migration_digests
+    where schema_name = 'tenant_' || t.id) as "migrationVersion",
+  case when w.id is null then t.owner else 'service' end as "managedBy"`;
+
 /** The tenant with this id as callers see it, whatever its status. */
 export async function viewTenant(query: Query, id: string): Promise<TenantView | undefined> {
   const [tenant] = await query<TenantView>(
-    `select t.id, t.name, t.slug, t.status, t.created_at as "createdAt", t.updated_at as "updatedAt",
-      t.suspended_at as "suspendedAt", t.deleted_at as "deletedAt",
-      case t.status when 'deleted' then w.purge_at end as "purgeAt",
-      (select max(substring(file from '^[0-9]+')) from public.tenant_migration_digests
-        where schema_name = 'tenant_' || t.id) as "migrationVersion",
-      case when w.id is null then t.owner else 'service' end as "managedBy"
+    `select ${viewColumns}
     from public.tenants t left join public.service_tenants w on w.id = t.id
     where t.id = $1`,
     [id],
   );
   return tenant;
-}
-
-/**
- * One page of the active tenants, the newest first.
- *
- * @param page Counted from 1.
- * @param limit How many tenants a page has at most.
- * @returns the page, and how many active tenants there are on all pages together.
- */
-export async function activeTenants(
-  query: Query,
-  page: number,
-  limit: number,
-): Promise<{ tenants: TenantSummary[]; total: number }> {
-  const tenants = await query<TenantSummary>(
-    `select id, name, slug, status, created_at as "createdAt"
-    from public.tenants where status = 'active'
-    order by created_at desc, id limit $1 offset $2`,
-    [limit, (page - 1) * limit],
-  );
-  const [count] = await query<{ total: number }>(
-    "select count(*)::int as total from public.tenants where status = 'active'",
-  );
-  return { tenants, total: count?.total ?? 0 };
 }
 
 const row = `select t.id, t.name, t.slug, t.status, t.owner, u.email as "adminEmail"

@@ -4,8 +4,11 @@ import { TakenOverError } from "../../system/errors";
 import { asWanted } from "../../tenants/wanted";
 import type { Accepted, Failure, Operation, Step } from "./operation";
 
-// pg gives a bigint as text, because a number of JavaScript cannot hold all of them.
-const columns = `id, kind, tenant_id as "tenantId", slug, request, previous, subject, status, steps,
+/**
+ * The columns of an {@link Operation}. The version is an integer here: pg gives a bigint as text, because a
+ * number of JavaScript cannot hold all of them.
+ */
+export const columns = `id, kind, tenant_id as "tenantId", slug, request, previous, subject, status, steps,
   attempts, retries, failure, version::int, created_at as "createdAt", started_at as "startedAt",
   applied_at as "appliedAt", finished_at as "finishedAt"`;
 

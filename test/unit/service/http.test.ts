@@ -194,6 +194,8 @@ describe("addresses", () => {
     ["PUT", "/api/tenant/setup", "POST"],
     ["DELETE", "/api/tenant/setup", "POST"],
     ["POST", "/api/tenant", "GET, HEAD"],
+    ["DELETE", "/api/tenant/mine", "GET, HEAD"],
+    ["POST", "/api/operations", "GET, HEAD"],
     ["POST", "/api/tenant/660e8400-e29b-41d4-a716-446655440000", "GET, PATCH, DELETE, HEAD"],
     ["GET", "/api/tenant/660e8400-e29b-41d4-a716-446655440000/suspend", "POST"],
     ["POST", "/healthz", "GET, HEAD"],
