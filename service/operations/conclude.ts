@@ -11,7 +11,8 @@ import {
   TenantConflictError,
 } from "../system/errors";
 import { tenantById, tenantBySlug } from "../tenants/tenants";
-import { holdsSlug, isAsWanted, isLost, type WantedTenant } from "../tenants/wanted";
+import { isAsWanted } from "../tenants/wanted";
+import { holdsSlug, isLost, type WantedTenant } from "../tenants/wanted-tenant";
 import { nameOf } from "./kinds";
 import type { Operation } from "./store/operation";
 import { findOperation } from "./store/store";

@@ -11,7 +11,8 @@ import {
   UnavailableError,
 } from "../system/errors";
 import { tenantById } from "../tenants/tenants";
-import { declarationOf, isLost, wantedWith } from "../tenants/wanted";
+import { wantedWith } from "../tenants/wanted";
+import { declarationOf, isLost } from "../tenants/wanted-tenant";
 import { conclude, isApplied, RETRIES, RETRIES_OF_STATE } from "./conclude";
 import { kindOf, nameOf } from "./kinds";
 import { recordSteps } from "./progress";

@@ -1,5 +1,5 @@
 import type { RunRequest } from "../pulumi/engine-runs";
-import type { WantedTenant } from "../tenants/wanted";
+import type { WantedTenant } from "../tenants/wanted-tenant";
 
 /** One of the engine runs of an operation. */
 interface PlannedRun extends Pick<RunRequest, "mayDelete"> {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { rules } from "../../../provider/contract/rules";
 import { TenantConflictError } from "../../system/errors";
-import { forgetUnmade, holdsSlug } from "../../tenants/wanted";
+import { forgetUnmade } from "../../tenants/wanted";
+import { holdsSlug } from "../../tenants/wanted-tenant";
 import type { Kind } from "./kind";
 import { notPossible, tenantVerb } from "./tenant-verb";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { rules } from "../../../provider/contract/rules";
-import { isLost } from "../../tenants/wanted";
+import { isLost } from "../../tenants/wanted-tenant";
 import type { Kind } from "./kind";
 import { notPossible, tenantVerb } from "./tenant-verb";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { holdsSlug } from "../../tenants/wanted";
+import { holdsSlug } from "../../tenants/wanted-tenant";
 import type { Kind } from "./kind";
 import { notPossible, tenantVerb } from "./tenant-verb";
 

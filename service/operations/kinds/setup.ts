@@ -9,12 +9,11 @@ import { tenantById, tenantBySlug } from "../../tenants/tenants";
 import {
   forgetUnmade,
   insertWanted,
-  isLost,
   lockWanted,
   updateSpec,
   wantedBySlug,
-  type WantedTenant,
 } from "../../tenants/wanted";
+import { isLost, type WantedTenant } from "../../tenants/wanted-tenant";
 import { aliveOperation } from "../store/store";
 import type { Asker, Kind } from "./kind";
 

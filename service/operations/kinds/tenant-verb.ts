@@ -3,15 +3,8 @@ import { isDatabaseError } from "../../../provider/database/pool";
 import type { Query } from "../../database/database";
 import { TenantBusyError, TenantConflictError, TenantUnknownError } from "../../system/errors";
 import { tenantById, tenantBySlug, type TenantRow } from "../../tenants/tenants";
-import {
-  holdsSlug,
-  isAsWanted,
-  lockWanted,
-  updateWish,
-  wishOf,
-  type WantedTenant,
-  type Wish,
-} from "../../tenants/wanted";
+import { isAsWanted, lockWanted, updateWish } from "../../tenants/wanted";
+import { holdsSlug, wishOf, type WantedTenant, type Wish } from "../../tenants/wanted-tenant";
 import { aliveOperation } from "../store/store";
 import type { Given, Kind } from "./kind";
 

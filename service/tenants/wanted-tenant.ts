@@ -1,0 +1,65 @@
+import type { TenantDeclaration } from "../../program/stack";
+import type { TenantRow } from "./tenants";
+
+/**
+ * What the service wants of a tenant: its declaration without the fields that the service adds by itself
+ * (key, id). `adminPassword` holds the argon2id hash, never the password.
+ */
+export type TenantSpec = Pick<
+  TenantDeclaration,
+  "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName"
+>;
+
+/** The status that a tenant is to have. `purged`: it is to be gone, with its data. */
+type WantedStatus = "active" | "suspended" | "deleted" | "purged";
+
+/** A tenant that the service owns, as it is wanted. */
+export interface WantedTenant {
+  readonly id: string;
+  /** The name of the stack that declares it; null until the first run is begun for it. */
+  readonly stack: string | null;
+  readonly spec: TenantSpec;
+  /** The `sub` of the token that asked for its set-up; null for a token without one. */
+  readonly askedBy: string | null;
+  readonly status: WantedStatus;
+  /** The status that a restore brings it back to; null unless it is wanted `deleted`. */
+  readonly restoresTo: "active" | "suspended" | null;
+  /** When it is purged by itself; null unless it is wanted `deleted`. */
+  readonly purgeAt: Date | null;
+  /** Grows with each change of what is wanted. */
+  readonly generation: number;
+}
+
+/** What of a wanted tenant its verbs change. */
+export type Wish = Pick<TenantSpec, "name" | "slug"> &
+  Pick<WantedTenant, "status" | "restoresTo" | "purgeAt">;
+
+/** What is wanted of a tenant, as far as verbs change it. */
+export function wishOf({ spec, status, restoresTo, purgeAt }: WantedTenant): Wish {
+  return { name: spec.name, slug: spec.slug, status, restoresTo, purgeAt };
+}
+
+/** Whether a tenant is to be there for its product or to come back to it, so that nobody else may have its slug. */
+export function holdsSlug({ status }: Pick<WantedTenant, "status">): boolean {
+  return status === "active" || status === "suspended";
+}
+
+/**
+ * Whether a tenant is marked deleted although the service wants it, by a run that went wrong or by somebody
+ * else. Its schema and its data are still there, and the next run of its stack brings it back.
+ */
+export function isLost(tenant: TenantRow | undefined, wanted: WantedTenant): boolean {
+  return tenant?.status === "deleted" && holdsSlug(wanted);
+}
+
+/**
+ * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
+ * its name may change. One that is to be purged is declared as deleted, with leave to destroy its data: a
+ * later run then leaves it out.
+ */
+export function declarationOf({ id, spec, status, generation }: WantedTenant): TenantDeclaration {
+  const declared = { ...spec, key: id, id, generation };
+  if (status !== "purged") return { ...declared, status };
+  // A schema that somebody dropped by hand, or an earlier try of the purge, must not stop it.
+  return { ...declared, status: "deleted", forceDestroy: true, recreate: true };
+}
