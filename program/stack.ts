@@ -16,8 +16,8 @@ export interface TenantDeclaration {
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
   readonly id?: string | undefined;
-  /** Default: `active`. */
-  readonly status?: "active" | "suspended" | "deleted" | undefined;
+  readonly suspended?: boolean | undefined;
+  readonly deleted?: boolean | undefined;
   /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
   readonly generation?: number | undefined;
   /** What was wrong with its declaration as a whole: see `withFaults`. */
@@ -65,7 +65,7 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { id, key, status, generation, adminPassword, faults = [], ...tenant } of declared) {
+  for (const { id, key, generation, adminPassword, faults = [], ...tenant } of declared) {
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -74,19 +74,13 @@ export function declareTenants(
       recreate: tenant.recreate ?? false,
       ...(adminPassword === undefined ? {} : { adminPassword }),
       ...(id === undefined ? {} : { id }),
-      suspended: status === "suspended",
-      deleted: status === "deleted",
+      suspended: tenant.suspended ?? false,
+      deleted: tenant.deleted ?? false,
       ...(generation === undefined ? {} : { generation }),
     };
     const made = new Tenant(name, withFaults(args, faults), { protect });
-    const { tenantId, schemaName, adminUserId, migrationVersion } = made;
-    tenants[name] = {
-      id: tenantId,
-      schemaName,
-      adminUserId,
-      status: made.status,
-      migrationVersion,
-    };
+    const { tenantId, schemaName, adminUserId, status, migrationVersion } = made;
+    tenants[name] = { id: tenantId, schemaName, adminUserId, status, migrationVersion };
   }
   return { tenants };
 }

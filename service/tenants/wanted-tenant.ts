@@ -59,7 +59,9 @@ export function isLost(tenant: TenantRow | undefined, wanted: WantedTenant): boo
  */
 export function declarationOf({ id, spec, status, generation }: WantedTenant): TenantDeclaration {
   const declared = { ...spec, key: id, id, generation };
-  if (status !== "purged") return { ...declared, status };
+  if (status !== "purged") {
+    return { ...declared, suspended: status === "suspended", deleted: status === "deleted" };
+  }
   // A schema that somebody dropped by hand, or an earlier try of the purge, must not stop it.
-  return { ...declared, status: "deleted", forceDestroy: true, recreate: true };
+  return { ...declared, deleted: true, forceDestroy: true, recreate: true };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { plaintextPassword, usePulumiProject } from "../support/pulumi";
 
@@ -20,7 +20,10 @@ function writeProgram(args: string, changes: Record<string, string | undefined> 
     path.join(project.directory, "index.js"),
     `const pulumi = require("@pulumi/pulumi");
     const { Tenant, TenantDatabase } = require("pulumi-tenant");
-    const database = new TenantDatabase("database");
+    const databaseOf = (migrationsDir) => new TenantDatabase(migrationsDir, { migrationsDir });
+    const database = databaseOf("migrations");
+    // The migrations are the database's, so those whose files are at fault have a declaration of their own.
+    const databases = { t17: databaseOf("edited"), t30: databaseOf("gone") };
     const changes = { ${changed.join(", ")} };
     for (let i = 1; i <= ${count}; i++) {
       if ("t" + i in changes && changes["t" + i] === undefined) continue;
@@ -30,7 +33,7 @@ function writeProgram(args: string, changes: Record<string, string | undefined> 
         adminPassword: pulumi.secret("${plaintextPassword}"),
         adminFirstName: "Ana",
         adminLastName: "Diaz",
-        database,
+        database: databases["t" + i] ?? database,
         ${args},
         ...changes["t" + i],
       });
@@ -46,6 +49,10 @@ function writeMigrations(folder: string, files: Record<string, string>): void {
   }
 }
 
+const folders = ["migrations", "edited", "gone"];
+const first = { "1_a.sql": "create table a (id int)" };
+const second = { "2_b.sql": "create table b (id int)" };
+
 const tenants = () =>
   project.sql<{ id: string; slug: string; name: string; status: string }>(
     "select id, slug, name, status from tenants order by split_part(slug, '-', 2)::int",
@@ -57,11 +64,11 @@ const faulty = {
   t3: `slug: "Bad Slug"`,
   t7: `adminEmail: "nobody", adminFirstName: ""`,
   t12: `adminPassword: pulumi.secret(Promise.resolve("hunter2"))`,
-  t17: `migrationsDir: "edited"`,
+  t17: "", // Its applied file was edited.
   t18: `adminEmail: pulumi.output(Promise.resolve("eve@t18.example"))`,
   t21: `id: "21"`,
   t25: `slug: "tenant-24"`,
-  t30: `migrationsDir: "nowhere"`,
+  t30: "", // Its folder is not there any more.
 };
 const faults = [
   "tenant t3: slug: must be of a-z and 0-9, with single hyphens inside",
@@ -82,14 +89,15 @@ const diagnostics = (output: string) =>
 
 describe("thirty tenants in a program, eight of them at fault,", () => {
   beforeAll(async () => {
-    writeMigrations("migrations", { "1_a.sql": "create table a (id int)" });
-    writeProgram(`name: "Tenant " + i, migrationsDir: "migrations"`);
+    for (const folder of folders) writeMigrations(folder, first);
+    writeProgram(`name: "Tenant " + i`);
     await project.run(...up);
     expect((await tenants()).map(({ status }) => status)).toEqual(Array(count).fill("active"));
-    writeMigrations("migrations", { "2_b.sql": "create table b (id int)" });
+    writeMigrations("migrations", second);
     writeMigrations("edited", { "1_a.sql": "create table a (id bigint)" });
+    rmSync(path.join(project.directory, "gone"), { recursive: true });
     const withoutOne = { ...faulty, t29: undefined };
-    writeProgram(`name: "Renamed " + i, migrationsDir: "migrations"`, withoutOne);
+    writeProgram(`name: "Renamed " + i`, withoutOne);
   });
 
   it("are all reported by one preview, by the author's own names, each fault once, and no password", async () => {
@@ -126,7 +134,8 @@ describe("thirty tenants in a program, eight of them at fault,", () => {
 
   it("are mended by another run, and nothing was lost", async () => {
     const before = await tenants();
-    writeProgram(`name: "Renamed " + i, migrationsDir: "migrations"`);
+    for (const folder of folders) writeMigrations(folder, { ...first, ...second });
+    writeProgram(`name: "Renamed " + i`);
     await project.run(...up);
     expect((await tenants()).map(({ id, status }) => [id, status])).toEqual(
       before.map(({ id }) => [id, "active"]),
@@ -158,7 +167,7 @@ describe("a slug that another owner has", () => {
         ('Taken', 'taken', 'elsewhere/shop/dev::taken', 'provisioning'),
         ('Freed', 'freed', 'elsewhere/shop/dev::freed', 'deleted')`,
     );
-    writeProgram(`name: "Renamed " + i, migrationsDir: "migrations"`, change);
+    writeProgram(`name: "Renamed " + i`, change);
   });
 
   it("is told in the preview, by tenant and owner; one that is free, or given up in the same program, is not", async () => {
@@ -180,6 +189,9 @@ describe("a slug that another owner has", () => {
     const warnings = diagnostics(output).filter((line) =>
       /^warning: (?!using pulumi-resource)/.test(line),
     );
-    expect(warnings).toEqual([expect.stringContaining("of DATABASE_URL does not answer")]);
+    // One for each of the program's databases.
+    expect(warnings).toEqual(
+      Array(folders.length).fill(expect.stringContaining("of DATABASE_URL does not answer")),
+    );
   });
 });

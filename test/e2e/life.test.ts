@@ -19,14 +19,14 @@ const write = (file: string, sql: string) => {
   writeFileSync(path.join(project.directory, migrationsDir, file), text);
 };
 
-const acme = tenant("acme", { migrationsDir });
+const acme = tenant("acme");
 
 beforeAll(() => {
   write("1_a.sql", "create table a (id int)");
 });
 
 async function apply(...tenants: object[]): Promise<string> {
-  await project.configure([...tenants, bystander]);
+  await project.configure([...tenants, bystander], migrationsDir);
   return project.run(...up);
 }
 
@@ -51,7 +51,7 @@ describe("a tenant that is suspended", () => {
   beforeAll(() => apply(acme));
 
   it("is so by a change in place, which the preview shows", async () => {
-    await project.configure([suspended, bystander]);
+    await project.configure([suspended, bystander], migrationsDir);
     const preview = await project.run("preview", "--diff");
     expect(preview).toMatch(/status +: "active" => "suspended"/);
     expect(preview).toMatch(/~ 2 to update\s+\d+ unchanged/);
@@ -78,7 +78,7 @@ describe("a tenant that is suspended", () => {
   it("is suspended at once, though a migration of the same run fails", async () => {
     await apply(acme);
     write("2_b.sql", "create table b (id nonsense)");
-    await project.configure([suspended, bystander]);
+    await project.configure([suspended, bystander], migrationsDir);
     const { code, output } = await project.tryRun(...up);
     expect(code).not.toBe(0);
     expect(output).toContain("migration 2_b.sql failed");
@@ -141,7 +141,10 @@ describe("a tenant that is deleted", () => {
     await apply(deleted);
     await apply({ ...deleted, key: "acme" }, other);
     expect(await statuses()).toEqual(["acme deleted", "acme active"]);
-    await project.configure([{ ...acme, key: "acme", slug: "acme-two" }, other, bystander]);
+    await project.configure(
+      [{ ...acme, key: "acme", slug: "acme-two" }, other, bystander],
+      migrationsDir,
+    );
     await project.run(...up);
     expect(await rows()).toMatchObject([
       { slug: "acme", status: "active" },
@@ -156,7 +159,7 @@ describe("a tenant that is deleted", () => {
     await project.sql(
       "insert into tenants (name, slug, owner) values ('Holder', 'acme-two', 'o/p/other::x')",
     );
-    await project.configure([two, other, bystander]);
+    await project.configure([two, other, bystander], migrationsDir);
     const { code, output } = await project.tryRun(...up);
     expect(code).not.toBe(0);
     expect(output).toMatch(

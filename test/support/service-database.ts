@@ -102,7 +102,8 @@ export function useServiceDatabase(options = { migrated: true }): ServiceDatabas
       );
       return row?.id ?? "";
     },
-    async apply({ id, slug, name, status = "active", generation = 0, adminEmail }) {
+    async apply({ id, slug, name, suspended, deleted, generation = 0, adminEmail }) {
+      const status = deleted ? "deleted" : suspended ? "suspended" : "active";
       const rows = await sql("select from public.tenants where id = $1", [id]);
       if (rows.length === 0) {
         await service.addTenant(slug, { id, owner: ownedByService(id), email: adminEmail });
