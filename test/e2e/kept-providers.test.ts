@@ -92,9 +92,9 @@ describe("while a provider names no port when it is kept,", () => {
     const { pieces, env } = await obtainEngine(() => undefined);
     const plugin = pieces.find(({ name }) => name === "postgresql plugin")?.path ?? "";
     const half = path.join(bin, path.basename(plugin));
-    // An engine's own, and whoever asks for its version, have the engine's environment.
-    const asKept = '[ -z "$PULUMI_BACKEND_URL" ] && exec sleep 600';
-    writeFileSync(half, `#!/bin/sh\n${asKept}\nexec "${plugin}" "$@"\n`);
+    // An engine's own has the engine's environment, and one that is asked for its version has no instance.
+    const isKept = '[ -n "$PULUMI_TENANT_INSTANCE" ] && [ -z "$PULUMI_BACKEND_URL" ]';
+    writeFileSync(half, `#!/bin/sh\n${isKept} && exec sleep 600\nexec "${plugin}" "$@"\n`);
     chmodSync(half, 0o755);
     await start({ PATH: `${bin}:${env.PATH ?? ""}` });
   });
