@@ -22,6 +22,7 @@ const databaseConfig = z.strictObject({
   urlEnv: rules.environmentVariable.optional(),
   publicMigrations: z.boolean().optional(),
   passwordFromEnvironment: z.boolean().optional(),
+  isolateMigrations: z.boolean().optional(),
 });
 
 /**

@@ -1,6 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
+import { assertMayIsolate } from "./database/owner-role";
 import { identify, type DatabaseIdentity } from "./database/identity";
 import { assertVariableName, connectionSettings, DEFAULT_URL_VARIABLE } from "./database/settings";
 import { warnOfLeftOut } from "./left-out";
@@ -28,6 +29,12 @@ export interface TenantDatabaseArgs {
    * that query where every run refreshes first, because a refresh asks it for each resource. Default: `true`.
    */
   askFirst?: boolean;
+  /**
+   * Whether each tenant's schema belongs to a role of its own, as which its migrations log in: they can read
+   * and change nothing of other tenants, and no control table. The role of the URL needs CREATEROLE for that,
+   * on PostgreSQL 16 or newer: see docs/operating.md. Can be changed. Default: `false`.
+   */
+  isolateMigrations?: boolean;
 }
 
 /**
@@ -41,6 +48,8 @@ export interface TenantDatabaseArgs {
 export class TenantDatabase extends pulumi.ComponentResource {
   /** The name of the environment variable with the URL. */
   readonly urlEnv: string;
+  /** Whether each tenant's schema has an owner of its own. */
+  readonly isolateMigrations: boolean;
   /** The provider for resources of @pulumi/postgresql in this database. */
   readonly provider: postgresql.Provider;
   /** The provider of the steps that are dynamic resources. */
@@ -63,6 +72,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     super("pulumi-tenant:index:TenantDatabase", name, {}, opts);
     this.urlEnv = args.urlEnv ?? DEFAULT_URL_VARIABLE;
     assertVariableName(this.urlEnv);
+    this.isolateMigrations = args.isolateMigrations ?? false;
     const providerArgs = this.providerArgs(args);
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     warnOfLeftOut(this.dynamicProvider);
@@ -90,6 +100,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     const isPreview = pulumi.runtime.isDryRun();
     if (isPreview && !process.env[this.urlEnv]) return undefined;
     try {
+      if (this.isolateMigrations) await assertMayIsolate(this.urlEnv);
       return await identify(this.urlEnv);
     } catch (error) {
       if (error instanceof TenantError) throw error;

@@ -75,6 +75,7 @@ export class Tenant extends pulumi.ComponentResource {
     const owner = ownerOf(this.urn);
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const recreate = args.recreate === true ? { recreate: true } : {};
+    const isolate = database.isolateMigrations ? { isolateMigrations: true } : {};
     const provider = database.dynamicProvider;
     const after = (step: pulumi.Resource) => ({
       ...{ parent: this, dependsOn: [step], provider },
@@ -121,7 +122,11 @@ export class Tenant extends pulumi.ComponentResource {
 
     const migrations = new TenantMigrations(
       name,
-      { ...common, ...recreate, schemaName: schema.name, migrationsDir: args.migrationsDir },
+      {
+        ...{ ...common, ...recreate, ...isolate },
+        schemaName: schema.name,
+        migrationsDir: args.migrationsDir,
+      },
       after(schema),
     );
 

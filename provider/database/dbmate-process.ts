@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { dbmateUrl } from "./client-config";
-import { settingsOf, type DatabaseAddress } from "./settings";
+import type { ConnectionSettings } from "./settings";
 
 /** How often it is looked up what dbmate's session does. */
 const LOOK_INTERVAL_MS = 5_000;
@@ -13,7 +13,8 @@ const QUIET_LIMIT_MS = 15_000;
 
 /** What dbmate is started with. */
 export interface DbmateRun {
-  readonly database: DatabaseAddress;
+  /** As whom it logs in. */
+  readonly settings: ConnectionSettings;
   readonly schemaName: string;
   readonly directory: string;
 }
@@ -38,12 +39,8 @@ export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<str
     ],
     {
       env: {
-        DBMATE_URL: dbmateUrl(
-          settingsOf(run.database),
-          run.schemaName,
-          sessionName(run.schemaName),
-        ),
-        ...(PGPASSWORD === undefined ? {} : { PGPASSWORD }),
+        DBMATE_URL: dbmateUrl(run.settings, run.schemaName, sessionName(run.schemaName)),
+        ...(PGPASSWORD === undefined || run.settings.password !== undefined ? {} : { PGPASSWORD }),
         ...instanceMark(),
       },
       stdio: ["ignore", "pipe", "pipe"],
