@@ -10,6 +10,7 @@ import { startEmbeddedPostgres } from "../engine/postgres/embedded";
 import { keepProviders, type KeptProviders } from "../engine/providers/kept-providers";
 import { migrate } from "../provider/database/dbmate";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
+import { assertMayIsolate } from "../provider/database/owner-role";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
 import { createPermit } from "./http/permit";
@@ -66,6 +67,8 @@ async function start(): Promise<void> {
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, report));
   const database = openDatabase(databaseUrl);
   redact = redactor(secretsOf(config, databaseUrl));
+  await database.query("select");
+  if (config.tenantRoles) await assertMayIsolate(database.settings);
   await applyPublicMigrations(database, report);
 
   const log = createLog(config.logLevel, redact);
@@ -147,7 +150,10 @@ async function start(): Promise<void> {
 }
 
 /** Embedded mode: starts a PostgreSQL of our own in the data folder, and gives its URL. */
-async function startDatabase({ dataDir, backendUrl }: Config, report: Report): Promise<string> {
+async function startDatabase(
+  { dataDir, backendUrl, tenantRoles: makesRoles }: Config,
+  report: Report,
+): Promise<string> {
   await shutdown.start(
     () => lockInstance(dataDir),
     (lock) => lock.release(),
@@ -155,7 +161,7 @@ async function startDatabase({ dataDir, backendUrl }: Config, report: Report): P
   const state = stateFolder(backendUrl);
   if (state !== undefined) mkdirSync(state, { recursive: true, mode: 0o700 });
   const { url } = await shutdown.start(
-    () => startEmbeddedPostgres({ directory: path.join(dataDir, "postgres"), report }),
+    () => startEmbeddedPostgres({ directory: path.join(dataDir, "postgres"), report, makesRoles }),
     (postgres) => postgres.stop(),
   );
   return url;
@@ -181,7 +187,6 @@ function startProviders(
 
 /** Applies the control tables' migrations. Of instances that start at once, one does it and the others wait. */
 async function applyPublicMigrations(database: Database, report: Report): Promise<void> {
-  await database.query("select");
   report("database: applying the migrations of the public schema");
   await migrate({
     database: database.settings,

@@ -23,6 +23,8 @@ export interface Config {
   readonly passphrase: string;
   /** Undefined for the package's own tenant migrations. */
   readonly migrationsDir: string | undefined;
+  /** Whether each tenant's schema has an owner of its own. The program hosts read the variable themselves. */
+  readonly tenantRoles: boolean;
   /** How many engine runs there may be at once. */
   readonly concurrency: number;
   /** How long a caller waits for the end of an operation. */
@@ -81,6 +83,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     backendUrl: values.PULUMI_BACKEND_URL ?? `file://${path.join(values.DATA_DIR, "state")}`,
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
     migrationsDir: values.TENANT_MIGRATIONS_DIR,
+    tenantRoles: values.TENANT_ROLES,
     concurrency: values.SETUP_CONCURRENCY,
     waitMs: values.SETUP_WAIT * 1_000,
     timeoutMs: values.SETUP_TIMEOUT * 1_000,

@@ -82,6 +82,11 @@ export const variables = z.object({
     .transform((directory) => path.resolve(directory))
     .optional()
     .describe("The tenant migrations. Default: this package's"),
+  TENANT_ROLES: flag
+    .default(false)
+    .describe(
+      "Whether each tenant's schema belongs to a role of its own, as which its migrations log in. The role of `DATABASE_URL` needs `CREATEROLE` for that, on PostgreSQL 16 or newer",
+    ),
   SETUP_CONCURRENCY: integer(1, 64)
     .default(availableParallelism())
     .describe("Engine runs at once. Default: the cores"),
