@@ -247,7 +247,8 @@ describe("the connected role", () => {
   test("with them passes", async () => {
     await assertMayIsolate(urlEnv);
     const environment = { DATABASE_URL: process.env[urlEnv], TENANT_ROLES: "true" };
-    expect(await tryTenantRoles(environment)).toMatchObject([{ problem: undefined }]);
+    const [finding] = await tryTenantRoles(environment);
+    expect(finding).not.toHaveProperty("problem");
   });
 });
 
