@@ -15,6 +15,7 @@ const databaseConfig = z.strictObject({
   publicMigrations: z.boolean().optional(),
   passwordFromEnvironment: z.boolean().optional(),
   productRoles: z.array(rules.roleName).optional(),
+  isolateMigrations: z.boolean().optional(),
 });
 
 /** What the stack's configuration declares. */

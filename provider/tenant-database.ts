@@ -1,6 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigurationError, DatabaseUnreachableError, TenantError } from "./contract/errors";
+import { assertMayIsolate } from "./database/owner-role";
 import { identify, type DatabaseIdentity } from "./database/identity";
 import { withConnection } from "./database/pool";
 import { assertProductRoles } from "./database/product-roles";
@@ -58,6 +59,12 @@ export interface TenantDatabaseArgs {
    * Default: none, and nobody is granted anything.
    */
   productRoles?: readonly string[];
+  /**
+   * Whether each tenant's schema belongs to a role of its own, as which its migrations log in: they can read
+   * and change nothing of other tenants, and no control table. The role of the URL needs CREATEROLE for that,
+   * on PostgreSQL 16 or newer: see docs/operating.md. Can be changed. Default: `false`.
+   */
+  isolateMigrations?: boolean;
 }
 
 /**
@@ -73,6 +80,8 @@ export class TenantDatabase extends pulumi.ComponentResource {
   readonly migrationsDir: string;
   /** The name of the environment variable with the URL; `url` where the provider is configured with it. */
   readonly urlEnv: string;
+  /** Whether each tenant's schema has an owner of its own. */
+  readonly isolateMigrations: boolean;
   /** The provider for resources of @pulumi/postgresql in this database. */
   readonly provider: postgresql.Provider;
   /** The provider of the steps that are dynamic resources. */
@@ -99,6 +108,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     this.migrationsDir = migrationsDirOf(name, args);
     this.urlEnv = urlVariableOf(name, args);
     this.productRoles = readRoles(args.productRoles);
+    this.isolateMigrations = args.isolateMigrations ?? false;
     const url = args.url === undefined ? undefined : pulumi.secret(args.url);
     this.settings = url?.apply((text) => parseDatabaseUrl(text, "url")) ?? this.readSettings(args);
     this.dynamicProvider = new DynamicProvider(name, url, { parent: this });
@@ -160,6 +170,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     const warning = unverified(known, this.urlEnv);
     if (warning !== undefined) await pulumi.log.warn(warning, this);
     try {
+      if (this.isolateMigrations) await assertMayIsolate(known);
       const found = await identify(known);
       await withConnection(known, (client) => assertProductRoles(client, this.productRoles));
       return found;

@@ -109,6 +109,7 @@ export class Tenant extends pulumi.ComponentResource {
     const { productRoles } = database;
     const recreate = args.recreate === true ? { recreate: true } : {};
     const status = statusOf(args);
+    const isolate = database.isolateMigrations ? { isolateMigrations: true } : {};
     const provider = database.dynamicProvider;
     const aliases = childAliases(this);
     const after = (step: pulumi.Resource) => ({
@@ -164,7 +165,7 @@ export class Tenant extends pulumi.ComponentResource {
     const migrations = new TenantMigrations(
       name,
       {
-        ...{ ...common, ...recreate, productRoles },
+        ...{ ...common, ...recreate, ...isolate, productRoles },
         schemaName: schema.name,
         migrationsDir: database.migrationsDir,
       },

@@ -13,6 +13,7 @@ import { withConnection } from "../provider/database/pool";
 import { assertProductRoles } from "../provider/database/product-roles";
 import { publicMigrationsDir, readMigrations } from "../provider/database/migrations";
 import { unverified } from "../provider/database/settings";
+import { assertMayIsolate } from "../provider/database/owner-role";
 import { providerTexts } from "../provider/resources/dynamic";
 import { createApp } from "./http/app";
 import { createPermit } from "./http/permit";
@@ -69,6 +70,8 @@ async function start(): Promise<void> {
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, report));
   const database = openDatabase(databaseUrl);
   redact = redactor(secretsOf(config, databaseUrl));
+  await database.query("select");
+  if (config.tenantRoles) await assertMayIsolate(database.settings);
   await applyPublicMigrations(database, report);
   await withConnection(database.settings, (client) =>
     assertProductRoles(client, config.productRoles),
@@ -158,7 +161,10 @@ async function start(): Promise<void> {
 }
 
 /** Embedded mode: starts a PostgreSQL of our own in the data folder, and gives its URL. */
-async function startDatabase({ dataDir, backendUrl }: Config, report: Report): Promise<string> {
+async function startDatabase(
+  { dataDir, backendUrl, tenantRoles: makesRoles }: Config,
+  report: Report,
+): Promise<string> {
   await shutdown.start(
     () => lockInstance(dataDir),
     (lock) => lock.release(),
@@ -166,7 +172,7 @@ async function startDatabase({ dataDir, backendUrl }: Config, report: Report): P
   const state = stateFolder(backendUrl);
   if (state !== undefined) mkdirSync(state, { recursive: true, mode: 0o700 });
   const { url } = await shutdown.start(
-    () => startEmbeddedPostgres({ directory: path.join(dataDir, "postgres"), report }),
+    () => startEmbeddedPostgres({ directory: path.join(dataDir, "postgres"), report, makesRoles }),
     (postgres) => postgres.stop(),
   );
   return url;
@@ -192,7 +198,6 @@ function startProviders(
 
 /** Applies the control tables' migrations. Of instances that start at once, one does it and the others wait. */
 async function applyPublicMigrations(database: Database, report: Report): Promise<void> {
-  await database.query("select");
   report("database: applying the migrations of the public schema");
   await migrate({
     database: database.settings,

@@ -43,7 +43,47 @@ export function tryDbmate(): Promise<Finding> {
   });
 }
 
-async function versionOf(database: string): Promise<string> {
+/**
+ * Whether the role of DATABASE_URL may make a role for each tenant; nothing where TENANT_ROLES is not set. The
+ * embedded database's role is given that right at its start.
+ */
+export async function tryTenantRoles(environment: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const { DATABASE_URL: url, TENANT_ROLES: wanted } = environment;
+  if (wanted !== "true" || url === undefined) return [];
+  return [
+    await finding(
+      { piece: "tenant roles", origin: "DATABASE_URL" },
+      "See docs/operating.md, or unset TENANT_ROLES",
+      async () => {
+        const { role, may } = await rightsOf(url);
+        if (!may) {
+          throw new Error(
+            `Role ${role} needs PostgreSQL 16, CREATEROLE, and connect with grant option on the database`,
+          );
+        }
+        return {};
+      },
+    ),
+  ];
+}
+
+async function rightsOf(connectionString: string): Promise<{ role: string; may: boolean }> {
+  return asked(
+    connectionString,
+    `select current_user::text as role, current_setting('server_version_num')::int >= 160000 and (rolsuper or
+      rolcreaterole and has_database_privilege(current_database(), 'connect with grant option')) as may
+    from pg_roles where rolname = current_user`,
+  );
+}
+
+async function versionOf(connectionString: string): Promise<string> {
+  const { version } = await asked<{ version: string }>(connectionString, "select version()");
+  // "PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by ..."
+  return version.split(" ")[1] ?? "unknown";
+}
+
+/** The one row of a query. */
+async function asked<Row extends object>(database: string, query: string): Promise<Row> {
   const url = new URL(database);
   // As the service does, which never takes pg's own default.
   if (!url.searchParams.has("sslmode")) {
@@ -53,9 +93,9 @@ async function versionOf(database: string): Promise<string> {
   client.on("error", () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ version: string }>("select version()");
-    // "PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by ..."
-    return rows[0]?.version.split(" ")[1] ?? "unknown";
+    const [row] = (await client.query<Row>(query)).rows;
+    if (row === undefined) throw new Error("The database gave no answer");
+    return row;
   } finally {
     await client.end();
   }

@@ -1,5 +1,5 @@
 import { tryPieces } from "./pieces";
-import { tryDatabase, tryDbmate } from "./database";
+import { tryDatabase, tryDbmate, tryTenantRoles } from "./database";
 import type { Finding } from "./finding";
 import { usualPlaces } from "../obtain/places";
 
@@ -10,6 +10,7 @@ what it found. It installs and changes nothing. Exit code 1: something is missin
 or does not work, and the lines below the table say what to do.
 
 DATABASE_URL  the database to try; without it, the embedded one
+TENANT_ROLES  "true": tries whether its role may make a role for each tenant
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -18,7 +19,10 @@ async function main(args: readonly string[]): Promise<number> {
     return args.every((arg) => arg === "--help" || arg === "-h") ? 0 : 1;
   }
   const findings = (
-    await Promise.all([tryPieces(usualPlaces()), tryDbmate(), tryDatabase(process.env)])
+    await Promise.all([
+      ...[tryPieces(usualPlaces()), tryDbmate(), tryDatabase(process.env)],
+      tryTenantRoles(process.env),
+    ])
   ).flat();
   process.stdout.write(table(findings));
   for (const line of findings.flatMap(({ notUsed = [] }) => notUsed)) {

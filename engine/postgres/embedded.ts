@@ -36,6 +36,8 @@ export interface EmbeddedPostgresOptions {
   readonly report: (line: string) => void;
   /** Server settings of this run, such as `{ fsync: "off" }` for data that nobody will miss. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Whether the role of the URL may make other roles. Default: `false`. */
+  readonly makesRoles?: boolean;
 }
 
 /**
@@ -50,6 +52,7 @@ export async function startEmbeddedPostgres({
   directory,
   report,
   settings = {},
+  makesRoles = false,
 }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const lock = await lockInstance(directory);
   try {
@@ -63,7 +66,7 @@ export async function startEmbeddedPostgres({
       );
     }
     const ready = await running(directory, cluster, credentials, settings, report);
-    await makeOwner(ready);
+    await makeOwner(ready, makesRoles);
     return {
       url: ownerUrl(ready),
       superuserUrl: superuserUrl(ready),

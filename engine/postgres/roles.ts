@@ -42,9 +42,10 @@ export async function accepts(connectionString: string): Promise<boolean> {
 /**
  * Makes the owner role and its database, whichever of them is missing.
  *
+ * @param makesRoles Whether the owner may make other roles.
  * @throws Error of PostgreSQL
  */
-export async function makeOwner(credentials: Credentials): Promise<void> {
+export async function makeOwner(credentials: Credentials, makesRoles: boolean): Promise<void> {
   const client = new Client({ connectionString: superuserUrl(credentials) });
   await client.connect();
   try {
@@ -57,6 +58,7 @@ export async function makeOwner(credentials: Credentials): Promise<void> {
         `create role ${OWNER} login nosuperuser nocreaterole nocreatedb password ${password}`,
       );
     }
+    await client.query(`alter role ${OWNER} ${makesRoles ? "createrole" : "nocreaterole"}`);
     const database = await client.query("select from pg_database where datname = $1", [OWNER]);
     if (database.rowCount === 0) await client.query(`create database ${OWNER} owner ${OWNER}`);
   } finally {

@@ -3,7 +3,11 @@ import { MigrationFailedError } from "../contract/errors";
 import { migrationVersion, missingMessage, type MigrationDigests } from "./migrations";
 import { rowsIfAny } from "./pool";
 
-/** The versions applied in a schema, oldest first; undefined where the schema is not there. */
+/**
+ * The versions applied in a schema, oldest first; undefined where the schema is not there. What a migration
+ * has put in the place of dbmate's table, such as a view, runs as the role that asks: for a schema with an
+ * owner of its own, `client` is logged in as that.
+ */
 export async function appliedVersions(
   client: ClientBase,
   schemaName: string,
@@ -13,19 +17,15 @@ export async function appliedVersions(
   const table = `${client.escapeIdentifier(schemaName)}.schema_migrations`;
   const rows = await rowsIfAny<{ version: string }>(
     client,
-    `select version from ${table} order by 1`,
+    `select version::text from ${table} order by 1`,
   );
   return rows.map((row) => row.version);
 }
 
 /** The names of the files that are not applied yet, in the order in which dbmate runs them. */
-export async function pendingFiles(
-  client: ClientBase,
-  schemaName: string,
-  files: MigrationDigests,
-): Promise<string[]> {
-  const applied = new Set(await appliedVersions(client, schemaName));
-  return Object.keys(files).filter((file) => !applied.has(migrationVersion(file)));
+export function pendingFiles(files: MigrationDigests, applied: readonly string[]): string[] {
+  const versions = new Set(applied);
+  return Object.keys(files).filter((file) => !versions.has(migrationVersion(file)));
 }
 
 /**
@@ -33,6 +33,7 @@ export async function pendingFiles(
  * not of the files of a run that failed, and a state can be lost.
  *
  * @param directory The folder that the files are in.
+ * @param applied The versions that are applied.
  * @returns how many files have a digest on record.
  * @throws {@link MigrationFailedError} naming the files that were edited since, or are not there any more.
  */
@@ -41,15 +42,16 @@ export async function assertUnedited(
   schemaName: string,
   files: MigrationDigests,
   directory: string,
+  applied: readonly string[],
 ): Promise<number> {
-  const applied = new Set(await appliedVersions(client, schemaName));
   const rows = await rowsIfAny<{ file: string; digest: string }>(
     client,
     "select file, digest from public.tenant_migration_digests where schema_name = $1",
     [schemaName],
   );
   const differing = rows
-    .filter(({ file, digest }) => applied.has(migrationVersion(file)) && files[file] !== digest)
+    .filter(({ file }) => applied.includes(migrationVersion(file)))
+    .filter(({ file, digest }) => files[file] !== digest)
     .map(({ file }) => file);
   const missing = differing.filter((file) => files[file] === undefined);
   // Instances of two versions of the service may work side by side on the same control tables.
@@ -72,9 +74,9 @@ export async function keepDigests(
   client: ClientBase,
   schemaName: string,
   files: MigrationDigests,
+  applied: readonly string[],
 ): Promise<void> {
-  const pending = new Set(await pendingFiles(client, schemaName, files));
-  const applied = Object.entries(files).filter(([file]) => !pending.has(file));
+  const kept = Object.entries(files).filter(([file]) => applied.includes(migrationVersion(file)));
   const table = await client.query(
     "select where to_regclass('public.tenant_migration_digests') is not null",
   );
@@ -83,6 +85,6 @@ export async function keepDigests(
     `insert into public.tenant_migration_digests (schema_name, file, digest)
     select $1, * from unnest($2::text[], $3::text[])
     on conflict (schema_name, file) do update set digest = excluded.digest`,
-    [schemaName, applied.map(([file]) => file), applied.map(([, digest]) => digest)],
+    [schemaName, kept.map(([file]) => file), kept.map(([, digest]) => digest)],
   );
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { dbmateUrl } from "./client-config";
 import { detailOf } from "./postgres-error";
-import { settingsOf, type DatabaseAddress } from "./settings";
+import type { ConnectionSettings } from "./settings";
 
 /** How often it is looked up what dbmate's session does. */
 const LOOK_INTERVAL_MS = 5_000;
@@ -14,7 +14,8 @@ const QUIET_LIMIT_MS = 15_000;
 
 /** What dbmate is started with. */
 export interface DbmateRun {
-  readonly database: DatabaseAddress;
+  /** As whom it logs in. */
+  readonly settings: ConnectionSettings;
   readonly schemaName: string;
   readonly directory: string;
 }
@@ -39,14 +40,10 @@ export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<str
     ],
     {
       env: {
-        DBMATE_URL: dbmateUrl(
-          settingsOf(run.database),
-          run.schemaName,
-          sessionName(run.schemaName),
-        ),
+        DBMATE_URL: dbmateUrl(run.settings, run.schemaName, sessionName(run.schemaName)),
         // For PostgreSQL's DETAIL and HINT. What it prints stays in this process: see detailOf.
         PQGO_DEBUG: "1",
-        ...(PGPASSWORD === undefined ? {} : { PGPASSWORD }),
+        ...(PGPASSWORD === undefined || run.settings.password !== undefined ? {} : { PGPASSWORD }),
         ...instanceMark(),
       },
       stdio: ["ignore", "pipe", "pipe"],

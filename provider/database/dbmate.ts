@@ -1,12 +1,15 @@
 import { Semaphore } from "async-mutex";
 import type { ClientBase } from "pg";
 import { MigrationFailedError } from "../contract/errors";
-import { assertUnedited, keepDigests, pendingFiles } from "./applied";
-import { runDbmate, sessionName } from "./dbmate-process";
+import { appliedVersions, assertUnedited, keepDigests, pendingFiles } from "./applied";
+import { runDbmate } from "./dbmate-process";
 import { assertNotLost } from "./lost-data";
-import type { MigrationDigests } from "./migrations";
-import { withSessionLock } from "./pool";
-import type { DatabaseAddress } from "./settings";
+import { migrationVersion, type MigrationDigests } from "./migrations";
+import { closeLogin, openLogin } from "./owner-login";
+import { appliedAsOwner } from "./live-schema";
+import { endIsolation, isolateSchema } from "./owner-role";
+import { withSchemaLock } from "./schema-lock";
+import { settingsOf, type ConnectionSettings, type DatabaseAddress } from "./settings";
 
 /** Where migrations run, and which. */
 export interface MigrationRun {
@@ -19,6 +22,8 @@ export interface MigrationRun {
   readonly files: MigrationDigests;
   /** Whether a schema whose tables are gone is made anew, empty. Default: `false`. */
   readonly recreate?: boolean;
+  /** Whether the schema has an owner of its own, as whom they run. Default: `false`. */
+  readonly isolate?: boolean;
 }
 
 // Each run holds two connections until it ends, and PostgreSQL has a hundred by default.
@@ -33,61 +38,84 @@ const slots = new Semaphore(8);
  * {@link ConfigurationError} where the database's variable is not usable; errors of pg as they are.
  */
 export async function migrate(run: MigrationRun): Promise<void> {
+  const { database, schemaName, isolate = false } = run;
+  const waitMs = 0; // without a limit: whoever has the lock may be at a long migration
   await slots.runExclusive(() =>
-    withSchemaLock(run, async (client) => {
-      const { schemaName, files, directory, recreate } = run;
-      await assertNotLost(client, schemaName, recreate);
-      const onRecord = await assertUnedited(client, schemaName, files, directory);
-      const isCurrent = (await pendingFiles(client, schemaName, files)).length === 0;
-      const fault = isCurrent ? undefined : await runDbmate(run, client);
-      // Digests may be missing where all files are applied: a run may have been killed between the two.
-      if (!isCurrent || onRecord < Object.keys(files).length) {
-        await keepDigests(client, schemaName, files);
-      }
-      if (fault !== undefined) throw await failure(client, run, fault);
+    withSchemaLock(database, schemaName, waitMs, async (client) => {
+      await assertNotLost(client, schemaName, run.recreate);
+      await (isolate ? migrateAsOwner(client, run) : migrateAsConnected(client, run));
     }),
   );
 }
 
-/**
- * Holds a lock on the schema while `work` runs. dbmate takes none of its own: two of them at once would
- * run the same file twice.
- */
-async function withSchemaLock(
-  { database, schemaName }: MigrationRun,
-  work: (client: ClientBase) => Promise<void>,
-): Promise<void> {
-  const waitMs = 0; // without a limit: whoever has the lock may be at a long migration
-  const name = `pulumi-tenant migrations ${schemaName}`;
-  await withSessionLock(database, name, waitMs, async (client) => {
-    await endOrphans(client, schemaName);
-    await work(client);
+async function migrateAsConnected(client: ClientBase, run: MigrationRun): Promise<void> {
+  const { database, schemaName } = run;
+  await endIsolation(client, schemaName);
+  await apply(client, run, {
+    login: () => Promise.resolve(settingsOf(database)),
+    applied: async () => (await appliedVersions(client, schemaName)) ?? [],
   });
 }
 
-/**
- * Ends the sessions of dbmate that a killed run left: PostgreSQL gave back that run's lock at once, while
- * its migration may still be running in the server. Whoever has the lock has started no dbmate yet, so
- * every session with the schema's name is such a one.
- */
-async function endOrphans(client: ClientBase, schemaName: string): Promise<void> {
-  for (;;) {
-    const { rowCount } = await client.query(
-      `select pg_terminate_backend(pid, 5000) from pg_stat_activity
-      where application_name = $1 and datname = current_database()`,
-      [sessionName(schemaName)],
-    );
-    if (rowCount === 0) return;
+/** In sessions that log in as the schema's owner: what they run has no other role to go back to. */
+async function migrateAsOwner(client: ClientBase, run: MigrationRun): Promise<void> {
+  const { database, schemaName } = run;
+  const role = await isolateSchema(client, schemaName);
+  const login = () => openLogin(client, settingsOf(database), role);
+  const close = () => closeLogin(client, role);
+  try {
+    await apply(client, run, {
+      login,
+      applied: async () =>
+        (await hasTables(client, schemaName)) ? appliedAsOwner(await login(), schemaName) : [],
+    });
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
   }
+  await close();
 }
 
-async function failure(
-  client: ClientBase,
+/** Who runs a schema's migrations. */
+interface Migrator {
+  readonly login: () => Promise<ConnectionSettings>;
+  /** The versions that are applied. */
+  readonly applied: () => Promise<readonly string[]>;
+}
+
+async function apply(client: ClientBase, run: MigrationRun, migrator: Migrator): Promise<void> {
+  const { schemaName, directory, files } = run;
+  const before = await migrator.applied();
+  const onRecord = await assertUnedited(client, schemaName, files, directory, before);
+  const isCurrent = pendingFiles(files, before).length === 0;
+  const fault = isCurrent
+    ? undefined
+    : await runDbmate({ settings: await migrator.login(), schemaName, directory }, client);
+  const applied =
+    fault === undefined ? Object.keys(files).map(migrationVersion) : await migrator.applied();
+  // Digests may be missing where all files are applied: a run may have been killed between the two.
+  if (!isCurrent || onRecord < Object.keys(files).length) {
+    await keepDigests(client, schemaName, files, applied);
+  }
+  if (fault !== undefined) throw failure(run, fault, applied);
+}
+
+/** Whether there is anything to read in the schema: of one that was just made, nobody needs to log in. */
+async function hasTables(client: ClientBase, schemaName: string): Promise<boolean> {
+  const found = await client.query(
+    "select from pg_class where relnamespace = (select oid from pg_namespace where nspname = $1) limit 1",
+    [schemaName],
+  );
+  return found.rowCount !== 0;
+}
+
+function failure(
   { schemaName, files }: MigrationRun,
   fault: string,
-): Promise<MigrationFailedError> {
+  applied: readonly string[],
+): MigrationFailedError {
   const total = Object.keys(files).length;
-  const pending = await pendingFiles(client, schemaName, files);
+  const pending = pendingFiles(files, applied);
   return new MigrationFailedError(
     `migration ${pending[0] ?? "run"} failed in schema ${schemaName}: ${fault}. ` +
       `${total - pending.length} of ${total} are applied and stay`,

@@ -12,14 +12,14 @@ export async function lostData(
   client: ClientBase,
   schemaName: string,
 ): Promise<string | undefined> {
-  const table = `${client.escapeIdentifier(schemaName)}.schema_migrations`;
   const [found] = await rowsIfAny<{ files: number; there: boolean; migrated: boolean }>(
     client,
     `select
       (select count(*)::int from public.tenant_migration_digests where schema_name = $1) as files,
       exists (select from pg_namespace where nspname = $1) as there,
-      to_regclass($2) is not null as migrated`,
-    [schemaName, table],
+      exists (select from pg_class c join pg_namespace n on n.oid = relnamespace
+        where nspname = $1 and relname = 'schema_migrations') as migrated`,
+    [schemaName],
   );
   if (found === undefined || found.files === 0 || found.migrated) return undefined;
   const what = found.there ? `the tables of schema ${schemaName}` : `schema ${schemaName}`;

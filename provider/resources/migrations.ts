@@ -2,9 +2,9 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
-import { appliedVersions } from "../database/applied";
 import { migrate, type MigrationRun } from "../database/dbmate";
 import { dropInParts } from "../database/drop-in-parts";
+import { readLiveSchema } from "../database/live-schema";
 import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
 import {
@@ -41,6 +41,8 @@ export interface MigrationsArgs extends DatabaseArgs {
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that was migrated, and whose tables are gone, is made anew, empty. */
   recreate?: pulumi.Input<boolean> | undefined;
+  /** Whether the schema belongs to a role of its own, as whom the migrations run. */
+  isolateMigrations?: pulumi.Input<boolean> | undefined;
 }
 
 /**
@@ -84,6 +86,7 @@ const shape = {
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean(),
   recreate: z.boolean().optional(),
+  isolateMigrations: z.boolean().optional(),
 };
 
 const digests = { files: true, version: true };
@@ -131,14 +134,19 @@ export const migrations = {
     return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
   },
 
-  /** Returns only the files that are applied, so that a refresh shows a half-migrated schema as a change. */
-  async read(id: string, props: Inputs) {
-    const applied = await withConnection(props.urlEnv, (client) => appliedVersions(client, id));
-    if (applied === undefined) return {};
+  /**
+   * Returns only the files that are applied, so that a refresh shows a half-migrated schema as a change; and
+   * whether the schema has its own owner, so that another one is a change too.
+   */
+  async read(id: string, state: Inputs) {
+    const props = withoutOwner(state);
+    const live = await readLiveSchema(props.urlEnv, id);
+    if (live === undefined) return {};
     const files = Object.fromEntries(
-      Object.entries(props.files).filter(([file]) => applied.includes(migrationVersion(file))),
+      Object.entries(props.files).filter(([file]) => live.applied.includes(migrationVersion(file))),
     );
-    return { id, props: { ...props, files, version: newestVersion(files) } };
+    const isolated = live.isolated ? { isolateMigrations: true } : {};
+    return { id, props: { ...props, ...isolated, files, version: newestVersion(files) } };
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
@@ -186,9 +194,21 @@ async function grantAndMigrate(inputs: Inputs, without: readonly string[] = []):
   }
 }
 
+function withoutOwner(state: Inputs): Inputs {
+  const props = { ...state };
+  delete props.isolateMigrations;
+  return props;
+}
+
 function run(inputs: Inputs): MigrationRun {
-  const { urlEnv, schemaName, files, recreate = false } = inputs;
-  return { database: urlEnv, schemaName, files, recreate, directory: folder(inputs) };
+  const {
+    urlEnv,
+    schemaName,
+    files,
+    recreate = false,
+    isolateMigrations: isolate = false,
+  } = inputs;
+  return { database: urlEnv, schemaName, files, recreate, isolate, directory: folder(inputs) };
 }
 
 /** The public schema's folder is always the package's own. */

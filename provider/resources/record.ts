@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { refusal, ReplacementRefusedError } from "../contract/errors";
 import { lostData, lostMessage, recreateMessage } from "../database/lost-data";
+import { dropOwnerRole } from "../database/owner-role";
 import { inTransaction, rowsIfAny, withConnection } from "../database/pool";
 import { rules } from "../contract/rules";
 import type { FaultsArgs } from "./faults";
@@ -150,7 +151,11 @@ export const tenantRecord = {
 
   async delete(id: string, props: Inputs) {
     if (props.forceDestroy) {
-      await inTransaction(props.urlEnv, (client) => removeTenant(client, id));
+      await inTransaction(props.urlEnv, async (client) => {
+        await removeTenant(client, id);
+        // The schema is gone by now. Its role is not dropped before: the schema's own step names it.
+        await dropOwnerRole(client, `tenant_${id}`);
+      });
       return;
     }
     await withConnection(props.urlEnv, (client) =>

@@ -26,6 +26,8 @@ export interface Config {
   readonly migrationsDir: string;
   /** The PostgreSQL roles as which the product works on its tenants' tables. */
   readonly productRoles: readonly string[];
+  /** Whether each tenant's schema has an owner of its own. The program hosts read the variable themselves. */
+  readonly tenantRoles: boolean;
   /** How many engine runs there may be at once. */
   readonly concurrency: number;
   /** How long a caller waits for the end of an operation. */
@@ -97,6 +99,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     passphrase: values.PULUMI_CONFIG_PASSPHRASE ?? made?.passphrase ?? "",
     migrationsDir: values.TENANT_MIGRATIONS_DIR ?? tenantMigrationsDir,
     productRoles: values.PRODUCT_ROLES ?? [],
+    tenantRoles: values.TENANT_ROLES,
     concurrency: values.SETUP_CONCURRENCY,
     waitMs: values.SETUP_WAIT * 1_000,
     timeoutMs: values.SETUP_TIMEOUT * 1_000,

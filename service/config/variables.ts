@@ -85,6 +85,11 @@ export const variables = z.object({
     .describe(
       "The folder with the migrations that every tenant gets. Needed with `DATABASE_URL`; embedded mode has tables of its own to show",
     ),
+  TENANT_ROLES: flag
+    .default(false)
+    .describe(
+      "Whether each tenant's schema belongs to a role of its own, as which its migrations log in. The role of `DATABASE_URL` needs `CREATEROLE` for that, on PostgreSQL 16 or newer",
+    ),
   SETUP_CONCURRENCY: integer(1, 64)
     .default(availableParallelism())
     .describe("Engine runs at once. Default: the cores"),

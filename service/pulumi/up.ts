@@ -73,6 +73,7 @@ export function beginUp(query: Query, migrationsDir: string, start: UpStart): Be
       // Not needed, as a stack that is not new is refreshed first; and a prestarted run that gets no tenant must
       // not leave a database in the state of its stack.
       askFirst: false,
+      isolateMigrations: process.env.TENANT_ROLES === "true",
     });
     const request = await wanted;
     if (request === undefined) return {};

@@ -20,15 +20,18 @@ export interface TestDatabase {
  *
  * @param options.migrated Whether the control tables are in it.
  * @param options.sql Other SQL that makes a role and a database.
+ * @param options.tenantRoles Whether the role may make one for each tenant, by the SQL that the page tells.
  */
 export async function createTestDatabase(
-  options: { migrated?: boolean; sql?: string } = {},
+  options: { migrated?: boolean; sql?: string; tenantRoles?: boolean } = {},
 ): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
   const password = randomBytes(16).toString("hex");
   const [onServer, inDatabase] = setUpStatements(name, password, options.sql);
   await asSuperuser("postgres", onServer);
   await asSuperuser(name, inDatabase);
+  const [more] = setUpStatements(name, password, tenantRolesSql());
+  if (options.tenantRoles) await asSuperuser(name, more);
   const url = serverUrl(name);
   const superuserUrl = url.href;
   url.username = name;
@@ -37,12 +40,34 @@ export async function createTestDatabase(
   return {
     url: url.href,
     superuserUrl,
-    drop: () =>
-      asSuperuser("postgres", [
+    drop: async () => {
+      const roles = await tenantRoles(name);
+      await asSuperuser("postgres", [
         `drop database if exists ${name} with (force)`,
+        ...roles.map((role) => `drop role "${role}"`),
         `drop role ${name}`,
-      ]),
+      ]);
+    },
   };
+}
+
+function tenantRolesSql(): string {
+  return docBlock("docs/operating.md", "A role for each tenant", "sql");
+}
+
+/** Roles are the server's, and stay when the database goes. */
+async function tenantRoles(database: string): Promise<string[]> {
+  const client = new Client({ connectionString: serverUrl("postgres").href });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ rolname: string }>(
+      `select rolname from pg_roles join pg_database on datname = $1 and rolname ~ ('^tenant.*_' || pg_database.oid || '$')`,
+      [database],
+    );
+    return rows.map(({ rolname }) => rolname);
+  } finally {
+    await client.end();
+  }
 }
 
 /** The statements for a role and a database of this name: on the server, then in the database. */

@@ -39,8 +39,13 @@ const repository = path.resolve(__dirname, "../../..");
  * Makes a project from files of this repository before a file's tests, and ends it after them.
  *
  * @param source Their folder, relative to the repository.
+ * @param options Of the database that is made for it: see `createTestDatabase`.
  */
-export function usePulumiProject(source: string, files: readonly string[]): Project {
+export function usePulumiProject(
+  source: string,
+  files: readonly string[],
+  options: { tenantRoles?: boolean } = {},
+): Project {
   const directory = mkdtempSync(path.join(tmpdir(), "pulumi-project-"));
   const state = mkdtempSync(path.join(tmpdir(), "pulumi-state-"));
   const env: Project["env"] = {};
@@ -75,7 +80,7 @@ export function usePulumiProject(source: string, files: readonly string[]): Proj
       symlinkSync(path.join(repository, shared), path.join(directory, shared));
     }
     const engine = await obtainEngine(() => undefined);
-    const database = await createTestDatabase();
+    const database = await createTestDatabase(options);
     cli = engine.pulumi;
     drop = () => database.drop();
     client = new Client(database.url);

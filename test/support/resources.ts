@@ -6,22 +6,22 @@ import { createTestDatabase } from "./database";
 export interface ResourceDatabase {
   /** The environment variable that names it, for the resources under test. */
   readonly urlEnv: string;
+  /** The same database as the server's superuser. */
+  superuserUrl(): string;
   /** Runs a statement as the tables' owner. */
   sql<T extends QueryResultRow>(statement: string, values?: unknown[]): Promise<T[]>;
-  /** Its URL as the server's superuser. */
-  superuserUrl(): string;
 }
 
 /** Makes the database before a file's tests, and drops it after them. */
-export function useResourceDatabase(): ResourceDatabase {
+export function useResourceDatabase(options: { tenantRoles?: boolean } = {}): ResourceDatabase {
   const urlEnv = "RESOURCE_TEST_URL";
   let client: Client;
   let drop: () => Promise<void>;
   let superuserUrl: string;
   beforeAll(async () => {
-    const database = await createTestDatabase();
+    const database = await createTestDatabase(options);
     process.env[urlEnv] = database.url;
-    superuserUrl = database.superuserUrl;
+    ({ superuserUrl } = database);
     drop = () => database.drop();
     client = new Client(database.url);
     await client.connect();

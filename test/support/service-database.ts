@@ -39,7 +39,9 @@ export function ownedByService(id: string): string {
 }
 
 /** Makes the database before a file's tests, and drops it after them. */
-export function useServiceDatabase(options = { migrated: true }): ServiceDatabase {
+export function useServiceDatabase(
+  options: { migrated?: boolean; tenantRoles?: boolean } = { migrated: true },
+): ServiceDatabase {
   let database: TestDatabase;
   let pool: Pool;
   beforeAll(async () => {

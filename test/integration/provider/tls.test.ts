@@ -82,7 +82,7 @@ const clients: [string, (settings: ConnectionSettings) => Promise<unknown>][] = 
       const watcher = new Client(server.superuserUrl);
       await watcher.connect();
       const schemaName = `dbmate_${++count}`;
-      const run = { database, schemaName, directory: tenantMigrationsDir };
+      const run = { settings: database, schemaName, directory: tenantMigrationsDir };
       const fault = await runDbmate(run, watcher).finally(() => watcher.end());
       if (fault !== undefined) throw new Error(fault);
     },
