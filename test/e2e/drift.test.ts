@@ -1,3 +1,4 @@
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { tenant, usePulumiProject } from "../support/pulumi";
 
 const project = usePulumiProject("examples/three-tenants", [
@@ -165,6 +166,7 @@ describe("data that is gone is an error:", () => {
     expect(output).toMatch(/OTHER_DATABASE: .*its control tables are lost/);
 
     await project.run("stack", "init", "without-tenants");
+    await project.run("config", "set", "--path", "database.migrationsDir", tenantMigrationsDir);
     await project.run(...up);
     await project.run("stack", "select", "dev");
     await project.sql("update tenant_database set replaces = replaces || $1::uuid", [was?.id]);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ComponentResourceOptions, CustomResourceOptions } from "@pulumi/pulumi";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { readDoc } from "../support/docs";
 import { usePulumiProject } from "../support/pulumi";
 
@@ -35,7 +36,8 @@ function write(declarations: string): void {
     class Customer extends pulumi.ComponentResource {
       constructor(name, opts) { super("shop:index:Customer", name, {}, opts); }
     }
-    let database = new TenantDatabase("database");
+    const migrationsDir = ${JSON.stringify(tenantMigrationsDir)};
+    let database = new TenantDatabase("database", { migrationsDir });
     const tenant = (slug, options, args) =>
       new Tenant(slug, {
         ...{ name: slug, slug, adminEmail: \`admin@\${slug}.example\`, database, forceDestroy: true },
@@ -142,7 +144,7 @@ const tests: Record<string, () => Promise<void>> = {
     const all = await preview(withGlobex(`{ ignoreChanges: ${JSON.stringify(fields)} }`, changed));
     expect(all.output).toMatch(/\d+ unchanged/);
     expect(all.output).not.toMatch(/to (update|create|replace)|error:/);
-    const others = ["forceDestroy", "migrationsDir", "recreate", "database", "nme"];
+    const others = ["forceDestroy", "recreate", "database", "nme"];
     const { output } = await preview(
       withGlobex(`{ ignoreChanges: ${JSON.stringify(others)} }`, changed),
     );
@@ -182,7 +184,7 @@ const tests: Record<string, () => Promise<void>> = {
     expect(await statuses()).toEqual({ ...after, child: "active" });
   },
   "another name for the `TenantDatabase`": async () => {
-    const renamed = `database = new TenantDatabase("db", {}, { aliases: [{ name: "database" }] });`;
+    const renamed = `database = new TenantDatabase("db", { migrationsDir }, { aliases: [{ name: "database" }] });`;
     write(lasting);
     const text = readFileSync(file("index.js"), "utf8");
     writeFileSync(file("index.js"), text.replace(/let (database) = .*?;/, `let ${renamed}`));
@@ -190,7 +192,7 @@ const tests: Record<string, () => Promise<void>> = {
     expect(output).not.toMatch(/to (create|replace|delete|update)|error:/);
     writeFileSync(
       file("index.js"),
-      text.replace(`TenantDatabase("database")`, `TenantDatabase("db")`),
+      text.replace(`TenantDatabase("database"`, `TenantDatabase("db"`),
     );
     const without = await project.tryRun("preview");
     expect(without.output).not.toMatch(/to replace|error:|Tenant .* (create|delete)/);

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { usePulumiProject } from "../support/pulumi";
 
 const project = usePulumiProject("examples/three-tenants", ["Pulumi.yaml", "package.json"]);
@@ -10,7 +11,8 @@ const up = (slug: string, tenant: string) => {
     path.join(project.directory, "index.js"),
     `const pulumi = require("@pulumi/pulumi");
     const { Tenant, TenantDatabase } = require("pulumi-tenant");
-    const database = new TenantDatabase("database");
+    const migrationsDir = ${JSON.stringify(tenantMigrationsDir)};
+    const database = new TenantDatabase("database", { migrationsDir });
     class Customer extends pulumi.ComponentResource {
       constructor(name, opts) { super("shop:index:Customer", name, {}, opts); }
     }

@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import { tenantMigrationsDir } from "../../../provider/database/migrations";
 import { migrations, tenantRecord } from "../../../provider/resources";
 import { useOwnPostgres } from "../../support/own-postgres";
 import { checked, useResourceDatabase } from "../../support/resources";
@@ -28,7 +29,9 @@ async function large(): Promise<{ id: string; schemaName: string; inputs: Migrat
   const { id } = await tenantRecord.create(record);
   const schemaName = `tenant_${id}`;
   await database.sql(`create schema "${schemaName}"`);
-  const inputs = checked<Migrations>(migrations.check({}, { ...common, schemaName }));
+  const inputs = checked<Migrations>(
+    migrations.check({}, { ...common, schemaName, migrationsDir: tenantMigrationsDir }),
+  );
   await migrations.create(inputs);
   await database.sql(`create table "${schemaName}".parted (id int) partition by range (id)`);
   for (let i = 0; i < TABLES; i++) {
