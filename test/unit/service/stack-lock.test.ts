@@ -83,8 +83,9 @@ test("a CLI that is dead and that nobody collected is dead", async () => {
   const parent = spawn("sh", ["-c", `${cli} 60 & echo $!; exec sleep 60`]);
   const [said] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(said.toString());
-  // Between fork and exec it is still the shell.
+  // Between fork and exec it is still the shell. So is its parent, and a shell does ask after its children.
   await eventually(() => statOf(pid).startsWith(`${pid} (pulumi) `) || undefined);
+  await eventually(() => statOf(parent.pid).includes(" (sleep) ") || undefined);
   expect(await staleOf(pid)).toBe(false);
   process.kill(pid, "SIGKILL");
   await eventually(() => statOf(pid).startsWith(`${pid} (pulumi) Z`) || undefined);
