@@ -8,5 +8,14 @@ create table public.tenant_migration_digests (
   primary key (schema_name, file)
 );
 
+-- What a schema is like in which just some files were applied: 'migrations' is the SHA-256 of their names and
+-- digests, 'lines' describe the schema. Made anew where it is not there.
+create table public.tenant_references (
+  migrations text primary key
+    constraint tenant_references_migrations_is_sha256 check (migrations ~ '^[0-9a-f]{64}$'),
+  lines text[] not null
+);
+
 -- migrate:down
+drop table public.tenant_references;
 drop table public.tenant_migration_digests;

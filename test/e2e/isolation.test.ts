@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { tenant, usePulumiProject } from "../support/pulumi";
 import { postSetUp, send, tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
