@@ -197,7 +197,7 @@ describe("a tenant with an owner", () => {
     const { id, slug } = await released();
     await make({ slug });
     const theirs = recordOf({ slug, owner: "o/p/theirs::acme", adopt: false });
-    const { props = {} } = await tenantRecord.read(id, theirs);
+    const { props } = await tenantRecord.read(id, theirs);
     expect(props).toMatchObject({ owner: "o/p/theirs::acme", takenBy: ours });
     expect(tenantRecord.diff(id, props as RecordInputs, theirs)).toMatchObject({ changes: true });
     await expect(tenantRecord.update(id, props as RecordInputs, theirs)).rejects.toThrow(
@@ -213,7 +213,7 @@ describe("a tenant with an owner", () => {
     const before = recordOf({ slug, owner: "o/p/old::acme", adopt: false });
     const { id, outs } = await tenantRecord.create(before);
     const after = { ...before, owner: "o/p/new::acme" };
-    await tenantRecord.update(id, outs as RecordInputs, after);
+    await tenantRecord.update(id, outs, after);
     expect(await rowOf(id)).toMatchObject({ owner: "o/p/new::acme" });
   });
 });
