@@ -48,7 +48,7 @@ export async function expectWhole(setUp: SetUp): Promise<void> {
 /** That the operation succeeds, and that nothing is left of its tenant, nor of its stack. */
 export async function expectPurged(setUp: SetUp, stack: string): Promise<void> {
   await expectSucceeded(setUp);
-  const { database, state, slug, id } = setUp;
+  const { database, slug, id } = setUp;
   const [counts] = await database.sql(
     `select
       (select count(*)::int from public.tenants t where t.id = tenant_id) as tenants,
