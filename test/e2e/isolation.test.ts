@@ -12,7 +12,7 @@ import {
 } from "../support/service-process";
 import { signed } from "../support/service-tokens";
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 
 type Sql = <T extends object>(statement: string) => Promise<T[]>;
 
