@@ -122,7 +122,11 @@ async function start(): Promise<void> {
     purgeAfterDays: config.purgeAfterDays,
     waitMs: config.waitMs,
   });
-  const drift = { migrationsDir, productRoles: config.productRoles, tenantRoles: config.tenantRoles };
+  const drift = {
+    migrationsDir,
+    productRoles: config.productRoles,
+    tenantRoles: config.tenantRoles,
+  };
   const parts = {
     id: instanceId,
     database,

@@ -50,7 +50,8 @@ async function lookAtAll(parts: LookParts): Promise<void> {
     drifted += found.drift.size;
     for (const { id, slug } of found.tenants) {
       const facets = found.drift.get(id)?.map(({ facet }) => facet);
-      if (facets !== undefined) log.warn({ tenant: id, slug, facets }, "the tenant is not as wanted");
+      if (facets !== undefined)
+        log.warn({ tenant: id, slug, facets }, "the tenant is not as wanted");
     }
     after = found.last;
   } while (after !== undefined);

@@ -10,8 +10,7 @@ export type Looked = WantedFacets & {
 
 /** Which tenants are looked at: one, or so many after one in the order of their ids. */
 export type Which =
-  | { readonly id: string }
-  | { readonly after: string | undefined; readonly limit: number };
+  { readonly id: string } | { readonly after: string | undefined; readonly limit: number };
 
 /** Some tenants, and the id up to which they were read. */
 export interface Wanted {

@@ -60,7 +60,16 @@ export function createApp({
       throw new UnavailableAnswer("Going down", 5, { headers: { Connection: "close" } });
     next();
   });
-  app.use("/api/tenant", tenantRoutes({ permit, database, operations, ratePerMinute, drift: { ...drift, database, log } }));
+  app.use(
+    "/api/tenant",
+    tenantRoutes({
+      permit,
+      database,
+      operations,
+      ratePerMinute,
+      drift: { ...drift, database, log },
+    }),
+  );
   app.use("/api/operations", operationRoutes(permit, operations, streams));
   app.use(healthRoutes({ database, tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
   app.use(notFound);

@@ -15,7 +15,7 @@ import { signed } from "./service-tokens";
 import { expectPurged, expectWhole, type SetUp } from "./whole-tenant";
 
 /** A verb, as its request has it. */
-export type Verb = "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge";
+export type Verb = "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge" | "repair";
 
 /** A service that a test kills, or parts of it, with a database and a state of its own. */
 export interface KillHarness {

@@ -27,7 +27,7 @@ export function compare(wanted: WantedFacets, found: FoundFacets, ofAll: WantedO
   compareGate(wanted, found, ofAll.productRoles, note);
   return {
     facets: repairedInTurn(facets, wanted.repair),
-    isComparable: found.schema?.isMigrated === true && isPartOf(found.digests, ofAll.files),
+    isComparable: isReadable(found.schema) && isPartOf(found.digests, ofAll.files),
   };
 }
 
@@ -38,22 +38,23 @@ function compareRow({ declared }: WantedFacets, found: FoundFacets, note: Note):
   const { row, declaredAdminId } = found;
   const { name, slug, owner, status } = declared;
   if (row === null) {
+    // All else that is wanted of the row, and what refers to it, comes back with it.
     note("row", `name ${name}, slug ${slug}`, "none");
-  } else {
-    const differing = (["name", "slug", "owner"] as const).filter(
-      (field) => row[field] !== declared[field],
-    );
-    const told = (values: Readonly<Record<string, string | null>>) =>
-      differing.map((field) => `${field} ${values[field] ?? "nobody"}`).join(", ");
-    note("row", told({ name, slug, owner }), told({ ...row }));
+    return;
   }
-  note("status", status, row?.status ?? "none");
+  const differing = (["name", "slug", "owner"] as const).filter(
+    (field) => row[field] !== declared[field],
+  );
+  const told = (values: Readonly<Record<string, string | null>>) =>
+    differing.map((field) => `${field} ${values[field] ?? "nobody"}`).join(", ");
+  note("row", told({ name, slug, owner }), told({ ...row }));
+  note("status", status, row.status);
   // An address that nobody has any more was changed by whose account it is, which is no drift.
-  const admin = declaredAdminId ?? row?.adminId ?? undefined;
+  const admin = declaredAdminId ?? row.adminId ?? undefined;
   note(
     "admin",
     admin === undefined ? "the declared admin" : `user ${admin}`,
-    row?.adminId ? `user ${row.adminId}` : "none",
+    row.adminId ? `user ${row.adminId}` : "none",
   );
   note("membership", "ADMIN", found.memberRole ?? "none");
 }
@@ -64,13 +65,20 @@ interface Fault {
   readonly repair: string;
 }
 
-function schemaFault({ id, schema, digests }: FoundFacets, isolate: boolean | undefined): Fault | undefined {
+function schemaFault(
+  { id, schema, digests }: FoundFacets,
+  isolate: boolean | undefined,
+): Fault | undefined {
   const name = `tenant_${id}`;
   const files = Object.keys(digests).length;
   const was = `schema ${name} with what ${files} migrations made`;
   if (files > 0 && schema?.isMigrated !== true) {
     const found = schema === null ? "no schema" : "a schema without its tables";
-    return { expected: was, found, repair: "data that is gone is not made anew: restore it from a backup" };
+    return {
+      expected: was,
+      found,
+      repair: "data that is gone is not made anew: restore it from a backup",
+    };
   }
   if (schema === null) return { expected: `schema ${name}`, found: "no schema", repair: ENGINE };
   const owner = `it belongs to ${schema.owner}`;
@@ -92,7 +100,8 @@ function digestFault(
 ): Fault | undefined {
   const applied = Object.keys(digests);
   // A stack may have a migrations' folder of its own, with which it cannot be compared.
-  if (declared === undefined && !applied.some((file) => files[file] === digests[file])) return undefined;
+  if (declared === undefined && !applied.some((file) => files[file] === digests[file]))
+    return undefined;
   if (schema === null) return undefined;
   const expected = versionOf(files);
   const edited = applied.filter((file) => file in files && files[file] !== digests[file]);
@@ -142,6 +151,10 @@ function repairedInTurn(facets: readonly Facet[], repair: string): Facet[] {
 }
 
 const stops: readonly FacetName[] = ["schema", "digests"];
+
+function isReadable(schema: FoundFacets["schema"]): boolean {
+  return schema?.isMigrated === true && !schema.isChanging;
+}
 
 function isPartOf(digests: FoundFacets["digests"], files: WantedOfAll["files"]): boolean {
   const applied = Object.entries(digests);

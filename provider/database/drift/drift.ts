@@ -23,7 +23,8 @@ const LOCK_TIMEOUT = "2s";
  * many they are, and one more for each of a few whose tables differ. No table of a tenant is read.
  *
  * @returns the facets that differ, in their order, by the tenant's id; none for a tenant that is as wanted.
- * @throws what `referenceOf` throws; errors of pg as they are: SQLSTATE 55P03 while a migration is at a table.
+ * @throws what `referenceOf` throws; errors of pg as they are: SQLSTATE 55P03 where somebody has begun to change
+ * a table since. The tables of a schema in which somebody changes one already are not compared.
  */
 export async function driftOf(
   database: DatabaseAddress,
@@ -46,7 +47,8 @@ export async function driftOf(
     const reference = references.get(key) ?? settings.referenceOf(files);
     references.set(key, reference);
     const lines = await reference;
-    if (lines !== undefined) comparable.push({ id: wanted.id, schemaName: `tenant_${wanted.id}`, lines });
+    if (lines !== undefined)
+      comparable.push({ id: wanted.id, schemaName: `tenant_${wanted.id}`, lines });
   }
   const tables = await inTransaction(database, async (client) => {
     await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);

@@ -26,6 +26,8 @@ export interface FoundFacets {
     readonly isIsolated: boolean;
     /** Whether the table is there in which dbmate keeps the applied versions. */
     readonly isMigrated: boolean;
+    /** Whether somebody is changing a table in it just now: its definitions cannot be read until that ends. */
+    readonly isChanging: boolean;
     /** Who has rights on it, the owner left out: true for those who have USAGE. Everybody is `public`. */
     readonly holders: Readonly<Record<string, boolean>>;
   } | null;
@@ -51,6 +53,11 @@ export async function findFacets(
 }
 
 const statement = `
+  with changing as materialized (
+    select distinct relnamespace from pg_locks l join pg_class c on c.oid = l.relation
+    where l.mode = 'AccessExclusiveLock' and l.granted
+      and l.database = (select oid from pg_database where datname = current_database())
+  )
   select w.id,
     case when t.id is not null then jsonb_build_object('name', t.name, 'slug', t.slug, 'owner', t.owner,
       'status', t.status, 'adminId', t.admin_user_id) end as "row",
@@ -62,6 +69,7 @@ const statement = `
       'isOurs', pg_has_role(nspowner, 'usage'),
       'isIsolated', pg_get_userbyid(nspowner) = nspname || '_' || d.oid,
       'isMigrated', exists (select from pg_class where relnamespace = n.oid and relname = 'schema_migrations'),
+      'isChanging', n.oid in (select relnamespace from changing),
       'holders', (
         select coalesce(jsonb_object_agg(role, usage), '{}') from (
           select coalesce(rolname, '${PUBLIC}') as role, bool_or(privilege_type = 'USAGE') as usage

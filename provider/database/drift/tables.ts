@@ -64,7 +64,8 @@ export function differingLines(expected: readonly string[], found: readonly stri
  */
 export function notRepaired(differing: readonly string[] | undefined): string {
   const words = "tables are not repaired";
-  if (differing === undefined) return `${words}: ask for this tenant's drift alone to see what differs`;
+  if (differing === undefined)
+    return `${words}: ask for this tenant's drift alone to see what differs`;
   const more = differing.length - NAMED;
   const named = differing.slice(0, NAMED).join("; ");
   return `${words}: the schema ${named}${more > 0 ? `; and ${more} more` : ""}. Write a migration, or undo it by hand`;

@@ -95,7 +95,11 @@ export async function findDeclared(
   }
   // The purge has removed it, and its operation only cleans up after itself.
   if (wanted.status === "purged" && tenant === undefined) throw new TenantUnknownError();
-  if (!mayBeUnmade && holdsSlug(wanted) && (tenant === undefined || tenant.status === "provisioning")) {
+  if (
+    !mayBeUnmade &&
+    holdsSlug(wanted) &&
+    (tenant === undefined || tenant.status === "provisioning")
+  ) {
     throw new TenantConflictError("The tenant is not set up: send its set-up again first");
   }
   return { wanted, tenant };

@@ -37,7 +37,9 @@ async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
     return (query as (...all: unknown[]) => unknown).apply(this, args) as never;
   });
   await work().finally(() => spy.mockRestore());
-  return sent.filter((text) => !/^(begin|commit|set local|select current_setting|select set_config)/.test(text));
+  return sent.filter(
+    (text) => !/^(begin|commit|set local|select current_setting|select set_config)/.test(text),
+  );
 }
 
 test("many tenants are compared by as many statements as one, and none of their tables is locked", async () => {
@@ -46,15 +48,22 @@ test("many tenants are compared by as many statements as one, and none of their 
   await reference(files);
   const locker = new Client(database.superuserUrl());
   await locker.connect();
+  const changing = tenants[7]?.id ?? "";
+  await database.sql(`alter table "tenant_${changing}".routes add column extra int`);
   await locker.query("begin");
-  await locker.query(`lock table "tenant_${tenants[7]?.id ?? ""}".routes in access exclusive mode`);
+  await locker.query(`lock table "tenant_${changing}".routes in access exclusive mode`);
   let found = new Map<string, unknown>();
   const statements = await statementsOf(async () => {
     found = await drift(tenants);
   });
-  await locker.query("rollback");
   await locker.end();
+  // Of a table that somebody changes, nothing is told until that has ended.
   expect(found).toEqual(new Map());
+  const [facets] = [...(await drift(tenants)).entries()];
+  expect(facets).toMatchObject([
+    changing,
+    [{ facet: "fingerprint", repair: expect.stringContaining("has column routes.extra") }],
+  ]);
   // What is there, the reference, and the fingerprints.
   expect(statements).toHaveLength(3);
 });
@@ -72,7 +81,12 @@ describe("a tenant that a stack declares is told by what follows from its row:",
   });
 
   it("its schema, its digests and its tables, which are its stack's to repair, or nobody's", async () => {
-    const [gone, pending, dropped, other] = [await made(), await made(), await made(), await made()];
+    const [gone, pending, dropped, other] = [
+      await made(),
+      await made(),
+      await made(),
+      await made(),
+    ];
     await database.sql(`drop schema "tenant_${gone.id}" cascade`);
     const file = "20260101000006_create_dispatch_providers.sql";
     await database.sql(
@@ -93,7 +107,10 @@ describe("a tenant that a stack declares is told by what follows from its row:",
         ["fingerprint", expect.stringMatching(/^tables are not repaired: .* has /)],
       ],
       [dropped.id]: [
-        ["fingerprint", expect.stringMatching(/tables are not repaired: .*lacks column commerces\.name/)],
+        [
+          "fingerprint",
+          expect.stringMatching(/tables are not repaired: .*lacks column commerces\.name/),
+        ],
       ],
     });
   });
