@@ -39,6 +39,11 @@ export async function forgetGone(query: Query): Promise<void> {
   );
 }
 
+/** Forgets what was found of a tenant. */
+export async function forgetDrift(query: Query, tenantId: string): Promise<void> {
+  await query("delete from public.service_drift where tenant_id = $1", [tenantId]);
+}
+
 /** What an engine run has repaired of a tenant is not kept any longer. */
 export async function forgetRepaired(query: Query, tenantId: string): Promise<void> {
   const engine: Facet["repair"] = "engine";

@@ -6,6 +6,9 @@ import { forgetGone, keepDrift } from "./kept";
 /** How many tenants are looked at by the same statements. */
 const PAGE = 250;
 
+/** How many tenants a look names in the log. */
+const NAMED = 50;
+
 /** How long to wait for another instance that looks: not at all, as far as PostgreSQL can. */
 const WAIT_MS = 1;
 
@@ -46,13 +49,13 @@ async function lookAtAll(parts: LookParts): Promise<void> {
   do {
     const found = await lookAt(parts, { after, limit: PAGE });
     await keepDrift(query, found, began);
-    tenants += found.tenants.length;
-    drifted += found.drift.size;
     for (const { id, slug } of found.tenants) {
       const facets = found.drift.get(id)?.map(({ facet }) => facet);
-      if (facets !== undefined)
-        log.warn({ tenant: id, slug, facets }, "the tenant is not as wanted");
+      // A new migration makes all of them differ: the last line says how many.
+      if (facets === undefined || (drifted += 1) > NAMED) continue;
+      log.warn({ tenant: id, slug, facets }, "the tenant is not as wanted");
     }
+    tenants += found.tenants.length;
     after = found.last;
   } while (after !== undefined);
   await forgetGone(query);

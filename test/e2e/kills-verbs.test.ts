@@ -67,7 +67,9 @@ const resume = { verb: "resume", before: ["suspend"], status: "active" } as cons
 const remove = { verb: "DELETE", before: [], status: "deleted" } as const;
 const restore = { verb: "restore", before: ["suspend", "DELETE"], status: "suspended" } as const;
 const repair = {
-  ...{ verb: "repair", before: [], status: "active" },
+  verb: "repair",
+  before: [],
+  status: "active",
   byHand: "update public.tenants set slug = 'by-hand', status = 'suspended' where id = $1",
 } as const;
 

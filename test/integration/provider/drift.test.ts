@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { migrate } from "../../../provider/database/dbmate";
 import { driftOf } from "../../../provider/database/drift/drift";
-import type { WantedFacets } from "../../../provider/database/drift/facet";
+import { ENGINE, type WantedFacets } from "../../../provider/database/drift/facet";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { referenceOf } from "../../../provider/database/reference";
 import { makeTenants } from "../../support/many-tenants";
@@ -37,9 +37,9 @@ async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
     return (query as (...all: unknown[]) => unknown).apply(this, args) as never;
   });
   await work().finally(() => spy.mockRestore());
-  return sent.filter(
-    (text) => !/^(begin|commit|set local|select current_setting|select set_config)/.test(text),
-  );
+  // A connection is asked by "select" whether it lives.
+  const others = /^(begin|commit|rollback|set local|select current_setting|select$)/;
+  return sent.filter((text) => !others.test(text));
 }
 
 test("many tenants are compared by as many statements as one, and none of their tables is locked", async () => {
@@ -153,4 +153,36 @@ test("migrations that were applied to no more than a part are compared with what
   const [facets] = [...(await drift([{ id, declared: undefined, repair: "x" }])).values()];
   expect(facets?.map(({ facet }) => facet)).toEqual(["digests", "fingerprint"]);
   expect(facets?.[0]?.found).toContain("20260101000006");
+});
+
+describe("whose a schema is:", () => {
+  const schemaOf = async (id: string, isolate: boolean) => {
+    const wanted = { id, declared: undefined, repair: ENGINE };
+    const declared = (await makeTenants(database, 1))[0]?.declared;
+    const found = await driftOf(database.urlEnv, [{ ...wanted, declared }], {
+      ...{ productRoles: [], isolate, files, referenceOf: reference },
+    });
+    return found.get(id)?.find(({ facet }) => facet === "schema");
+  };
+
+  it("a role of its own, where each is to have one, is for the engine to give it", async () => {
+    const [tenant] = await makeTenants(database, 1);
+    expect(await schemaOf(tenant?.id ?? "", false)).toBeUndefined();
+    expect(await schemaOf(tenant?.id ?? "", true)).toMatchObject({
+      ...{ expected: "it belongs to a role of its own", repair: ENGINE },
+    });
+  });
+
+  it("another role's, which the connected one may not act as, is for a person to take back", async () => {
+    const [tenant] = await makeTenants(database, 1);
+    const superuser = new Client(database.superuserUrl());
+    await superuser.connect();
+    const name = `tenant_${tenant?.id ?? ""}`;
+    await superuser.query(`alter schema "${name}" owner to current_user`);
+    await superuser.end();
+    expect(await schemaOf(tenant?.id ?? "", false)).toMatchObject({
+      expected: "it belongs to the service's role",
+      repair: expect.stringContaining(`run alter schema "${name}" owner to`),
+    });
+  });
 });
