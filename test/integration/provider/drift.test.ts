@@ -38,7 +38,7 @@ async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
   });
   await work().finally(() => spy.mockRestore());
   // A connection is asked by "select" whether it lives.
-  const others = /^(begin|commit|rollback|set local|select current_setting|select$)/;
+  const others = /^(begin|commit|rollback|set local|select current_setting|select set_config|select$)/;
   return sent.filter((text) => !others.test(text));
 }
 
