@@ -38,7 +38,8 @@ async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
   });
   await work().finally(() => spy.mockRestore());
   // A connection is asked by "select" whether it lives.
-  const others = /^(begin|commit|rollback|set local|select current_setting|select set_config|select$)/;
+  const others =
+    /^(begin|commit|rollback|set local|select current_setting|select set_config|select$)/;
   return sent.filter((text) => !others.test(text));
 }
 
@@ -62,7 +63,12 @@ test("many tenants are compared by as many statements as one, and none of their 
   const [facets] = [...(await drift(tenants)).entries()];
   expect(facets).toMatchObject([
     changing,
-    [{ facet: "fingerprint", repair: expect.stringContaining("has column routes.extra") }],
+    [
+      {
+        facet: "fingerprint",
+        repair: expect.stringContaining("has column routes.extra") as string,
+      },
+    ],
   ]);
   // What is there, the reference, and the fingerprints.
   expect(statements).toHaveLength(3);
@@ -182,7 +188,7 @@ describe("whose a schema is:", () => {
     await superuser.end();
     expect(await schemaOf(tenant?.id ?? "", false)).toMatchObject({
       expected: "it belongs to the service's role",
-      repair: expect.stringContaining(`run alter schema "${name}" owner to`),
+      repair: expect.stringContaining(`run alter schema "${name}" owner to`) as string,
     });
   });
 });

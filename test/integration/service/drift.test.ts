@@ -62,7 +62,10 @@ const repair = (id: string) =>
 const listed = async (query: string) => {
   const { status, body } = await send(`${service.url}/api/tenant?${query}`, { token });
   expect(status).toBe(200);
-  return body as unknown as { data: { id: string }[]; meta: { total: number; nextCursor: string } };
+  return body as unknown as {
+    data: { id: string }[];
+    meta: { total: number; nextCursor: string | null };
+  };
 };
 const operations = (id: string) =>
   database.sql("select kind, status from public.operations where tenant_id = $1", [id]);
