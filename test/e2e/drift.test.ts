@@ -78,13 +78,17 @@ describe("refresh finds, and the next up repairs,", () => {
 describe("a table that somebody changed by hand", () => {
   const words = /tenant_\S+: tables are not repaired: the schema lacks column commerces\.name/;
 
-  it("is shown by refresh; each run says what differs, and none claims to repair it, until it is mended", async () => {
+  beforeAll(async () => {
+    await project.configure([tenant("acme"), tenant("globex")]);
+    await project.run(...up);
+  });
+
+  it("is told by refresh; each run says what differs, and none claims to repair it, until it is mended", async () => {
     await project.run("preview", "--refresh", "--expect-no-changes");
     const table = `"tenant_${await idOf("acme")}".commerces`;
     await project.sql(`alter table ${table} rename column name to called`);
-    const refresh = await project.run("refresh", "--yes", "--skip-preview", "--diff");
-    expect(refresh).toMatch(/~ pulumi-nodejs:dynamic\/tenant:Migrations/);
-    expect(refresh).toMatch(/differs[^]*lacks column commerces\.name/);
+    const refresh = await project.run("refresh", "--yes", "--skip-preview");
+    expect(refresh).toMatch(words);
     for (const command of [up, up, ["preview"]]) {
       const output = await project.run(...command);
       expect(output).toMatch(words);
