@@ -5,6 +5,8 @@ import { deregister, newInstance, pruneInstances, register } from "./cluster/liv
 import type { ServedOperations } from "./operations/operations";
 import { watchForDeadWorkers } from "./cluster/dead-workers";
 import { keepConnection, type KeptConnection } from "./cluster/kept-connection";
+import type { DriftParts } from "./drift/drift";
+import { lookIfDue } from "./drift/look";
 import { startQueue, type Queue, type QueueParts } from "./cluster/queue";
 import { endOrphans } from "./system/processes";
 import { purgeDue } from "./operations/purge-due";
@@ -21,6 +23,10 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
   readonly retentionDays: number;
   /** Whether deleted tenants are purged by themselves, when their time has come. */
   readonly purges: boolean;
+  /** What is wanted of all tenants alike. */
+  readonly drift: Omit<DriftParts, "database" | "log">;
+  /** How many seconds there are from one look at all tenants to the next; 0 for no looks. */
+  readonly driftCheckS: number;
   /** How many operations, and so engine runs, it works on at once. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -106,6 +112,13 @@ function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
       purge_due: {
         cron: "* * * * *",
         work: () => (parts.purges ? purgeDue(parts) : Promise.resolve()),
+      },
+      drift_look: {
+        cron: "* * * * *",
+        work: () =>
+          parts.driftCheckS > 0
+            ? lookIfDue({ ...parts.drift, database, log, everyS: parts.driftCheckS })
+            : Promise.resolve(),
       },
     },
     onWorker: (worker) => void session.hold(worker),

@@ -122,6 +122,11 @@ async function start(): Promise<void> {
     purgeAfterDays: config.purgeAfterDays,
     waitMs: config.waitMs,
   });
+  const drift = {
+    migrationsDir,
+    productRoles: config.productRoles,
+    tenantRoles: config.tenantRoles,
+  };
   const parts = {
     id: instanceId,
     database,
@@ -129,6 +134,8 @@ async function start(): Promise<void> {
     concurrency,
     retentionDays: config.retentionDays,
     purges: config.purges,
+    drift,
+    driftCheckS: config.driftCheckS,
     operations,
     log,
     retryDelayMs: RETRY_DELAY_MS,
@@ -140,7 +147,7 @@ async function start(): Promise<void> {
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
   const app = createApp({
-    ...{ log, permit, database, operations, isStopping },
+    ...{ log, permit, database, operations, drift, isStopping },
     ratePerMinute: config.rateLimit,
     streams: config.streams,
     tryEngine: runs.tryEngine,

@@ -71,7 +71,25 @@ create index service_tenants_to_purge on public.service_tenants (purge_at)
 
 create index service_tenants_of_a_stack on public.service_tenants (stack);
 
+-- In what each tenant differs from what is wanted, as the latest look at all tenants found it: 'facets' is a
+-- list of them. A tenant whose row is gone is here too.
+create table public.service_drift (
+  tenant_id uuid primary key,
+  facets jsonb not null
+    constraint service_drift_has_facets check (jsonb_array_length(facets) > 0),
+  found_at timestamptz not null default now()
+);
+
+-- When the latest look at all tenants began.
+create table public.service_drift_looks (
+  began_at timestamptz not null,
+  is_only_row boolean primary key default true
+    constraint service_drift_looks_has_one_row check (is_only_row)
+);
+
 -- migrate:down
+drop table public.service_drift_looks;
+drop table public.service_drift;
 drop table public.service_tenants;
 drop table public.service_stacks;
 drop table public.service_instances;

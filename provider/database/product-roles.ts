@@ -115,7 +115,15 @@ export async function readGate(
   schemaName: string,
   roles: readonly string[],
 ): Promise<string> {
-  const holders = await holdersOf(client, schemaName);
+  return gateFound(await holdersOf(client, schemaName), roles);
+}
+
+/**
+ * What {@link readGate} gives, of rights that were read before.
+ *
+ * @param holders Who has rights on the schema, its owner left out; true for those who have `USAGE`.
+ */
+export function gateFound(holders: ReadonlyMap<string, boolean>, roles: readonly string[]): string {
   if (holders.get(PUBLIC)) return "open to PUBLIC";
   const open = roles.filter((role) => holders.get(role));
   if (open.length === 0) return "closed";
@@ -123,7 +131,7 @@ export async function readGate(
 }
 
 /** What stands for everybody where a role is named. No role can have this name. */
-const PUBLIC = "public";
+export const PUBLIC = "public";
 
 /** Who has rights on a schema, its owner left out; true for those who have `USAGE`. */
 async function holdersOf(client: PoolClient, schemaName: string): Promise<Map<string, boolean>> {

@@ -18,6 +18,7 @@ import {
 } from "../database/migrations";
 import { inTransaction, withConnection } from "../database/pool";
 import { grantContents, protectVersions } from "../database/product-roles";
+import { notRepaired } from "../database/drift/tables";
 import { emptySchema } from "../database/schema";
 import { unpublish } from "../database/tenant-status";
 import { rules } from "../contract/rules";
@@ -30,6 +31,7 @@ import {
   type RawInputs,
 } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
+import { differingNow, filesOnRecord, isSound, tablesAfter, type Tables } from "./tables";
 
 /** The inputs of step 4. */
 export interface MigrationsArgs extends DatabaseArgs {
@@ -59,12 +61,19 @@ export class TenantMigrations extends DynamicResource {
   declare readonly faults: pulumi.Output<unknown>;
   /** The newest applied version: the digits its file's name starts with. */
   declare readonly version: pulumi.Output<string>;
+  /** SHA-256 of what its migrations have made of the schema; undefined in a state from before it was kept. */
+  declare readonly fingerprint: pulumi.Output<string | undefined>;
+  /** In which lines a refresh found the schema to differ from that; undefined where it does not. */
+  declare readonly differs: pulumi.Output<string[] | undefined>;
   /** Changes with each create: see `newMark`. */
   declare readonly mark: pulumi.Output<string>;
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
     const migrationsDir = fromProgram(args.migrationsDir);
-    const outputs = { version: undefined, mark: undefined, faults: undefined };
+    const outputs = {
+      ...{ version: undefined, fingerprint: undefined, differs: undefined },
+      ...{ mark: undefined, faults: undefined },
+    };
     super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
   }
 }
@@ -98,7 +107,8 @@ const shape = {
 
 const digests = { files: true, version: true };
 
-type Inputs = z.infer<z.ZodObject<typeof shape>> & { files: MigrationDigests; version: string };
+type Inputs = z.infer<z.ZodObject<typeof shape>> &
+  Tables & { files: MigrationDigests; version: string };
 
 /** The life cycle of {@link TenantMigrations} and of {@link PublicMigrations}. */
 export const migrations = {
@@ -133,7 +143,9 @@ export const migrations = {
     return { inputs: { ...inputs, files: read, version: newestVersion(read) }, failures };
   },
 
+  /** Tables that somebody changed are no change of the resource, as none is made: each run says so. */
   diff(_id: string, olds: Inputs, news: Inputs) {
+    if (olds.differs) console.log(`${olds.schemaName}: ${notRepaired(olds.differs)}`);
     return diffInputs({ ...shape, ...digests }, olds, news, {
       replaces: ["schemaName"],
       ignores: ["migrationsDir", "recreate", "adopt"],
@@ -142,29 +154,43 @@ export const migrations = {
 
   async create(inputs: Inputs) {
     if (inputs.adopt === true) await baseline(run(inputs));
+    const wasSound = await isSound(run(inputs));
     await grantAndMigrate(inputs);
-    return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
+    const tables = await tablesAfter(run(inputs), wasSound);
+    return { id: inputs.schemaName, outs: { ...inputs, ...tables, mark: newMark() } };
   },
 
   /**
-   * Returns only the files that are applied, so that a refresh shows a half-migrated schema as a change; and
-   * whether the schema has its own owner, so that another one is a change too.
+   * Returns only the files that are applied and on record, so that a refresh shows a half-migrated schema as a
+   * change; whether the schema has its own owner, so that another one is a change too; and in what its tables
+   * differ from those that the migrations made.
    */
   async read(id: string, state: Inputs) {
-    const props = withoutOwner(state);
+    const props = asDeclared(state);
     const live = await readLiveSchema(props.urlEnv, id);
     if (live === undefined) return {};
+    const onRecord = await filesOnRecord(props.urlEnv, id);
+    const isApplied = (file: string) =>
+      live.applied.includes(migrationVersion(file)) && onRecord?.includes(file) !== false;
+    const names = Object.keys(props.files);
     const files = Object.fromEntries(
-      Object.entries(props.files).filter(([file]) => live.applied.includes(migrationVersion(file))),
+      Object.entries(props.files).filter(([file]) => isApplied(file)),
     );
+    // What lacks migrations is not as they make it, and will be.
+    const differs = names.every(isApplied) ? await differingNow(run(state), state) : undefined;
     const isolated = live.isolated ? { isolateMigrations: true } : {};
-    return { id, props: { ...props, ...isolated, files, version: newestVersion(files) } };
+    const found = { ...isolated, ...(differs && { differs }), files };
+    return { id, props: { ...props, ...found, version: newestVersion(files) } };
   },
 
   async update(_id: string, olds: Inputs, news: Inputs) {
     const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
-    if (news.release !== true) await grantAndMigrate(news, without);
-    return { outs: updatedOutputs(shape, olds, news) };
+    const known = { ...shape, fingerprint: true, differs: true };
+    const outs = updatedOutputs(known, olds, news);
+    if (news.release === true) return { outs };
+    const wasSound = await isSound(run(news), olds);
+    await grantAndMigrate(news, without);
+    return { outs: { ...outs, ...(await tablesAfter(run(news), wasSound)) } };
   },
 
   async delete(id: string, props: Inputs) {
@@ -206,9 +232,11 @@ async function grantAndMigrate(inputs: Inputs, without: readonly string[] = []):
   }
 }
 
-function withoutOwner(state: Inputs): Inputs {
+/** The state without what only the schema itself can tell. */
+function asDeclared(state: Inputs): Inputs {
   const props = { ...state };
   delete props.isolateMigrations;
+  delete props.differs;
   return props;
 }
 

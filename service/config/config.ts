@@ -49,6 +49,8 @@ export interface Config {
   readonly purgeAfterDays: number;
   /** Whether deleted tenants are purged by themselves. */
   readonly purges: boolean;
+  /** How many seconds there are from one look at all tenants to the next; 0 for no looks. */
+  readonly driftCheckS: number;
   readonly logLevel: string;
 }
 
@@ -116,6 +118,7 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     retentionDays: values.OPERATIONS_RETENTION,
     purgeAfterDays: values.RETENTION_DAYS,
     purges: values.PURGE,
+    driftCheckS: values.DRIFT_CHECK,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -152,6 +152,11 @@ export const variables = z.object({
     .describe(
       "Whether deleted tenants are purged by themselves; `off`: only who asks for it purges",
     ),
+  DRIFT_CHECK: integer(0, 604_800)
+    .default(3_600)
+    .describe(
+      "Seconds from one look at all tenants, whether they are as wanted, to the next; a minute at least. 0 turns it off",
+    ),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")

@@ -5,6 +5,7 @@ import type { Permit } from "./permit";
 import { answerErrors, notFound } from "./answers";
 import { UnavailableAnswer } from "./errors";
 import { healthRoutes, type Trial } from "./health";
+import type { DriftParts } from "../drift/drift";
 import { operationRoutes } from "./operations";
 import { tenantRoutes } from "./tenants";
 import { logRequests } from "./request-log";
@@ -18,6 +19,8 @@ export interface AppParts {
   readonly permit: Permit;
   readonly database: Database;
   readonly operations: Operations;
+  /** What is wanted of all tenants alike. */
+  readonly drift: Omit<DriftParts, "database" | "log">;
   /** How many operations a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
   readonly streams: StreamLimits;
@@ -38,6 +41,7 @@ export function createApp({
   permit,
   database,
   operations,
+  drift,
   ratePerMinute,
   streams,
   tryEngine,
@@ -56,7 +60,16 @@ export function createApp({
       throw new UnavailableAnswer("Going down", 5, { headers: { Connection: "close" } });
     next();
   });
-  app.use("/api/tenant", tenantRoutes({ permit, database, operations, ratePerMinute }));
+  app.use(
+    "/api/tenant",
+    tenantRoutes({
+      permit,
+      database,
+      operations,
+      ratePerMinute,
+      drift: { ...drift, database, log },
+    }),
+  );
   app.use("/api/operations", operationRoutes(permit, operations, streams));
   app.use(healthRoutes({ database, tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
   app.use(notFound);

@@ -19,10 +19,13 @@ import { count, limit, someOf } from "./list-parameters";
  * A half made tenant is shown to whoever asks for that status: an operator has to find the one that is stuck.
  * By default it is in no list, as no product may use it.
  */
+const shown: (typeof tenantStatuses)[number][] = ["active", "suspended"];
+
 const tenantsRequest = z
   .strictObject({
-    status: someOf(tenantStatuses).default(["active", "suspended"]),
+    status: someOf(tenantStatuses).optional(),
     q: rules.name.optional(),
+    drifted: z.enum(["true", "false"], "must be true or false").optional(),
     sort: z.enum(tenantSorts, `must be of ${tenantSorts.join(", ")}`).default("-createdAt"),
     page: count(1_000_000).optional(),
     limit,
@@ -30,7 +33,13 @@ const tenantsRequest = z
   })
   .refine(({ page, cursor }) => page === undefined || cursor === undefined, {
     ...{ path: ["cursor"], message: "cannot be sent with page" },
-  });
+  })
+  .transform(({ status, drifted, ...list }) => ({
+    ...list,
+    // Whose status somebody has changed is looked for too.
+    status: status ?? (drifted === "true" ? [...tenantStatuses] : shown),
+    ...(drifted === undefined ? {} : { drifted: drifted === "true" }),
+  }));
 
 /** Answers with a page of the tenants. */
 export function answerTenants(query: Query): RequestHandler {

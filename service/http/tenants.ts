@@ -2,6 +2,7 @@ import { Router, type Request, type RequestHandler } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
 import type { Database } from "../database/database";
+import type { DriftParts } from "../drift/drift";
 import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
@@ -9,6 +10,7 @@ import { viewTenant, type TenantView } from "../tenants/tenants";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
 import { HttpError } from "./errors";
+import { answerDrift, answerUnrepairable, viewWithDrift } from "./drift";
 import { answerAccepted, answerEnd } from "./operation-answers";
 import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
@@ -28,6 +30,7 @@ export interface TenantRouteParts {
   readonly permit: Permit;
   readonly database: Database;
   readonly operations: Operations;
+  readonly drift: DriftParts;
   /** How many operations a token's subject may ask for in a minute. */
   readonly ratePerMinute: number;
 }
@@ -66,19 +69,36 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   router.route("/:id/release").post(verb(kinds.release)).all(onlyMethods("POST"));
   router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
 
+  router
+    .route("/:id/drift")
+    .get(permit("VIEW_TENANTS"), answerDrift(parts.drift))
+    .all(onlyMethods("GET"));
+  router
+    .route("/:id/repair")
+    .post(
+      ...[takeBodyIfAny, permit(kinds.repair.permission), limited],
+      answerUnrepairable(parts.drift),
+      operate(parts, kinds.repair, (id) => viewWithDrift(parts.drift, id)),
+    )
+    .all(onlyMethods("POST"));
+
   router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));
 
   return router;
 }
 
-/** Handles a verb: has an operation accepted, and answers with its end, or with 202 where that takes too long. */
+/**
+ * Handles a verb: has an operation accepted, and answers with its end, or with 202 where that takes too long.
+ *
+ * @param view Gives the tenant as the answer is to show it.
+ */
 function operate<Body extends object>(
   { operations, database }: TenantRouteParts,
   kind: Kind<Body>,
+  view = (id: string) => viewTenant(database.query, id),
 ): RequestHandler {
   return async (request, response) => {
     const tenantId = idIn(request);
-    const findTenant = (id: string) => viewTenant(database.query, id);
     const operation = await operations.accept({
       ...{ kind, tenantId },
       request: parseBody(kind.body, request.body),
@@ -86,14 +106,14 @@ function operate<Body extends object>(
       key: readKey(request),
     });
     if (operation === undefined) {
-      response.json(await found(findTenant(tenantId ?? "")));
+      response.json(await found(view(tenantId ?? "")));
     } else if (prefersAsync(request)) {
       response.set("Preference-Applied", "respond-async");
       answerAccepted(response, operation);
     } else {
       // The operation goes on, also when its caller hangs up.
       const latest = await operations.answerable(operation);
-      await answerEnd(response, latest, () => found(findTenant(latest.tenantId)));
+      await answerEnd(response, latest, () => found(view(latest.tenantId)));
     }
   };
 }

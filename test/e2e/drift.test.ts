@@ -75,6 +75,34 @@ describe("refresh finds, and the next up repairs,", () => {
   });
 });
 
+describe("a table that somebody changed by hand", () => {
+  const words = /tenant_\S+: tables are not repaired: the schema lacks column commerces\.name/;
+
+  beforeAll(async () => {
+    await project.configure([tenant("acme"), tenant("globex")]);
+    await project.run(...up);
+  });
+
+  it("is told by refresh; each run says what differs, and none claims to repair it, until it is mended", async () => {
+    await project.run("preview", "--refresh", "--expect-no-changes");
+    const table = `"tenant_${await idOf("acme")}".commerces`;
+    await project.sql(`alter table ${table} rename column name to called`);
+    const refresh = await project.run("refresh", "--yes", "--skip-preview");
+    expect(refresh).toMatch(words);
+    for (const command of [up, up, ["preview"]]) {
+      const output = await project.run(...command);
+      expect(output).toMatch(words);
+      expect(output).toMatch(/\d+ unchanged/);
+      expect(output).not.toMatch(/[1-9]\d* (updated|to update|replaced)/);
+    }
+    await project.run("preview", "--expect-no-changes");
+    await project.sql(`alter table ${table} rename column called to name`);
+    expect(await project.run(...up, "--refresh")).not.toContain("tables are not repaired");
+    await project.run("preview", "--refresh", "--expect-no-changes");
+    await isWhole("globex");
+  });
+});
+
 describe("data that is gone is an error:", () => {
   /** Runs all that could make it anew, each of which must refuse and name what is gone. */
   async function expectRefused(slug: string, gone: string): Promise<void> {

@@ -55,6 +55,8 @@ async function killedAt(
 interface Case {
   readonly verb: Verb;
   readonly before: readonly Verb[];
+  /** What somebody changes by hand before the verb. */
+  readonly byHand?: string;
   readonly point: HoldPoint;
   readonly victim: Victim;
   readonly status: string;
@@ -64,6 +66,12 @@ const suspend = { verb: "suspend", before: [], status: "suspended" } as const;
 const resume = { verb: "resume", before: ["suspend"], status: "active" } as const;
 const remove = { verb: "DELETE", before: [], status: "deleted" } as const;
 const restore = { verb: "restore", before: ["suspend", "DELETE"], status: "suspended" } as const;
+const repair = {
+  verb: "repair",
+  before: [],
+  status: "active",
+  byHand: "update public.tenants set slug = 'by-hand', status = 'suspended' where id = $1",
+} as const;
 
 test.each<Case>([
   { ...suspend, point: "before running", victim: "service" },
@@ -75,12 +83,17 @@ test.each<Case>([
   { ...remove, point: "in becoming deleted", victim: "service" },
   { ...restore, point: "before becoming provisioning", victim: "PostgreSQL sessions" },
   { ...restore, point: "in becoming suspended", victim: "Pulumi CLI" },
+  { ...repair, point: "before running", victim: "service" },
+  { ...repair, point: "in change of slug", victim: "Pulumi CLI" },
+  { ...repair, point: "before becoming active", victim: "dynamic provider" },
+  { ...repair, point: "before succeeded", victim: "service" },
 ])(
   "$verb ends well by itself when it waits $point and the $victim is killed",
-  async ({ verb, before, point, victim, status }) => {
+  async ({ verb, before, byHand, point, victim, status }) => {
     const slug = nameOf(verb, point, victim);
     const id = await made(slug);
     for (const earlier of before) await done(id, earlier);
+    if (byHand !== undefined) await harness.database.sql(byHand, [id]);
     const operation = await killedAt(point, victim, () => harness.send(id, verb));
     const operations = before.length + 2;
     await harness.expectWhole(slug, operation, { status, operations });

@@ -16,7 +16,7 @@ import { expectPurged, expectReleased, expectWhole, type SetUp } from "./whole-t
 
 /** A verb, as its request has it. */
 export type Verb =
-  "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge" | "release" | "adopt";
+  "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge" | "release" | "adopt" | "repair";
 
 /** A service that a test kills, or parts of it, with a database and a state of its own. */
 export interface KillHarness {

@@ -1,6 +1,7 @@
 import { pino, type Logger } from "pino";
 import type { TenantDeclaration } from "../../program/stack";
-import { createApp } from "../../service/http/app";
+import { tenantMigrationsDir } from "../../provider/database/migrations";
+import { createApp, type AppParts } from "../../service/http/app";
 import { createPermit } from "../../service/http/permit";
 import type { StreamLimits } from "../../service/http/stream-places";
 import { startInstance, type Instance } from "../../service/instance";
@@ -91,6 +92,8 @@ export interface ServiceAppOptions {
   readonly purgeAfterDays?: number;
   /** Whether deleted tenants are purged by themselves. Default: true. */
   readonly purges?: boolean;
+  /** What is wanted of all tenants alike. Default: this package's own migrations, and no roles. */
+  readonly drift?: Partial<AppParts["drift"]>;
 }
 
 /** Starts the whole service on a free port, without an engine. */
@@ -106,8 +109,15 @@ export async function startService(
       retryDelayMs: 20,
       retentionDays: 90,
       purges: options.purges ?? true,
+      drift: driftOf(options),
+      // The schedule would come in the middle of a test.
+      driftCheckS: 0,
     });
   });
+}
+
+function driftOf({ drift }: ServiceAppOptions): AppParts["drift"] {
+  return { migrationsDir: tenantMigrationsDir, productRoles: [], tenantRoles: false, ...drift };
 }
 
 /** Starts the app on a free port. Nothing works on what it accepts, unless `work` starts that. */
@@ -121,6 +131,7 @@ export async function startServiceApp(
     purgeAfterDays = 30,
     ratePerMinute = 1_000,
     streams = { perSubject: 100, total: 1_000 },
+    drift = {},
   }: ServiceAppOptions = {},
   work?: (operations: ServedOperations, log: Logger) => Promise<Instance>,
 ): Promise<ServiceApp> {
@@ -140,6 +151,7 @@ export async function startServiceApp(
     }),
     database,
     operations,
+    drift: driftOf({ drift }),
     ratePerMinute,
     streams,
     tryEngine: runs.tryEngine,

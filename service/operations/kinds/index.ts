@@ -5,6 +5,7 @@ import { remove } from "./delete";
 import type { Kind } from "./kind";
 import { purge } from "./purge";
 import { release } from "./release";
+import { repair } from "./repair";
 import { restore } from "./restore";
 import { resume } from "./resume";
 import { setup } from "./setup";
@@ -12,7 +13,7 @@ import { suspend } from "./suspend";
 
 /** Every verb that the service knows. */
 export const kinds = {
-  ...{ setup, change, suspend, resume, delete: remove, restore, purge, release, adopt },
+  ...{ setup, change, suspend, resume, delete: remove, restore, purge, release, adopt, repair },
 } as const;
 
 /** The verb with this name, as far as its operations need it after they were accepted. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { rules } from "../../../provider/contract/rules";
+import { forgetDrift } from "../../drift/kept";
 import { TenantConflictError } from "../../system/errors";
 import { forgetUnmade } from "../../tenants/wanted";
 import { holdsSlug } from "../../tenants/wanted-tenant";
@@ -32,5 +33,8 @@ export const purge: Kind<z.infer<typeof purgeRequest>> = tenantVerb({
     return { status: "purged", restoresTo: null, purgeAt: null };
   },
 
-  settle: (query, { tenantId }) => forgetUnmade(query, tenantId),
+  async settle(query, { tenantId }) {
+    await forgetUnmade(query, tenantId);
+    await forgetDrift(query, tenantId);
+  },
 });

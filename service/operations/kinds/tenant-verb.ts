@@ -72,11 +72,16 @@ const previousWish = z.object({
 /**
  * Finds a tenant that the service declares, and locks its declaration until the transaction ends.
  *
+ * @param options `mayBeUnmade`: whether it may be one whose set-up has not ended.
  * @throws {@link TenantUnknownError} where there is no tenant with the id.
  * @throws {@link TenantConflictError} where a stack declares it, or its set-up has not ended.
  * @throws {@link TenantBusyError} where another operation of it waits or runs.
  */
-async function findDeclared(query: Query, id: string): Promise<DeclaredTenant> {
+export async function findDeclared(
+  query: Query,
+  id: string,
+  { mayBeUnmade = false }: { readonly mayBeUnmade?: boolean } = {},
+): Promise<DeclaredTenant> {
   const wanted = await lockWanted(query, id);
   const tenant = await tenantById(query, id);
   if (wanted === undefined) {
@@ -93,7 +98,11 @@ async function findDeclared(query: Query, id: string): Promise<DeclaredTenant> {
   }
   // The purge has removed it, and its operation only cleans up after itself.
   if (wanted.status === "purged" && tenant === undefined) throw new TenantUnknownError();
-  if (holdsSlug(wanted) && (tenant === undefined || tenant.status === "provisioning")) {
+  if (
+    !mayBeUnmade &&
+    holdsSlug(wanted) &&
+    (tenant === undefined || tenant.status === "provisioning")
+  ) {
     throw new TenantConflictError("The tenant is not set up: send its set-up again first");
   }
   return { wanted, tenant };
