@@ -18,6 +18,8 @@ export interface TenantDeclaration {
   readonly id?: string | undefined;
   readonly suspended?: boolean | undefined;
   readonly deleted?: boolean | undefined;
+  /** The path of an archive whose rows a new tenant gets. */
+  readonly importFrom?: string | undefined;
   /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
   readonly generation?: number | undefined;
   /** What was wrong with its declaration as a whole: see `withFaults`. */
@@ -65,7 +67,8 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { id, key, generation, adminPassword, faults = [], ...tenant } of declared) {
+  for (const declaration of declared) {
+    const { id, key, generation, adminPassword, importFrom, faults = [], ...tenant } = declaration;
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -73,6 +76,7 @@ export function declareTenants(
       forceDestroy: tenant.forceDestroy ?? false,
       recreate: tenant.recreate ?? false,
       ...(adminPassword === undefined ? {} : { adminPassword }),
+      ...(importFrom === undefined ? {} : { importFrom }),
       ...(id === undefined ? {} : { id }),
       suspended: tenant.suspended ?? false,
       deleted: tenant.deleted ?? false,

@@ -4,6 +4,7 @@ import type { PoolClient } from "pg";
 import { z } from "zod";
 import { migrate, type MigrationRun } from "../database/dbmate";
 import { dropInParts } from "../database/drop-in-parts";
+import { loadArchive } from "../database/load-archive";
 import { readLiveSchema } from "../database/live-schema";
 import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
@@ -43,6 +44,8 @@ export interface MigrationsArgs extends DatabaseArgs {
   recreate?: pulumi.Input<boolean> | undefined;
   /** Whether the schema belongs to a role of its own, as whom the migrations run. */
   isolateMigrations?: pulumi.Input<boolean> | undefined;
+  /** An archive that is loaded once the schema is made; a relative path starts at the folder of Pulumi.yaml. */
+  importFrom?: string | undefined;
 }
 
 /**
@@ -59,8 +62,10 @@ export class TenantMigrations extends DynamicResource {
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
     const migrationsDir = fromProgram(args.migrationsDir);
+    const importFrom = args.importFrom && fromProgram(args.importFrom);
     const outputs = { version: undefined, mark: undefined, faults: undefined };
-    super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
+    const inputs = { ...args, migrationsDir, importFrom, ...outputs };
+    super("Migrations", "migrations", name, inputs, opts);
   }
 }
 
@@ -87,6 +92,7 @@ const shape = {
   forceDestroy: z.boolean(),
   recreate: z.boolean().optional(),
   isolateMigrations: z.boolean().optional(),
+  importFrom: z.string().min(1).optional(),
 };
 
 const digests = { files: true, version: true };
@@ -100,6 +106,10 @@ export const migrations = {
     const { inputs, failures } = checkInputs(shape, news);
     if (inputs.schemaName !== "public" && inputs.migrationsDir === undefined) {
       failures.push({ property: "migrationsDir", reason: "is missing: name it on TenantDatabase" });
+    }
+    if (inputs.importFrom !== undefined && inputs.isolateMigrations === true) {
+      const reason = "cannot be used with isolateMigrations: its rows would be loaded by another role";
+      failures.push({ property: "importFrom", reason });
     }
     if (failures.length > 0) return { inputs, failures };
     const read = readFolder(folder(inputs));
@@ -125,13 +135,15 @@ export const migrations = {
   diff(_id: string, olds: Inputs, news: Inputs) {
     return diffInputs({ ...shape, ...digests }, olds, news, {
       replaces: ["schemaName"],
-      ignores: ["migrationsDir", "recreate"],
+      ignores: ["migrationsDir", "recreate", "importFrom"],
     });
   },
 
+  /** What is loaded is loaded here alone: in the state of a schema that is there, no archive is named. */
   async create(inputs: Inputs) {
     await grantAndMigrate(inputs);
-    return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
+    await loadIfAny(inputs);
+    return { id: inputs.schemaName, outs: { ...withoutArchive(inputs), mark: newMark() } };
   },
 
   /**
@@ -149,10 +161,10 @@ export const migrations = {
     return { id, props: { ...props, ...isolated, files, version: newestVersion(files) } };
   },
 
-  async update(_id: string, olds: Inputs, news: Inputs) {
-    const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
-    await grantAndMigrate(news, without);
-    return { outs: updatedOutputs(shape, olds, news) };
+  async update(_id: string, olds: Inputs, inputs: Inputs) {
+    const without = (olds.productRoles ?? []).filter((r) => !inputs.productRoles?.includes(r));
+    await grantAndMigrate(inputs, without);
+    return { outs: withoutArchive(updatedOutputs(shape, olds, inputs)) };
   },
 
   async delete(id: string, props: Inputs) {
@@ -192,6 +204,18 @@ async function grantAndMigrate(inputs: Inputs, without: readonly string[] = []):
   if (productRoles.length > 0) {
     await withConnection(urlEnv, (client) => protectVersions(client, schemaName, productRoles));
   }
+}
+
+function withoutArchive<Props extends { importFrom?: unknown }>({ ...props }: Props): Props {
+  delete props.importFrom;
+  return props;
+}
+
+async function loadIfAny({ importFrom, ...inputs }: Inputs): Promise<void> {
+  if (importFrom === undefined) return;
+  const { urlEnv: database, schemaName, files } = inputs;
+  const tenantId = schemaName.replace(/^tenant_/, "");
+  await loadArchive({ database, tenantId, files, file: path.resolve(importFrom) });
 }
 
 function withoutOwner(state: Inputs): Inputs {

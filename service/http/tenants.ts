@@ -6,9 +6,11 @@ import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
 import { viewTenant, type TenantView } from "../tenants/tenants";
+import { Exports } from "../tenants/exports";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
 import { HttpError } from "./errors";
+import { answerExport } from "./export";
 import { answerAccepted, answerEnd } from "./operation-answers";
 import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
@@ -62,6 +64,11 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   router.route("/:id/resume").post(verb(kinds.resume)).all(onlyMethods("POST"));
   router.route("/:id/restore").post(verb(kinds.restore)).all(onlyMethods("POST"));
   router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
+
+  router
+    .route("/:id/export")
+    .get(permit("EXPORT_TENANT"), limited, answerExport(new Exports(database)))
+    .all(onlyMethods("GET"));
 
   router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));
 
