@@ -1,4 +1,4 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|pulumi|bench|soak` call: it
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak` call: it
 // brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
 // dependencies: when it starts, nothing is installed and nothing is built.
 
@@ -28,6 +28,10 @@ const commands = {
   "hash-password": {
     progress: process.stderr,
     run: (args) => runNode([built("service/hash-password.js"), ...args]),
+  },
+  import: {
+    progress: process.stderr,
+    run: (args) => runNode([built("service/import.js"), ...args]),
   },
   pulumi: { progress: process.stderr, run: runPulumi },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },

@@ -7,7 +7,13 @@ import type { TenantRow } from "./tenants";
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
-  "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName"
+  | "name"
+  | "slug"
+  | "adminEmail"
+  | "adminPassword"
+  | "adminFirstName"
+  | "adminLastName"
+  | "importFrom"
 >;
 
 /** The status that a tenant is to have. `purged`: it is to be gone, with its data. */

@@ -1,3 +1,4 @@
+import { importTenant } from "./import";
 import type { KindName, Operation } from "../store/operation";
 import { change } from "./change";
 import { remove } from "./delete";
@@ -9,7 +10,7 @@ import { setup } from "./setup";
 import { suspend } from "./suspend";
 
 /** Every verb that the service knows. */
-export const kinds = { setup, change, suspend, resume, delete: remove, restore, purge } as const;
+export const kinds = { setup, change, suspend, resume, delete: remove, restore, purge, import: importTenant } as const;
 
 /** The verb with this name, as far as its operations need it after they were accepted. */
 export function kindOf(name: KindName): Pick<Kind, "title" | "success" | "takeBack" | "settle"> {
