@@ -29,11 +29,11 @@ const commands = {
     progress: process.stderr,
     run: (args) => runNode([built("service/hash-password.js"), ...args]),
   },
+  pulumi: { progress: process.stderr, run: runPulumi },
   import: {
     progress: process.stderr,
     run: (args) => runNode([built("service/import.js"), ...args]),
   },
-  pulumi: { progress: process.stderr, run: runPulumi },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
   // npm calls it before it packs: what is packed is built already then.

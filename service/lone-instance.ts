@@ -93,7 +93,10 @@ export async function startLoneInstance(parts: LoneInstanceParts): Promise<LoneI
 }
 
 /** As an instance of the service does: there may have been none on this database yet. */
-async function makeControlTables({ database: { settings }, log }: LoneInstanceParts): Promise<void> {
+async function makeControlTables({
+  database: { settings },
+  log,
+}: LoneInstanceParts): Promise<void> {
   await migrate({
     database: settings,
     schemaName: "public",

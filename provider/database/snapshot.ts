@@ -70,9 +70,7 @@ async function lockTables(client: ClientBase, schemaName: string): Promise<Expor
       .map(({ identifier }) => `lock table ${identifier} in access share mode`);
     try {
       // In one message: no statement of anybody else on this connection comes between them.
-      await client.query(
-        ["begin isolation level repeatable read, read only", ...locks].join("; "),
-      );
+      await client.query(["begin isolation level repeatable read, read only", ...locks].join("; "));
       await setForCopy(client, schemaName);
       const tables = await exportedTables(client, schemaName);
       if (JSON.stringify(tables) === JSON.stringify(seen)) return tables;

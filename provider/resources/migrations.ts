@@ -108,7 +108,8 @@ export const migrations = {
       failures.push({ property: "migrationsDir", reason: "is missing: name it on TenantDatabase" });
     }
     if (inputs.importFrom !== undefined && inputs.isolateMigrations === true) {
-      const reason = "cannot be used with isolateMigrations: its rows would be loaded by another role";
+      const reason =
+        "cannot be used with isolateMigrations: its rows would be loaded by another role";
       failures.push({ property: "importFrom", reason });
     }
     if (failures.length > 0) return { inputs, failures };

@@ -42,12 +42,18 @@ export async function readImportSettings(env: NodeJS.ProcessEnv): Promise<Import
       "DATABASE_URL is not set, and no embedded database runs: set it, or start one by npm start",
     ]);
   }
-  const needed = { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, TENANT_MIGRATIONS_DIR: migrationsDir };
+  const needed = {
+    PULUMI_BACKEND_URL,
+    PULUMI_CONFIG_PASSPHRASE,
+    TENANT_MIGRATIONS_DIR: migrationsDir,
+  };
   const faults = Object.entries(needed)
     .filter(([, value]) => value === undefined)
     .map(([name]) => `${name} is not set: set it as the service has it`);
   if (values.TENANT_ROLES) {
-    faults.push("TENANT_ROLES is set: an archive cannot be loaded into a tenant with a role of its own");
+    faults.push(
+      "TENANT_ROLES is set: an archive cannot be loaded into a tenant with a role of its own",
+    );
   }
   if (faults.length > 0) throw new EnvironmentError(faults);
   return {

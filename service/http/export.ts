@@ -68,7 +68,8 @@ function endWhenStalled(response: Response): NodeJS.Timeout {
   let waitedMs = 0;
   return setInterval(() => {
     const taken = response.socket?.bytesWritten ?? 0;
-    waitedMs = response.writableNeedDrain && taken === takenBefore ? waitedMs + BETWEEN_LOOKS_MS : 0;
+    waitedMs =
+      response.writableNeedDrain && taken === takenBefore ? waitedMs + BETWEEN_LOOKS_MS : 0;
     takenBefore = taken;
     if (waitedMs >= STALL_MS) response.destroy();
   }, BETWEEN_LOOKS_MS).unref();

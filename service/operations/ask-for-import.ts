@@ -1,5 +1,5 @@
 import type { Archive } from "../../provider/archive/read";
-import type { Database } from "../database/database";
+import type { Database, Query } from "../database/database";
 import { TenantConflictError } from "../system/errors";
 import { wantedBySlug } from "../tenants/wanted";
 import { accept } from "./accept";
@@ -11,7 +11,8 @@ const asker = { subject: "npm run import", isSuperAdmin: true } as const;
 
 /**
  * Has an import accepted, or finds the one that an earlier command began for the slug. Its job is not put into the
- * queue: another instance may not have the file. One that was begun and left is queued by whoever finds it.
+ * queue: another instance may not have the file. One that was begun and left is queued by whoever finds it, and so
+ * may have ended meanwhile.
  *
  * @returns the operation's id.
  * @throws {@link TenantConflictError} where the slug is taken, or has the rows of another archive already.
@@ -35,6 +36,8 @@ export async function askForImport(
     }
     const alive = await aliveOperation(query, wanted.id);
     if (alive?.kind === "import") return alive.id;
+    const done = await succeededWith(query, wanted.id, digest);
+    if (done !== undefined) return done;
   }
   const operation = await accept(
     database,
@@ -43,4 +46,18 @@ export async function askForImport(
   );
   if (operation === undefined) throw new TenantConflictError("There is nothing to import");
   return operation.id;
+}
+
+async function succeededWith(
+  query: Query,
+  tenantId: string,
+  digest: string,
+): Promise<string | undefined> {
+  const [row] = await query<{ id: string }>(
+    `select o.id from public.operations o join public.tenants t on t.id = o.tenant_id
+    where t.id = $1 and t.archive_digest = $2 and o.kind = 'import' and o.status = 'succeeded'
+    order by o.created_at desc limit 1`,
+    [tenantId, digest],
+  );
+  return row?.id;
 }

@@ -1,4 +1,8 @@
-import { readTenant, writeTenant, type ExportedTenant } from "../../provider/database/export-tenant";
+import {
+  readTenant,
+  writeTenant,
+  type ExportedTenant,
+} from "../../provider/database/export-tenant";
 import { exportedSequences } from "../../provider/database/exported-tables";
 import type { ArchiveWriter } from "../../provider/archive/write";
 import { isDatabaseError } from "../../provider/database/pool";

@@ -12,7 +12,10 @@ export interface ArchiveTenants {
   /** The folder with their migrations, which is removed at the end. */
   readonly directory: string;
   /** Makes a tenant and migrates it, as steps 1 to 4 would; with an archive, its rows are loaded. */
-  readonly make: (slug: string, options?: { status?: string; importFrom?: string }) => Promise<string>;
+  readonly make: (
+    slug: string,
+    options?: { status?: string; importFrom?: string },
+  ) => Promise<string>;
   /** The path of a file in a folder that is removed at the end. */
   readonly file: (name: string) => string;
 }
@@ -67,7 +70,10 @@ export async function sumsOf(
   const sums: Record<string, string> = {};
   for (const { name, identifier } of tables) {
     const [row] = await sql<{ sum: string }>(
-      `select count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) as sum from ${identifier} t`,
+      `select count(*) || ' ' || coalesce(sum(hashtextextended(replace(t::text, $1, ''), 0)), 0) as sum
+      from ${identifier} t`,
+      // In the text of a value of type regclass.
+      [schemaName],
     );
     sums[name] = row?.sum ?? "";
   }

@@ -12,6 +12,7 @@ export type HoldPoint =
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
   | `${"before" | "in"} ${"change of slug" | "end of tenant_users" | "end of tenants"}`
   | `${"before" | "in"} becoming ${"suspended" | "deleted" | "provisioning" | "active"}`
+  | `${"before" | "in"} loading`
   | "before drop schema"
   | "before create table"
   | "in create table routes";
@@ -71,6 +72,12 @@ const points = [
     (when) =>
       `create trigger hold_change_${when} ${when} update on public.tenants for each row
         when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
+  ),
+  ...["before", "after"].map(
+    (when) =>
+      `create trigger hold_loading_${when} ${when} update on public.tenants for each row
+        when (new.archive_digest is distinct from old.archive_digest)
+        execute function public.hold_row('loading')`,
   ),
   ...["before", "after"].flatMap((when) => [
     ...["suspended", "deleted", "provisioning", "active"].map(

@@ -10,7 +10,16 @@ import { setup } from "./setup";
 import { suspend } from "./suspend";
 
 /** Every verb that the service knows. */
-export const kinds = { setup, change, suspend, resume, delete: remove, restore, purge, import: importTenant } as const;
+export const kinds = {
+  setup,
+  change,
+  suspend,
+  resume,
+  delete: remove,
+  restore,
+  purge,
+  import: importTenant,
+} as const;
 
 /** The verb with this name, as far as its operations need it after they were accepted. */
 export function kindOf(name: KindName): Pick<Kind, "title" | "success" | "takeBack" | "settle"> {

@@ -1,5 +1,10 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Client } from "pg";
 import { readArchive } from "../../../provider/archive/read";
+import { loadArchive } from "../../../provider/database/load-archive";
+import { readMigrations } from "../../../provider/database/migrations";
 import { download, sumsOf, useArchiveTenants } from "../../support/archives";
+import { eventually } from "../../support/killable-service";
 import { noEngine, startServiceApp, type ServiceApp } from "../../support/service-app";
 import { send } from "../../support/service-client";
 import { useServiceDatabase } from "../../support/service-database";
@@ -133,7 +138,7 @@ test("an archive has a file for each table, and says what it is of", async () =>
   });
   const rows = Object.fromEntries(manifest.tables.map(({ name, rows: count }) => [name, count]));
   expect(rows).toEqual({
-    ...{ log: 143, parents: 52, children: 40, a_first: 2, heirs: 1, parts: 9 },
+    ...{ log: 153, parents: 52, children: 40, a_first: 2, heirs: 1, parts: 9 },
     ...{ [hostile]: 4, [long]: 1, no_columns: 2, alone: 4, seeded: 2 },
   });
   const names = manifest.tables.map(({ name }) => name);
@@ -161,4 +166,159 @@ test("a tenant that is made from it has the same rows, sequences, triggers and c
     `insert into "tenant_${id}".parents (name) values ('next') returning id`,
   );
   expect(next).toEqual({ id: 53 });
+});
+
+test("a second load of a tenant does nothing, and needs no archive", async () => {
+  const file = await exported(source, "once.tar");
+  const id = await tenants.make("once", { importFrom: file });
+  const before = await sumsOf(database, `tenant_${id}`);
+  rmSync(file);
+  const load = {
+    database: "DATABASE_URL",
+    tenantId: id,
+    file,
+    files: readMigrations(tenants.directory),
+  };
+  await loadArchive(load);
+  expect(await sumsOf(database, `tenant_${id}`)).toEqual(before);
+});
+
+test("a tenant that was in use is never loaded into, and keeps its rows", async () => {
+  const file = await exported(source, "in-use.tar");
+  const load = { database: "DATABASE_URL", file, files: readMigrations(tenants.directory) };
+  const active = await tenants.make("in-use", { status: "active" });
+  const restored = await tenants.make("being-restored");
+  await database.sql(
+    `insert into public.tenant_users (tenant_id, user_id, role)
+    select id, admin_user_id, 'ADMIN' from public.tenants where id = $1`,
+    [restored],
+  );
+  for (const id of [active, restored]) {
+    const before = await sumsOf(database, `tenant_${id}`);
+    await expect(loadArchive({ ...load, tenantId: id })).rejects.toMatchObject({
+      code: "ARCHIVE_REFUSED",
+      message: expect.stringContaining("in use already") as string,
+    });
+    expect(await sumsOf(database, `tenant_${id}`)).toEqual(before);
+  }
+});
+
+test("an archive that does not fit is refused, and nothing of it stays", async () => {
+  const file = await exported(source, "fits.tar");
+  const id = await tenants.make("does-not-fit");
+  const files = readMigrations(tenants.directory);
+  const before = await sumsOf(database, `tenant_${id}`);
+  const load = (changes: object) =>
+    loadArchive({ database: "DATABASE_URL", tenantId: id, file, files, ...changes });
+  const other = { ...files, "20260101000001_tables.sql": "0".repeat(64), "2_more.sql": "1" };
+  await expect(load({ files: other })).rejects.toThrow(
+    "is of other migrations: 20260101000001_tables.sql is another file, 2_more.sql is not in the archive",
+  );
+  const damaged = readFileSync(file);
+  damaged[1_000] = (damaged[1_000] ?? 0) ^ 1;
+  const copy = tenants.file("damaged.tar");
+  writeFileSync(copy, damaged);
+  await expect(load({ file: copy })).rejects.toThrow(/damaged|cannot be read/);
+  await database.sql(`alter table "tenant_${id}".children add check (id < 30) not valid`);
+  await expect(load({})).rejects.toThrow("differs from what the migrations make");
+  await database.sql(`alter table "tenant_${id}".children drop constraint children_id_check`);
+  await database.sql(
+    `create function "tenant_${id}".refuse() returns trigger language plpgsql as 'begin return null; end'`,
+  );
+  await expect(load({})).rejects.toThrow("differs from what the migrations make");
+  expect(await sumsOf(database, `tenant_${id}`)).toEqual(before);
+});
+
+test("a caller who hangs up ends the export, its session and its transaction, and makes room for another", async () => {
+  await database.sql(
+    `insert into "tenant_${source}".alone select repeat(md5(n::text), 100) from generate_series(1, 20000) n`,
+  );
+  const sessions = () =>
+    database.sql(
+      `select pid from pg_stat_activity
+      where datname = current_database() and query like 'copy %' and state <> 'idle'`,
+    );
+  for (let n = 0; n < 5; n++) {
+    const giveUp = new AbortController();
+    const response = await fetch(at(source), {
+      headers: { Authorization: `Bearer ${token}` },
+      signal: giveUp.signal,
+    });
+    expect(response.status).toBe(200);
+    await response.body?.getReader().read();
+    expect(await sessions()).toHaveLength(1);
+    giveUp.abort();
+    await eventually(async () => ((await sessions()).length === 0 ? true : undefined));
+  }
+  await eventually(() =>
+    service.log.filter((line) => line.includes("the caller hung up")).length >= 5
+      ? true
+      : undefined,
+  );
+  await database.sql(`delete from "tenant_${source}".alone where length(x) > 100`);
+});
+
+test("no more than two are under way at once: a third is told to come again", async () => {
+  await database.sql(
+    `insert into "tenant_${source}".alone select repeat(md5(n::text), 100) from generate_series(1, 20000) n`,
+  );
+  const open = await Promise.all(
+    [1, 2].map(() => fetch(at(source), { headers: { Authorization: `Bearer ${token}` } })),
+  );
+  const third = await get(source);
+  expect(third).toMatchObject({ status: 503, body: { code: "UNAVAILABLE" } });
+  expect(third.headers.get("retry-after")).toBe("5");
+  for (const { body } of open) await body?.cancel();
+  await eventually(async () => {
+    const response = await fetch(at(source), { headers: { Authorization: `Bearer ${token}` } });
+    await response.body?.cancel();
+    return response.status === 200 ? true : undefined;
+  });
+  await database.sql(`delete from "tenant_${source}".alone where length(x) > 100`);
+});
+
+test("suspended and deleted tenants are exported; one that is not there, or not set up, is not", async () => {
+  for (const status of ["suspended", "deleted"]) {
+    const id = await tenants.make(status, { status });
+    const { manifest } = await readArchive(await exported(id, `${status}.tar`));
+    expect(manifest.tenant.status).toBe(status);
+  }
+  const half = await tenants.make("half");
+  expect(await get(half)).toMatchObject({ status: 409, body: { code: "TENANT_CONFLICT" } });
+  expect((await get("a4f0ac1e-6c13-4d87-9b0a-0a3c2a1f6f11")).status).toBe(404);
+  expect((await get("not-an-id")).status).toBe(400);
+  const bare = await database.addTenant("without-a-schema");
+  expect((await get(bare)).body.message).toContain("schema is gone");
+});
+
+test("a tenant of which the role may not read all is not exported, and the answer names what", async () => {
+  const id = await tenants.make("hidden", { status: "active" });
+  await database.asSuperuser(`alter table "tenant_${id}".seeded owner to postgres`);
+  const policies = `alter table "tenant_${id}".alone enable row level security, force row level security`;
+  await database.sql(policies);
+  const { status, body } = await get(id);
+  expect(status).toBe(409);
+  expect(body.message).toContain("table seeded (the role may not read it)");
+  expect(body.message).toContain("table alone (its policies hide rows from the role)");
+});
+
+test("an export waits for nobody for long: a table that somebody has locked is told", async () => {
+  const id = await tenants.make("locked", { status: "active" });
+  const holder = new Client(database.url());
+  await holder.connect();
+  await holder.query(`begin; lock table "tenant_${id}".parents`);
+  expect(await get(id)).toMatchObject({ status: 409, body: { code: "TENANT_BUSY" } });
+  await holder.end();
+  expect((await download(at(id), token, tenants.file("unlocked.tar"))).status).toBe(200);
+}, 60_000);
+
+test("who asked for an export is in the log, and HEAD sends no archive", async () => {
+  await exported(source, "logged.tar");
+  const begins = service.log.filter((line) => line.includes("an export begins")).at(-1) ?? "";
+  expect(JSON.parse(begins)).toMatchObject({ tenant: source, slug: "source", subject: "ana" });
+  const head = await fetch(at(source), {
+    method: "HEAD",
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  expect(head.headers.get("content-type")).toBe("application/x-tar");
 });
