@@ -44,13 +44,26 @@ export function loadOrder(names: readonly string[], links: readonly Reference[])
   const order: string[] = [];
   while (open.size > 0) {
     const free = [...open].filter(([, needs]) => needs.size === 0).map(([name]) => name);
-    const [first = ""] = open.keys();
-    const next = free.length > 0 ? free : [first];
+    const next =
+      free.length > 0 ? free : [[...open.keys()].find((name) => isInCircle(open, name)) ?? ""];
     for (const name of next) open.delete(name);
     for (const needs of open.values()) for (const name of next) needs.delete(name);
     order.push(...next);
   }
   return order;
+}
+
+/** Whether a table refers to itself over others. */
+function isInCircle(open: ReadonlyMap<string, ReadonlySet<string>>, name: string): boolean {
+  const reached = new Set<string>();
+  const ahead = [...(open.get(name) ?? [])];
+  for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+    if (next === name) return true;
+    if (reached.has(next)) continue;
+    reached.add(next);
+    ahead.push(...(open.get(next) ?? []));
+  }
+  return false;
 }
 
 /** A sequence of a schema. */

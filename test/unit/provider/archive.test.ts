@@ -130,8 +130,9 @@ test("tables are loaded after those to which they refer, and a circle by name", 
     ["e", "f"],
     ["f", "e"],
     ["g", "elsewhere"],
+    ["after", "e"],
   ] as const;
-  expect(loadOrder(["a", "b", "c", "d", "e", "f", "g"], links)).toEqual([
-    ...["c", "d", "g", "b", "a", "e", "f"],
+  expect(loadOrder(["a", "after", "b", "c", "d", "e", "f", "g"], links)).toEqual([
+    ...["c", "d", "g", "b", "a", "e", "after", "f"],
   ]);
 });
