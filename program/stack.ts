@@ -20,6 +20,8 @@ export interface TenantDeclaration {
   readonly id?: string | undefined;
   readonly suspended?: boolean | undefined;
   readonly deleted?: boolean | undefined;
+  /** The path of an archive whose rows a new tenant gets. */
+  readonly importFrom?: string | undefined;
   /** Which declaration of the tenant this is, counted by who declares it: a run of an older one changes nothing. */
   readonly generation?: number | undefined;
   /** What was wrong with its declaration as a whole: see `withFaults`. */
@@ -67,7 +69,8 @@ export function declareTenants(
   { protect = false }: { readonly protect?: boolean } = {},
 ): { tenants: Record<string, TenantOutputs> } {
   const tenants: Record<string, TenantOutputs> = {};
-  for (const { id, key, generation, adminPassword, faults = [], ...tenant } of declared) {
+  for (const declaration of declared) {
+    const { id, key, generation, adminPassword, importFrom, faults = [], ...tenant } = declaration;
     const name = key ?? tenant.slug;
     const args = {
       ...tenant,
@@ -77,6 +80,7 @@ export function declareTenants(
       adopt: tenant.adopt ?? false,
       release: tenant.release ?? false,
       ...(adminPassword === undefined ? {} : { adminPassword }),
+      ...(importFrom === undefined ? {} : { importFrom }),
       ...(id === undefined ? {} : { id }),
       suspended: tenant.suspended ?? false,
       deleted: tenant.deleted ?? false,

@@ -16,4 +16,5 @@ export {
   OtherDatabaseError,
   DataGoneError,
   OvertakenError,
+  ArchiveError,
 } from "./contract/errors";

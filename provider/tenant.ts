@@ -72,6 +72,12 @@ export interface TenantArgs {
   generation?: pulumi.Input<number>;
   /** The tenant's UUID. Default: PostgreSQL makes one. Another id is another tenant: it replaces this one. */
   id?: pulumi.Input<string>;
+  /**
+   * An archive of a tenant, as `GET /api/tenant/{id}/export` writes it, whose rows the new tenant gets before it is
+   * published; a relative path starts at the folder of Pulumi.yaml. A tenant that is there is not changed by it, so
+   * take it out again. Not with `isolateMigrations`.
+   */
+  importFrom?: string;
   /** Where the tenant is, and which migrations it gets. */
   database: TenantDatabase;
 }
@@ -184,6 +190,7 @@ export class Tenant extends pulumi.ComponentResource {
         ...{ ...common, ...recreate, ...adopt, ...release, ...isolate, productRoles },
         schemaName: schema.name,
         migrationsDir: database.migrationsDir,
+        importFrom: args.importFrom,
       },
       after(schema),
     );

@@ -1,4 +1,4 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|pulumi|bench|soak` call: it
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak` call: it
 // brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
 // dependencies: when it starts, nothing is installed and nothing is built.
 
@@ -30,6 +30,10 @@ const commands = {
     run: (args) => runNode([built("service/hash-password.js"), ...args]),
   },
   pulumi: { progress: process.stderr, run: runPulumi },
+  import: {
+    progress: process.stderr,
+    run: (args) => runNode([built("service/import.js"), ...args]),
+  },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
   // npm calls it before it packs: what is packed is built already then.

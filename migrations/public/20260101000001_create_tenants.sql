@@ -3,6 +3,7 @@
 -- is a conflict, the same owner goes on with its own earlier work. A tenant that was released, or that
 -- was made by hand, has none, and may be adopted. 'generation' is the newest declaration that the tenant
 -- was brought to, where its owner counts them: an engine run of an older one changes nothing any more.
+-- 'archive_digest' is the SHA-256 of the manifest of the archive whose rows it was made with, null for others.
 create table public.tenants (
   id uuid primary key default gen_random_uuid(),
   name text not null
@@ -18,6 +19,8 @@ create table public.tenants (
   owner text
     constraint tenants_owner_is_set check (owner <> ''),
   generation bigint not null default 0,
+  archive_digest text
+    constraint tenants_archive_digest_is_sha256 check (archive_digest ~ '^[0-9a-f]{64}$'),
   suspended_at timestamptz,
   deleted_at timestamptz,
   created_at timestamptz not null default now(),

@@ -16,6 +16,7 @@ export const tenantErrorCodes = [
   "OTHER_DATABASE",
   "DATA_GONE",
   "OVERTAKEN",
+  "ARCHIVE_REFUSED",
 ] as const;
 
 /** One of {@link tenantErrorCodes}. */
@@ -145,6 +146,14 @@ export class OvertakenError extends TenantError {
   constructor(reason: string, options?: ErrorOptions) {
     super(refusal("OVERTAKEN", reason), options);
   }
+}
+
+/**
+ * A tenant's archive, which `importFrom` names, cannot be loaded: the file is damaged, cut off or of another
+ * format, is of other migrations, or does not fit. The message says which. Nothing of it was loaded.
+ */
+export class ArchiveError extends TenantError {
+  readonly code = "ARCHIVE_REFUSED";
 }
 
 const refusals = ["OTHER_DATABASE", "DATA_GONE", "OVERTAKEN"] as const;

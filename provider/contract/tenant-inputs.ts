@@ -19,6 +19,7 @@ export const tenantInputs = {
   suspended: z.boolean().optional(),
   deleted: z.boolean().optional(),
   id: rules.id.optional(),
+  importFrom: z.string().min(1, "must not be empty").optional(),
 } as const;
 
 /** The names that the steps have for an author's arguments, where theirs are others. */

@@ -17,11 +17,15 @@ export async function withSchemaLock<T>(
   waitMs: number,
   work: (client: ClientBase) => Promise<T>,
 ): Promise<T> {
-  const name = `pulumi-tenant migrations ${schemaName}`;
-  return withSessionLock(database, name, waitMs, async (client) => {
+  return withSessionLock(database, schemaLock(schemaName), waitMs, async (client) => {
     await endOrphans(client, schemaName);
     return work(client);
   });
+}
+
+/** The name of the lock on a schema; the lock's key is `hashtextextended(name, 0)`. */
+export function schemaLock(schemaName: string): string {
+  return `pulumi-tenant migrations ${schemaName}`;
 }
 
 /**

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { baseline } from "../database/baseline";
 import { migrate, type MigrationRun } from "../database/dbmate";
 import { dropInParts } from "../database/drop-in-parts";
+import { loadArchive } from "../database/load-archive";
 import { readLiveSchema } from "../database/live-schema";
 import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
@@ -50,6 +51,8 @@ export interface MigrationsArgs extends DatabaseArgs {
   release?: pulumi.Input<boolean> | undefined;
   /** Whether the schema belongs to a role of its own, as whom the migrations run. */
   isolateMigrations?: pulumi.Input<boolean> | undefined;
+  /** An archive that is loaded once the schema is made; a relative path starts at the folder of Pulumi.yaml. */
+  importFrom?: string | undefined;
 }
 
 /**
@@ -70,11 +73,13 @@ export class TenantMigrations extends DynamicResource {
 
   constructor(name: string, args: MigrationsArgs, opts?: pulumi.CustomResourceOptions) {
     const migrationsDir = fromProgram(args.migrationsDir);
+    const importFrom = args.importFrom && fromProgram(args.importFrom);
     const outputs = {
       ...{ version: undefined, fingerprint: undefined, differs: undefined },
       ...{ mark: undefined, faults: undefined },
     };
-    super("Migrations", "migrations", name, { ...args, migrationsDir, ...outputs }, opts);
+    const inputs = { ...args, migrationsDir, importFrom, ...outputs };
+    super("Migrations", "migrations", name, inputs, opts);
   }
 }
 
@@ -103,6 +108,7 @@ const shape = {
   adopt: z.boolean().optional(),
   release: z.boolean().optional(),
   isolateMigrations: z.boolean().optional(),
+  importFrom: z.string().min(1).optional(),
 };
 
 const digests = { files: true, version: true };
@@ -117,6 +123,11 @@ export const migrations = {
     const { inputs, failures } = checkInputs(shape, news);
     if (inputs.schemaName !== "public" && inputs.migrationsDir === undefined) {
       failures.push({ property: "migrationsDir", reason: "is missing: name it on TenantDatabase" });
+    }
+    if (inputs.importFrom !== undefined && inputs.isolateMigrations === true) {
+      const reason =
+        "cannot be used with isolateMigrations: its rows would be loaded by another role";
+      failures.push({ property: "importFrom", reason });
     }
     if (failures.length > 0) return { inputs, failures };
     const history = olds.schemaName === inputs.schemaName ? (olds.files as MigrationDigests) : {};
@@ -148,16 +159,21 @@ export const migrations = {
     if (olds.differs) console.log(`${olds.schemaName}: ${notRepaired(olds.differs)}`);
     return diffInputs({ ...shape, ...digests }, olds, news, {
       replaces: ["schemaName"],
-      ignores: ["migrationsDir", "recreate", "adopt"],
+      ignores: ["migrationsDir", "recreate", "adopt", "importFrom"],
     });
   },
 
+  /** What is loaded is loaded here alone: in the state of a schema that is there, no archive is named. */
   async create(inputs: Inputs) {
     if (inputs.adopt === true) await baseline(run(inputs));
     const wasSound = await isSound(run(inputs));
     await grantAndMigrate(inputs);
+    await loadIfAny(inputs);
     const tables = await tablesAfter(run(inputs), wasSound);
-    return { id: inputs.schemaName, outs: { ...inputs, ...tables, mark: newMark() } };
+    return {
+      id: inputs.schemaName,
+      outs: { ...withoutArchive(inputs), ...tables, mark: newMark() },
+    };
   },
 
   /**
@@ -183,14 +199,14 @@ export const migrations = {
     return { id, props: { ...props, ...found, version: newestVersion(files) } };
   },
 
-  async update(_id: string, olds: Inputs, news: Inputs) {
-    const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
+  async update(_id: string, olds: Inputs, inputs: Inputs) {
+    const without = (olds.productRoles ?? []).filter((r) => !inputs.productRoles?.includes(r));
     const known = { ...shape, fingerprint: true, differs: true };
-    const outs = updatedOutputs(known, olds, news);
-    if (news.release === true) return { outs };
-    const wasSound = await isSound(run(news), olds);
-    await grantAndMigrate(news, without);
-    return { outs: { ...outs, ...(await tablesAfter(run(news), wasSound)) } };
+    const outs = withoutArchive(updatedOutputs(known, olds, inputs));
+    if (inputs.release === true) return { outs };
+    const wasSound = await isSound(run(inputs), olds);
+    await grantAndMigrate(inputs, without);
+    return { outs: { ...outs, ...(await tablesAfter(run(inputs), wasSound)) } };
   },
 
   async delete(id: string, props: Inputs) {
@@ -230,6 +246,18 @@ async function grantAndMigrate(inputs: Inputs, without: readonly string[] = []):
   if (productRoles.length > 0) {
     await withConnection(urlEnv, (client) => protectVersions(client, schemaName, productRoles));
   }
+}
+
+function withoutArchive<Props extends { importFrom?: unknown }>({ ...props }: Props): Props {
+  delete props.importFrom;
+  return props;
+}
+
+async function loadIfAny({ importFrom, ...inputs }: Inputs): Promise<void> {
+  if (importFrom === undefined) return;
+  const { urlEnv: database, schemaName, files } = inputs;
+  const tenantId = schemaName.replace(/^tenant_/, "");
+  await loadArchive({ database, tenantId, files, file: path.resolve(importFrom) });
 }
 
 /** The state without what only the schema itself can tell. */

@@ -5,6 +5,7 @@ export const permissions = [
   "UPDATE_TENANT",
   "DELETE_TENANT",
   "PURGE_TENANT",
+  "EXPORT_TENANT",
 ] as const;
 
 /** One of the permissions. */

@@ -55,7 +55,7 @@ export interface QueueParts {
 export async function startQueue(parts: QueueParts): Promise<Queue> {
   const { concurrency, scheduled = {}, onWorker, onWorkerGone, log } = parts;
   const { settings } = parts.database;
-  await makeTables(settings, log);
+  await makeQueueTables(settings, log);
   const atWork = new JobsAtWork(concurrency);
   const retiring = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -144,8 +144,13 @@ export async function startQueue(parts: QueueParts): Promise<Queue> {
   };
 }
 
-/** Statements have no time limit here: a migration of the queue may change large tables. */
-async function makeTables(settings: ConnectionSettings, log: Logger): Promise<void> {
+/**
+ * Makes the queue's tables where they are missing. Statements have no time limit here: a migration of the queue may
+ * change large tables.
+ *
+ * @throws errors of pg as they are.
+ */
+export async function makeQueueTables(settings: ConnectionSettings, log: Logger): Promise<void> {
   const { pool, destroy } = openQueuePool(settings, 1);
   try {
     await runMigrations({ pgPool: pool, logger: loggerTo(log) });

@@ -7,10 +7,12 @@ import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
 import { viewTenant, type TenantView } from "../tenants/tenants";
+import { Exports } from "../tenants/exports";
 import { onlyMethods } from "./answers";
 import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
 import { HttpError } from "./errors";
 import { answerDrift, answerUnrepairable, viewWithDrift } from "./drift";
+import { answerExport } from "./export";
 import { answerAccepted, answerEnd } from "./operation-answers";
 import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
@@ -81,6 +83,10 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
       operate(parts, kinds.repair, (id) => viewWithDrift(parts.drift, id)),
     )
     .all(onlyMethods("POST"));
+  router
+    .route("/:id/export")
+    .get(permit("EXPORT_TENANT"), limited, answerExport(new Exports(database)))
+    .all(onlyMethods("GET"));
 
   router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));
 

@@ -21,6 +21,8 @@ export interface AcceptSettings {
   readonly limit: number;
   /** How many days a tenant that is deleted is kept before it is purged by itself. */
   readonly purgeAfterDays: number;
+  /** Puts the operation's job into the queue, in the transaction that accepts it. Default: {@link enqueue}. */
+  readonly enqueue?: (query: Query, operationId: string) => Promise<void>;
 }
 
 /**
@@ -63,7 +65,7 @@ export async function accept<Request extends object>(
 async function acceptNew<Request extends object>(
   database: Database,
   { kind, request, tenantId, asker }: Asking<Request>,
-  { limit, purgeAfterDays }: AcceptSettings,
+  { limit, purgeAfterDays, enqueue: queue = enqueue }: AcceptSettings,
   key?: IdempotencyKey,
 ): Promise<Operation | undefined> {
   const asked = { request, tenantId, asker };
@@ -87,7 +89,7 @@ async function acceptNew<Request extends object>(
     }
     const stands = { operationId: id, passwordHash };
     if (key !== undefined) await rememberOnce(query, key, { kind, ...asked }, stands);
-    await enqueue(query, id);
+    await queue(query, id);
     // Others may have been accepted since the count above. The lock is taken as late as possible, because
     // every other acceptance waits for it until this transaction commits.
     await keepOthersWaiting(query);

@@ -140,6 +140,15 @@ export class HashesFullError extends UnavailableError {
   }
 }
 
+/** As many exports are under way in this instance as may: see tenants/exports.ts. */
+export class ExportsFullError extends UnavailableError {
+  override readonly name = "ExportsFullError";
+
+  constructor() {
+    super("as many exports are under way as may");
+  }
+}
+
 /** The engine ran and failed. Where the request is sent again, it continues from where this one stopped. */
 export class RunFailedError extends DomainError {
   override readonly name = "RunFailedError";

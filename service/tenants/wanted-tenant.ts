@@ -8,7 +8,14 @@ import type { TenantRow } from "./tenants";
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
-  "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName" | "adopt"
+  | "name"
+  | "slug"
+  | "adminEmail"
+  | "adminPassword"
+  | "adminFirstName"
+  | "adminLastName"
+  | "adopt"
+  | "importFrom"
 >;
 
 /** The status that a tenant is to have. `purged`: it is to be gone, with its data. */

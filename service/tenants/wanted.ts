@@ -149,6 +149,17 @@ async function forget(query: Query, id: string, condition: string): Promise<void
 }
 
 /**
+ * Takes the archive out of the declaration of a tenant that was made from it. Its generation stays: nothing else is
+ * wanted of the tenant than before.
+ */
+export async function endImport(query: Query, id: string): Promise<void> {
+  await query(
+    `update public.service_tenants set spec = spec - 'importFrom', updated_at = now() where id = $1`,
+    [id],
+  );
+}
+
+/**
  * Whether a tenant is as it is wanted: in the status, under the name and slug of its declaration, and brought
  * there by a run of just this declaration; one that is to be purged is gone, and one that is to be released is
  * not the service's any more.

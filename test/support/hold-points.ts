@@ -13,6 +13,7 @@ export type HoldPoint =
   | `${"before" | "in"} ${"change of slug" | "change of owner"}`
   | `${"before" | "in"} ${"end of tenant_users" | "end of tenants"}`
   | `${"before" | "in"} becoming ${"suspended" | "deleted" | "provisioning" | "active"}`
+  | `${"before" | "in"} loading`
   | "before drop schema"
   | "before create table"
   | "in create table routes";
@@ -75,6 +76,12 @@ const points = [
           when (new.${column} is distinct from old.${column})
           execute function public.hold_row('change of ${column}')`,
     ),
+  ),
+  ...["before", "after"].map(
+    (when) =>
+      `create trigger hold_loading_${when} ${when} update on public.tenants for each row
+        when (new.archive_digest is distinct from old.archive_digest)
+        execute function public.hold_row('loading')`,
   ),
   ...["before", "after"].flatMap((when) => [
     ...["suspended", "deleted", "provisioning", "active"].map(

@@ -1,3 +1,4 @@
+import { importTenant } from "./import";
 import type { KindName, Operation } from "../store/operation";
 import { adopt } from "./adopt";
 import { change } from "./change";
@@ -14,6 +15,7 @@ import { suspend } from "./suspend";
 /** Every verb that the service knows. */
 export const kinds = {
   ...{ setup, change, suspend, resume, delete: remove, restore, purge, release, adopt, repair },
+  import: importTenant,
 } as const;
 
 /** The verb with this name, as far as its operations need it after they were accepted. */

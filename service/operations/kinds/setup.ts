@@ -90,7 +90,7 @@ async function refuseTaken(
   if (holder !== undefined && holder.id !== wanted?.id) throw isTaken(slug);
   if (wanted === undefined) return;
   const alive = await aliveOperation(query, wanted.id);
-  if (alive?.kind === "setup") throw isBeingSetUp(slug);
+  if (alive?.kind === "setup" || alive?.kind === "import") throw isBeingSetUp(slug);
   const tenant = await tenantById(query, wanted.id);
   const isMade =
     tenant !== undefined && tenant.status !== "provisioning" && !isLost(tenant, wanted);

@@ -29,7 +29,8 @@ export type KindName =
   | "purge"
   | "release"
   | "adopt"
-  | "repair";
+  | "repair"
+  | "import";
 
 /** A request to do something with a tenant that the service has accepted, and how far it is. */
 export interface Operation {

@@ -49,6 +49,9 @@ beforeAll(async () => {
     "PATCH tenant": `/api/tenant/${tenant}`,
     "GET drift": `/api/tenant/${tenant}/drift`,
     "POST repair": `/api/tenant/${tenant}/repair`,
+    "GET export": `/api/tenant/${tenant}/export`,
+    "POST release": `/api/tenant/${tenant}/release`,
+    "POST adopt": "/api/tenant/adopt",
     "GET operation": `/api/operations/${askers}`,
     "GET events": `/api/operations/${askers}/events`,
     "GET operation of nobody": `/api/operations/${nobodys}`,
@@ -66,7 +69,11 @@ function post({ url }: ServiceApp, slug: string, token: string, key?: string) {
 
 /** Who calls, and what each route answers, in the order of `routes`. */
 const callers: [string, () => Promise<string> | undefined, number[]][] = [
-  ["nobody", () => undefined, [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401]],
+  [
+    "nobody",
+    () => undefined,
+    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+  ],
   [
     "a forger with the asker's name",
     () =>
@@ -74,84 +81,90 @@ const callers: [string, () => Promise<string> | undefined, number[]][] = [
         claims: { sub: "asker", role: "SUPER_ADMIN" },
         key: Buffer.from("another-secret-0123456789-abcdefghijkl"),
       }),
-    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
   ],
   [
     "the asker, when their token has expired",
     () => signed({ claims: { sub: "asker", role: "SUPER_ADMIN" }, expiresIn: -1 }),
-    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
   ],
   [
     "the asker",
     () => creator("asker"),
-    [400, 403, 403, 403, 200, 200, 404, 404, 200, 403, 403, 403],
+    [400, 403, 403, 403, 200, 200, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "the asker, without a permission",
     () => tokenOf({ sub: "asker" }),
-    [403, 403, 403, 403, 200, 200, 404, 404, 200, 403, 403, 403],
+    [403, 403, 403, 403, 200, 200, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "another creator",
     () => creator("other"),
-    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "another creator, whose name differs in case",
     () => creator("Asker"),
-    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "somebody else without a permission",
     () => tokenOf({ sub: "other" }),
-    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "a creator without a name",
     () => creator(),
-    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [400, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "a creator whose name is empty",
     () => creator(""),
-    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
+    [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401],
   ],
   [
     "a token without a name and permission",
     () => tokenOf({}),
-    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "a viewer",
     () => tokenOf({ sub: "viewer", permissions: ["VIEW_TENANTS"] }),
-    [403, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200, 403],
+    [403, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403, 403, 403],
   ],
   [
     "a viewer without a name",
     () => tokenOf({ permissions: ["VIEW_TENANTS"] }),
-    [403, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200, 403],
+    [403, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403, 403, 403],
   ],
   [
     "one with a permission that is none",
     () => tokenOf({ sub: "other", permissions: ["view_tenants", "VIEW", "*"] }),
-    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403],
+    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 403, 403, 403],
   ],
   [
     "an updater",
     () => tokenOf({ sub: "updater", permissions: ["UPDATE_TENANT"] }),
-    [403, 400, 403, 403, 404, 404, 404, 404, 200, 403, 403, 409],
+    [403, 400, 403, 403, 404, 404, 404, 404, 200, 403, 403, 409, 403, 409, 400],
   ],
   [
     "a SUPER_ADMIN",
     () => tokenOf({ sub: "root", role: "SUPER_ADMIN" }),
-    [400, 400, 200, 200, 200, 200, 200, 200, 200, 200, 200, 409],
+    [400, 400, 200, 200, 200, 200, 200, 200, 200, 200, 200, 409, 409, 409, 400],
+  ],
+  [
+    "an exporter",
+    () => tokenOf({ sub: "exporter", permissions: ["EXPORT_TENANT"] }),
+    // The tenant has no schema.
+    [403, 403, 403, 403, 404, 404, 404, 404, 200, 403, 403, 403, 409, 403, 403],
   ],
 ];
 
 const routes = [
   ...["POST /setup", "PATCH tenant", "GET list", "GET tenant", "GET operation", "GET events"],
   ...["GET operation of nobody", "GET events of nobody", "GET mine", "GET operations"],
-  ...["GET drift", "POST repair"],
+  ...["GET drift", "POST repair", "GET export", "POST release", "POST adopt"],
 ];
 
 describe.each(callers)("%s", (_, tokenFor, statuses) => {
