@@ -36,7 +36,7 @@ export async function askForImport(
     }
     const alive = await aliveOperation(query, wanted.id);
     if (alive?.kind === "import") return alive.id;
-    const done = await succeededWith(query, wanted.id, digest);
+    const done = await madeWith(query, wanted.id, digest);
     if (done !== undefined) return done;
   }
   const operation = await accept(
@@ -48,14 +48,15 @@ export async function askForImport(
   return operation.id;
 }
 
-async function succeededWith(
+/** Also one that is applied and has not ended: its instance may have died before it could say so. */
+async function madeWith(
   query: Query,
   tenantId: string,
   digest: string,
 ): Promise<string | undefined> {
   const [row] = await query<{ id: string }>(
     `select o.id from public.operations o join public.tenants t on t.id = o.tenant_id
-    where t.id = $1 and t.archive_digest = $2 and o.kind = 'import' and o.status = 'succeeded'
+    where t.id = $1 and t.archive_digest = $2 and o.kind = 'import' and o.status <> 'failed'
     order by o.created_at desc limit 1`,
     [tenantId, digest],
   );
