@@ -39,8 +39,12 @@ export class Coverage {
     private readonly cache: string,
     private readonly report: (line: string) => void,
   ) {
-    this.known = existsSync(cache) ? map.parse(JSON.parse(readFileSync(cache, "utf8"))) : {};
+    this.known = this.kept();
     this.code = digestOf(tree, ["provider", "program", "service", "test/support"]);
+  }
+
+  private kept(): Record<string, Covered> {
+    return existsSync(this.cache) ? map.parse(JSON.parse(readFileSync(this.cache, "utf8"))) : {};
   }
 
   /** How long it takes; undefined where nobody has measured it. */
@@ -59,7 +63,8 @@ export class Coverage {
         (measured.passed ? "" : ": it fails, or takes too long, as it is, and is left out"),
     );
     this.known[test] = measured;
-    writeFileSync(this.cache, JSON.stringify(this.known));
+    // Another run may have measured others.
+    writeFileSync(this.cache, JSON.stringify({ ...this.kept(), [test]: measured }));
     return measured;
   }
 }
