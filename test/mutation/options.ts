@@ -53,10 +53,14 @@ export class OptionsError extends Error {
 const wholeNumber = (name: string, least: number) =>
   z.coerce.number(`${name} takes a number`).int().min(least, `${name} must be at least ${least}`);
 
+const folder = z.string().refine((name) => isMutated(name), {
+  error: ({ input }) => `--folder ${String(input)} is not among what is mutated`,
+});
+
 const values = z.object({
   sample: wholeNumber("--sample", 1).default(200),
   seed: wholeNumber("--seed", 0).default(1),
-  folder: z.array(z.string().min(1)).default(mutatedFolders),
+  folder: z.array(folder).default(mutatedFolders),
   unit: z.boolean().default(false),
   seconds: wholeNumber("--seconds", 1).optional(),
   tests: wholeNumber("--tests", 1).default(12),
@@ -77,6 +81,10 @@ export function readOptions(argv: readonly string[]): Options | "help" {
   }
   const { folder: folders, seconds, threshold, ...rest } = read.data;
   return { ...rest, folders, seconds, threshold };
+}
+
+function isMutated(name: string): boolean {
+  return name !== "" && mutatedFolders.some((one) => one.startsWith(name) || name.startsWith(one));
 }
 
 function parse(argv: readonly string[]) {

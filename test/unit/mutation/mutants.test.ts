@@ -23,7 +23,12 @@ export const find = "select id from t where id = $1";
 test("a mutant is the file with one change, which is told by its line", async () => {
   const mutants = await mutantsIn(text);
   const one = mutants.find(({ replacement }) => replacement === "(a || b)");
-  expect(one).toMatchObject({ file: "a.ts", line: 4, original: "a && b", mutator: "LogicalOperator" });
+  expect(one).toMatchObject({
+    file: "a.ts",
+    line: 4,
+    original: "a && b",
+    mutator: "LogicalOperator",
+  });
   expect(one && applied(text, one)).toBe(text.replace("return a && b", "return (a || b)"));
 });
 

@@ -19,7 +19,11 @@ test("the score is of all that were tried; what no test reaches counts as not no
 });
 
 test("the report names what no test noticed, and has a row for each folder", () => {
-  expect(reportOf(verdicts).split("\n").map((line) => line.trim().replaceAll(/ +/g, " "))).toEqual([
+  expect(
+    reportOf(verdicts)
+      .split("\n")
+      .map((line) => line.trim().replaceAll(/ +/g, " ")),
+  ).toEqual([
     "No test noticed:",
     ...["provider/database/pool.ts:7 SQL", "- and", "+ or"],
     ...["service/auth/sign-token.ts:7 SQL", "- and", "+ or", "(no test gets there)"],

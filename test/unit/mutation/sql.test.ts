@@ -26,7 +26,9 @@ describe("the SQL in a file's strings", () => {
   });
 
   test("loses its locks, and each word of a list", () => {
-    expect(mutated(`q("select from jobs where state in ('a', 'b') for update skip locked")`)).toEqual(
+    expect(
+      mutated(`q("select from jobs where state in ('a', 'b') for update skip locked")`),
+    ).toEqual(
       expect.arrayContaining([
         `q("select from jobs where state in ('a', 'b')")`,
         `q("select from jobs where state in ('a', 'b') for update")`,
