@@ -15,6 +15,15 @@ export class Imports {
     return found;
   }
 
+  /** Whether the test starts programs: those may load anything. */
+  startsPrograms(test: string): boolean {
+    return [...this.closureOf(test)].some(
+      (file) =>
+        file.startsWith("test/") &&
+        readFileSync(path.join(this.dist, file), "utf8").includes('require("node:child_process")'),
+    );
+  }
+
   private directOf(file: string): readonly string[] {
     const known = this.direct.get(file);
     if (known !== undefined) return known;

@@ -44,7 +44,7 @@ export class Judge {
     };
     const file = mutant.file.replace(/\.ts$/, ".js");
     let survived = 0;
-    for (const test of this.testsThatLoad(file)) {
+    for (const test of this.testsFor(file)) {
       const covered = await this.court.coverage.of(test);
       if (!covered.passed || !reaches(covered, file, built.offset)) continue;
       if (await this.fails(test, file, built.code, 3 * covered.seconds + 15)) {
@@ -69,20 +69,28 @@ export class Judge {
     }
   }
 
-  /** Those first that are likely to kill a mutant of the file soon. */
-  private testsThatLoad(file: string): string[] {
-    return this.court.tests
-      .filter((test) => this.imports.closureOf(test).has(file))
-      .map((test) => ({ test, cost: this.costOf(test, file) }))
-      .toSorted((one, other) => one.cost - other.cost)
-      .map(({ test }) => test);
+  /** Those first that are likely to kill a mutant of the file soon; last, those whose programs may load it. */
+  private testsFor(file: string): string[] {
+    const loading = this.court.tests.filter((test) => this.imports.closureOf(test).has(file));
+    const starting = this.court.tests.filter(
+      (test) => !loading.includes(test) && this.imports.startsPrograms(test),
+    );
+    return [loading, starting].flatMap((tests) =>
+      tests
+        .map((test) => ({ test, cost: this.costOf(test, file) }))
+        .toSorted((one, other) => one.cost - other.cost)
+        .map(({ test }) => test),
+    );
   }
 
   private costOf(test: string, file: string): number {
-    const isUnit = test.startsWith("test/unit/");
-    const seconds = (this.court.coverage.secondsOf(test) ?? (isUnit ? 2 : 15)) + (isUnit ? 0 : 5);
+    const kind = test.split("/")[1] ?? "";
+    const seconds = (this.court.coverage.secondsOf(test) ?? 0) + (usualSeconds[kind] ?? 0);
     const words = path.basename(file, ".js").replaceAll(/s\b/g, "").split("-");
     const isAbout = words.some((word) => path.basename(test).includes(word));
     return seconds / (1 + (this.kills.get(`${test} ${file}`) ?? 0) + (isAbout ? 3 : 0));
   }
 }
+
+/** On top of what was measured: a kind's tests come after those of the kind before. */
+const usualSeconds: Record<string, number> = { unit: 2, integration: 15, e2e: 300 };

@@ -34,12 +34,13 @@ async function main(): Promise<number> {
   progress(
     `seed ${options.seed}: ${Math.min(options.sample, mutants.length)} of ${mutants.length} mutants`,
   );
-  const tree = copyTree(checkout);
-  const isStopped = stopBySignals(tree);
+  const stop = new AbortController();
+  const tree = copyTree(checkout, stop.signal);
+  stopBySignals(stop, tree);
   const postgres = await startTemporaryPostgres();
   process.env.TEST_POSTGRES_URL = postgres.superuserUrl;
   try {
-    const verdicts = await tryMutants(options, mutants, tree, isStopped);
+    const verdicts = await tryMutants(options, mutants, tree);
     process.stdout.write(`seed ${options.seed}\n${reportOf(verdicts)}\n`);
     return scoreOf(verdicts) < (options.threshold ?? 0) ? 1 : 0;
   } finally {
@@ -53,7 +54,6 @@ async function tryMutants(
   options: Options,
   mutants: readonly Mutant[],
   tree: Tree,
-  isStopped: () => boolean,
 ): Promise<Verdict[]> {
   const coverage = new Coverage(
     tree,
@@ -65,12 +65,12 @@ async function tryMutants(
   const verdicts: Verdict[] = [];
   for (const mutant of mutants) {
     const isLate = options.seconds !== undefined && secondsSoFar() > options.seconds;
-    if (isStopped() || isLate || verdicts.length === options.sample) break;
+    if (tree.stop.aborted || isLate || verdicts.length === options.sample) break;
     const built = compiler.build(mutant);
     if (built === undefined) continue;
-    const verdict = await judge.judge(mutant, built);
-    // A signal has killed the test, and perhaps not the mutant.
-    if (isStopped()) break;
+    // A signal kills the test, which says nothing of the mutant.
+    const verdict = await judge.judge(mutant, built).catch(unlessAborted(tree.stop));
+    if (verdict === undefined) break;
     const { fate, by = "", seconds } = verdict;
     // What is for other tests says nothing of these.
     if (options.unit && fate === "unreached") continue;
@@ -83,15 +83,17 @@ async function tryMutants(
 }
 
 /** The built test files that are run, by their paths in `dist`. */
-function testsOf({ unit }: Options): string[] {
-  const kinds = unit ? ["unit"] : ["unit", "integration"];
-  const folders = kinds.flatMap((kind) =>
-    ["provider", "program", "service"].map((part) => `dist/test/${kind}/${part}`),
-  );
-  return filesBelow(
-    ".test.js",
-    folders.filter((folder) => existsSync(path.join(checkout, folder))),
-  ).map((file) => file.slice("dist/".length));
+function testsOf({ unit, e2e }: Options): string[] {
+  const below = (kind: string) =>
+    ["provider", "program", "service"]
+      .map((part) => `dist/test/${kind}/${part}`)
+      .filter((folder) => existsSync(path.join(checkout, folder)));
+  const folders = [
+    ...below("unit"),
+    ...(unit ? [] : below("integration")),
+    ...(e2e ? ["dist/test/e2e"] : []),
+  ];
+  return filesBelow(".test.js", folders).map((file) => file.slice("dist/".length));
 }
 
 function filesBelow(ending: string, folders: readonly string[]): string[] {
@@ -108,15 +110,19 @@ function isChosen({ file, line }: Mutant, folders: readonly string[]): boolean {
 }
 
 /** The first signal ends the run, and what was found is told. */
-function stopBySignals(tree: Tree): () => boolean {
-  let isStopped = false;
+function stopBySignals(stop: AbortController, tree: Tree): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      isStopped = true;
+      stop.abort();
       endProcesses(tree);
     });
   }
-  return () => isStopped;
+}
+
+function unlessAborted(stop: AbortSignal): (error: unknown) => undefined {
+  return (error) => {
+    if (!stop.aborted) throw error;
+  };
 }
 
 main().then(

@@ -10,6 +10,8 @@ export interface Options {
   readonly folders: readonly string[];
   /** Only unit tests run, and only mutants that they cover are in the sample. */
   readonly unit: boolean;
+  /** End-to-end tests run too, after the others. */
+  readonly e2e: boolean;
   /** After so long no other mutant is begun; undefined where all are tried. */
   readonly seconds: number | undefined;
   /** How many test files a mutant must survive, at most. */
@@ -35,6 +37,7 @@ export const help = `Puts one small fault at a time into a copy of the built pro
   --folder     mutates files whose paths begin so, or one line: --folder provider/tenant.ts:40;
                may be given several times (default: ${mutatedFolders.join(", ")})
   --unit       runs unit tests only, on mutants that they cover
+  --e2e        runs end-to-end tests too, on what the others let live
   --seconds    begins no other mutant after so long; the score is of those that were tried
   --tests      how many test files a mutant has to survive, those most likely first (default: 12)
   --threshold  exit code 1 below this score in percent (85 where none is named: --threshold=)
@@ -62,6 +65,7 @@ const values = z.object({
   seed: wholeNumber("--seed", 0).default(1),
   folder: z.array(folder).default(mutatedFolders),
   unit: z.boolean().default(false),
+  e2e: z.boolean().default(false),
   seconds: wholeNumber("--seconds", 1).optional(),
   tests: wholeNumber("--tests", 1).default(12),
   threshold: z
@@ -96,6 +100,7 @@ function parse(argv: readonly string[]) {
       ...numbers,
       folder: { type: "string", multiple: true },
       unit: flag,
+      e2e: flag,
       help: flag,
     } as const;
     return parseArgs({ args: [...argv], options }).values;

@@ -12,7 +12,11 @@ export interface TestRun {
   readonly seconds: number;
 }
 
-/** Runs one test file of the tree, up to its first failed test. Leaves no process behind. */
+/**
+ * Runs one test file of the tree, up to its first failed test. Leaves no process behind.
+ *
+ * @throws AbortError when the tree is given up.
+ */
 export async function runTest(
   tree: Tree,
   test: string,
@@ -38,6 +42,7 @@ export async function runTest(
     over.abort();
     endProcesses(tree);
   });
+  tree.stop.throwIfAborted();
   return { end: end as TestRun["end"], seconds: (performance.now() - began) / 1_000 };
 }
 

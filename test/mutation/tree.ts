@@ -8,6 +8,8 @@ export interface Tree {
   readonly root: string;
   /** Where its programs make their temporary files: a fault may remove more than it should. */
   readonly tmp: string;
+  /** Aborted when nothing is to be tried any more. */
+  readonly stop: AbortSignal;
   /** The text of one file of `dist`. */
   read(file: string): string;
   /** Writes one file of `dist`. */
@@ -19,7 +21,7 @@ export interface Tree {
 const notCopied = new Set([".git", ".data", ".engine", "node_modules"]);
 
 /** Copies the checkout, as it is built. */
-export function copyTree(checkout: string): Tree {
+export function copyTree(checkout: string, stop: AbortSignal): Tree {
   const folder = mkdtempSync(path.join(tmpdir(), "mutants-"));
   // As root, a test's PostgreSQL runs under another account, which must be able to enter.
   chmodSync(folder, 0o755);
@@ -33,8 +35,7 @@ export function copyTree(checkout: string): Tree {
   linkPackages(path.join(checkout, "node_modules"), path.join(root, "node_modules"));
   symlinkSync(path.join(checkout, ".engine"), path.join(root, ".engine"));
   return {
-    root,
-    tmp,
+    ...{ root, tmp, stop },
     read: (file) => readFileSync(path.join(root, "dist", file), "utf8"),
     write: (file, code) => writeFileSync(path.join(root, "dist", file), code),
     remove: () => rmSync(folder, { recursive: true, force: true }),

@@ -2,7 +2,7 @@ import { mutatedFolders, help, OptionsError, readOptions } from "../../mutation/
 
 test("a run tries 200 mutants of all that is mutated unless something else is asked for", () => {
   expect(readOptions([])).toEqual({
-    ...{ sample: 200, seed: 1, unit: false, tests: 12 },
+    ...{ sample: 200, seed: 1, unit: false, e2e: false, tests: 12 },
     ...{ folders: mutatedFolders, seconds: undefined, threshold: undefined },
   });
 });
@@ -25,7 +25,7 @@ test.each([
 
 test("every option is in the help", () => {
   expect(readOptions(["--help"])).toBe("help");
-  for (const name of ["sample", "seed", "folder", "unit", "seconds", "tests", "threshold"]) {
+  for (const name of ["sample", "seed", "folder", "unit", "e2e", "seconds", "tests", "threshold"]) {
     expect(help).toContain(`--${name}`);
   }
 });
