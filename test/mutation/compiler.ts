@@ -35,9 +35,8 @@ export function createCompiler(checkout: string, files: readonly string[]): Comp
         service.getSemanticDiagnostics(file).length > 0;
       if (isRefused) return undefined;
       const code = service.getEmitOutput(file).outputFiles.at(0)?.text ?? "";
-      const offset = firstDifference(sound, code);
-      // The sound one names its source map at its end.
-      return sound.startsWith("//# sourceMappingURL", offset) ? undefined : { code, offset };
+      const offset = placeOfChange(sound, code);
+      return offset === undefined ? undefined : { code, offset };
     },
   };
 }
@@ -84,6 +83,23 @@ function hostOf(
 
 function builtFile(checkout: string, file: string): string {
   return path.join(checkout, "dist", file.replace(/\.ts$/, ".js"));
+}
+
+/** A fault may leave an import unused, which is then not there any more. Nor has a mutant a source map. */
+const besideTheCode = /^(?:const \w+ = (?:__import\w+\()?require\(|\/\/# sourceMappingURL=)/;
+
+/** Where in the sound code the first line differs; undefined where none does. */
+function placeOfChange(sound: string, code: string): number | undefined {
+  const lines = code.split("\n").filter((line) => !besideTheCode.test(line));
+  let at = 0;
+  for (const line of sound.split("\n")) {
+    if (!besideTheCode.test(line)) {
+      const other = lines.shift() ?? "";
+      if (line !== other) return at + firstDifference(line, other);
+    }
+    at += line.length + 1;
+  }
+  return undefined;
 }
 
 function firstDifference(one: string, other: string): number {

@@ -73,7 +73,7 @@ export class Judge {
   private testsFor(file: string): string[] {
     const loading = this.court.tests.filter((test) => this.imports.closureOf(test).has(file));
     const starting = this.court.tests.filter(
-      (test) => !loading.includes(test) && this.imports.startsPrograms(test),
+      (test) => !loading.includes(test) && !isUnit(test) && this.imports.startsPrograms(test),
     );
     return [loading, starting].flatMap((tests) =>
       tests
@@ -94,3 +94,8 @@ export class Judge {
 
 /** On top of what was measured: a kind's tests come after those of the kind before. */
 const usualSeconds: Record<string, number> = { unit: 2, integration: 15, e2e: 300 };
+
+/** A unit test runs nothing outside its process that it could be about. */
+function isUnit(test: string): boolean {
+  return test.startsWith("test/unit/");
+}
