@@ -15,7 +15,6 @@ exports.isSmall = (n) => n < 10;
 exports.wait = () => { for (const end = 1; end < 1; ) end; };
 exports.codeOfAnother = () => 1;
 exports.notAsserted = () => 2;
-exports.neverCalled = () => 3;
 `;
 const tests = `
 const { spawn, spawnSync } = require("node:child_process");
@@ -79,10 +78,17 @@ test.each([
   ["killed where a test fails", "n > 10", "n < 10", "killed"],
   ["killed where a test of another process fails", "=> 1", "=> 7", "killed"],
   ["not killed where no test fails", "=> 2", "=> 7", "survived"],
-  ["unreached where no test runs it", "=> 3", "=> 7", "unreached"],
 ])("a mutant is %s", async (_, original, replacement, fate) => {
   expect(await fateOf(original, replacement)).toBe(fate);
   expect(tree.read("provider/size.js")).toBe(code);
+});
+
+test("a mutant of a file that no test loads is unreached", async () => {
+  writeFileSync(path.join(tree.root, "dist/provider/alone.js"), "exports.one = 1;");
+  const change = { mutator: "test", start: 14, end: 15, original: "1", replacement: "2" };
+  const mutant = { ...change, file: "provider/alone.ts", line: 1, key: "" };
+  const { fate } = await judge.judge(mutant, { code: "exports.one = 2;", offset: 14 });
+  expect(fate).toBe("unreached");
 });
 
 test("a mutant that never ends is killed, and one that leaves a process behind leaves none", async () => {
