@@ -15,6 +15,8 @@ export interface TenantDeclaration {
   readonly adminLastName: string;
   readonly forceDestroy?: boolean | undefined;
   readonly recreate?: boolean | undefined;
+  readonly adopt?: boolean | undefined;
+  readonly release?: boolean | undefined;
   readonly id?: string | undefined;
   readonly suspended?: boolean | undefined;
   readonly deleted?: boolean | undefined;
@@ -72,6 +74,8 @@ export function declareTenants(
       database,
       forceDestroy: tenant.forceDestroy ?? false,
       recreate: tenant.recreate ?? false,
+      adopt: tenant.adopt ?? false,
+      release: tenant.release ?? false,
       ...(adminPassword === undefined ? {} : { adminPassword }),
       ...(id === undefined ? {} : { id }),
       suspended: tenant.suspended ?? false,

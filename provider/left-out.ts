@@ -70,8 +70,15 @@ async function warnOfAll([databases = [], tenants = []]: readonly unknown[][]): 
   }
 }
 
-async function warnOf({ name, urlEnv, schemaName, forceDestroy }: TenantInState): Promise<void> {
+async function warnOf(tenant: TenantInState): Promise<void> {
+  const { name, urlEnv, schemaName, forceDestroy, release } = tenant;
   const leftOut = `tenant ${name} is declared no more: its end`;
+  if (release === true) {
+    await pulumi.log.warn(
+      `${leftOut} releases it: it stays as it is, in schema ${schemaName}, and adopt: true takes it over`,
+    );
+    return;
+  }
   if (!forceDestroy) {
     await pulumi.log.warn(`${leftOut} keeps schema ${schemaName} and its data`);
     return;
@@ -91,6 +98,7 @@ const migrationsStep = z.object({
   urlEnv: rules.environmentVariable,
   schemaName: z.string(),
   forceDestroy: z.boolean(),
+  release: z.boolean().optional(),
 });
 
 const state = z.object({

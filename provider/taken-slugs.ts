@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { rowsIfAny, withConnection } from "./database/pool";
 import type { DatabaseIdentity } from "./database/identity";
 import type { ConnectionSettings, DatabaseAddress } from "./database/settings";
+import { tellAdoptions, type Adoption } from "./adoptions";
 import { report, type DeclaredTenant } from "./declared-tenants";
 import { atEndOfProgram, isKnownId } from "./left-out";
 import { valueOf } from "./outputs";
@@ -12,6 +13,7 @@ interface Database {
   readonly settings: pulumi.Output<ConnectionSettings> | undefined;
   /** Undefined where a preview could not ask, or was not to ask, which database it is. */
   readonly found: pulumi.Output<DatabaseIdentity | undefined>;
+  readonly migrationsDir: string;
 }
 
 /** A tenant as the program declares it, with what its first step knows of it. */
@@ -34,6 +36,8 @@ interface Known {
   readonly owner: string;
   /** Whether it is declared as deleted, so that it needs no slug. */
   readonly isDeleted: boolean;
+  /** Whether it takes over a tenant that has no owner. */
+  readonly adopt: boolean;
 }
 
 /** A holder, with its status. */
@@ -79,22 +83,44 @@ async function reportTaken(database: Database, all: readonly Candidate[]): Promi
     const wanted = {
       tenantId: typeof tenant.id === "string" ? tenant.id : undefined,
       owner: tenant.owner,
+      adopt: tenant.adopt,
     };
     report(tenant.candidate, [`${field}: ${takenMessage(other, wanted)}`]);
   }
+  await tellAdoptions(
+    await valueOf(database.settings),
+    tenants.flatMap((tenant) => adoptionOf(tenant, found) ?? []),
+  );
+}
+
+/** @returns undefined where the tenant adopts nothing: it is in the state, or somebody's, or an interrupted run's. */
+function adoptionOf(tenant: Known, found: readonly Row[]): Adoption | undefined {
+  const { candidate, adopt, id, idInState, slug } = tenant;
+  if (!adopt || isKnownId(idInState)) return undefined;
+  const row = found.find((holder) =>
+    id === undefined ? holder.slug === slug && holder.status !== "deleted" : holder.id === id,
+  );
+  if (row !== undefined && row.owner !== null) return undefined;
+  const { resource, name, args, database } = candidate;
+  const { adminEmail } = args;
+  const tenantId = row?.id ?? (typeof id === "string" ? id : undefined);
+  return { resource, name, adminEmail, tenantId, migrationsDir: database.migrationsDir };
 }
 
 /** @returns undefined for a tenant at fault, which has been reported. */
 async function lookUp(candidate: Candidate): Promise<Known | undefined> {
   if ((await candidate.faults) !== undefined) return undefined;
   const { args, record, owner } = candidate;
-  const [slug, id, idInState, deleted] = await Promise.all([
+  const isTrue = async (arg: unknown) =>
+    (await valueOf(pulumi.output(arg as pulumi.Input<boolean | undefined>))) === true;
+  const [slug, id, idInState, isDeleted, adopt] = await Promise.all([
     valueOf(record.slug),
     valueOf(pulumi.output(args.id as pulumi.Input<string | undefined>)),
     valueOf(record.id),
-    valueOf(pulumi.output(args.deleted as pulumi.Input<boolean | undefined>)),
+    isTrue(args.deleted),
+    isTrue(args.adopt),
   ]);
-  return { candidate, slug, id, idInState, owner: await owner, isDeleted: deleted === true };
+  return { candidate, slug, id, idInState, owner: await owner, isDeleted, adopt };
 }
 
 async function holdersOf(address: DatabaseAddress, tenants: readonly Known[]): Promise<Row[]> {
@@ -110,12 +136,14 @@ async function holdersOf(address: DatabaseAddress, tenants: readonly Known[]): P
   );
 }
 
-function isTakenBy(holder: Row, { slug, id, idInState, owner, isDeleted }: Known): boolean {
+function isTakenBy(holder: Row, tenant: Known): boolean {
+  const { slug, id, idInState, owner, isDeleted, adopt } = tenant;
   const hasSlug = !isDeleted && holder.slug === slug && holder.status !== "deleted";
   if (!hasSlug && holder.id !== id) return false;
   if (isKnownId(idInState)) return holder.id !== idInState;
   // The tenant of the same owner is what an interrupted run, or a deletion that kept the data, has left.
-  return holder.owner !== owner || (id !== undefined && holder.id !== id);
+  const isOwn = holder.owner === owner || (adopt && holder.owner === null);
+  return !isOwn || (id !== undefined && holder.id !== id);
 }
 
 /** Whether the holder is a tenant of this program, which has another slug in it from now on, or none. */

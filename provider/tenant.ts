@@ -44,6 +44,18 @@ export interface TenantArgs {
    */
   recreate?: boolean;
   /**
+   * Whether a tenant that has no owner is taken over, found by `id` or, without one, by `slug`: what is there of
+   * it is kept, what is missing is made. Default: `false`: its slug and its id are taken. Once it is this
+   * stack's, it changes nothing.
+   */
+  adopt?: boolean;
+  /**
+   * Whether the end of the tenant in this stack lets it go: of all that there is in the database nothing changes
+   * but its owner, and another stack, or the service, may adopt it. To be applied before the tenant is left out.
+   * Goes before `forceDestroy`. Default: `false`.
+   */
+  release?: boolean;
+  /**
    * Whether the tenant is out of service: it keeps all that it has, and nobody can use it. Default: `false`.
    * Changed in place, in both directions.
    */
@@ -100,7 +112,9 @@ export class Tenant extends pulumi.ComponentResource {
     assertOptions(name, opts);
     // No arguments among the component's own inputs: the state would hold the password in them.
     super(tenantType, name, {}, opts);
-    const forceDestroy = (args.forceDestroy ?? false) && opts.retainOnDelete !== true;
+    const release = args.release === true ? { release: true } : {};
+    const forceDestroy =
+      (args.forceDestroy ?? false) && opts.retainOnDelete !== true && args.release !== true;
     const database = databaseOf(name, args);
     const owner = ownerOf(this.urn);
     const declared = { resource: this, name, args, database };
@@ -108,6 +122,7 @@ export class Tenant extends pulumi.ComponentResource {
     const common = { urlEnv: database.urlEnv, database: database.identity, forceDestroy };
     const { productRoles } = database;
     const recreate = args.recreate === true ? { recreate: true } : {};
+    const adopt = args.adopt === true ? { adopt: true } : {};
     const status = statusOf(args);
     const isolate = database.isolateMigrations ? { isolateMigrations: true } : {};
     const provider = database.dynamicProvider;
@@ -122,7 +137,8 @@ export class Tenant extends pulumi.ComponentResource {
     const record = new TenantRecord(
       name,
       {
-        ...{ ...common, ...recreate, tenantId: args.id, name: args.name, slug: args.slug, owner },
+        ...{ ...common, ...recreate, ...adopt, ...release },
+        ...{ tenantId: args.id, name: args.name, slug: args.slug, owner },
         status: status.apply((wanted) => (wanted === "active" ? undefined : wanted)),
         generation: args.generation,
         productRoles,
@@ -165,7 +181,7 @@ export class Tenant extends pulumi.ComponentResource {
     const migrations = new TenantMigrations(
       name,
       {
-        ...{ ...common, ...recreate, ...isolate, productRoles },
+        ...{ ...common, ...recreate, ...adopt, ...release, ...isolate, productRoles },
         schemaName: schema.name,
         migrationsDir: database.migrationsDir,
       },
@@ -175,7 +191,7 @@ export class Tenant extends pulumi.ComponentResource {
     const membership = new AdminMembership(
       name,
       {
-        ...common,
+        ...{ ...common, ...release },
         tenantId,
         userId: admin.id,
         status,

@@ -37,7 +37,7 @@ create index service_stacks_free on public.service_stacks (created_at) where sta
 -- for one without: a set-up that failed is theirs to resume. 'status' is the wanted one; 'purged' is that
 -- of a tenant whose end is under way, and its row here goes last. 'generation' counts what was wanted.
 -- 'restores_to' is what a restore brings a deleted tenant back to; 'purge_at' is when it is purged by
--- itself. A stack may hold several tenants; a tenant that no run was begun for
+-- itself. 'released' is that of a tenant that the service is letting go as it is: its row here goes last. A stack may hold several tenants; a tenant that no run was begun for
 -- has none yet.
 create table public.service_tenants (
   id uuid primary key,
@@ -50,6 +50,7 @@ create table public.service_tenants (
   status text not null default 'active'
     constraint service_tenants_status_is_known
       check (status in ('active', 'suspended', 'deleted', 'purged')),
+  released boolean not null default false,
   generation bigint not null default 1,
   restores_to text
     constraint service_tenants_restores_to_a_status check (restores_to in ('active', 'suspended')),

@@ -14,6 +14,8 @@ export const tenantInputs = {
   adminLastName: rules.personName,
   forceDestroy: z.boolean().optional(),
   recreate: z.boolean().optional(),
+  adopt: z.boolean().optional(),
+  release: z.boolean().optional(),
   suspended: z.boolean().optional(),
   deleted: z.boolean().optional(),
   id: rules.id.optional(),

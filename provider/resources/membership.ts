@@ -35,8 +35,10 @@ export interface AdminMembershipArgs extends DatabaseArgs {
   generation?: pulumi.Input<number> | undefined;
   /** The marks of the steps before: see `newMark`. */
   mark?: pulumi.Input<string>;
-  /** Whether deleting the resource deletes the row. The tenant is marked `deleted` in any case. */
+  /** Whether deleting the resource deletes the row. The tenant is marked `deleted`, unless it is released. */
   forceDestroy: pulumi.Input<boolean>;
+  /** Whether deleting the resource changes nothing. */
+  release?: pulumi.Input<boolean> | undefined;
 }
 
 /**
@@ -63,6 +65,7 @@ const shape = {
   generation: z.int().positive().optional(),
   mark,
   forceDestroy: z.boolean(),
+  release: z.boolean().optional(),
 };
 
 // What is given to check, because a state that was written before the role was in it has none.
@@ -121,6 +124,7 @@ export const adminMembership = {
 
   /** Also without `forceDestroy` it is the first step of a tenant's deletion, and takes it out of service. */
   async delete(_id: string, props: Inputs) {
+    if (props.release === true) return;
     await inTransaction(props.urlEnv, async (client) => {
       await unpublish(client, { ...props, status: "deleted" });
       if (props.forceDestroy) await unlink(client, props);

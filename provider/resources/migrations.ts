@@ -2,6 +2,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolClient } from "pg";
 import { z } from "zod";
+import { baseline } from "../database/baseline";
 import { migrate, type MigrationRun } from "../database/dbmate";
 import { dropInParts } from "../database/drop-in-parts";
 import { readLiveSchema } from "../database/live-schema";
@@ -41,6 +42,10 @@ export interface MigrationsArgs extends DatabaseArgs {
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that was migrated, and whose tables are gone, is made anew, empty. */
   recreate?: pulumi.Input<boolean> | undefined;
+  /** Whether the schema is one that is taken over, and may have been migrated before digests were kept. */
+  adopt?: pulumi.Input<boolean> | undefined;
+  /** Whether the tenant is to be let go: it gets no migration any more. */
+  release?: pulumi.Input<boolean> | undefined;
   /** Whether the schema belongs to a role of its own, as whom the migrations run. */
   isolateMigrations?: pulumi.Input<boolean> | undefined;
 }
@@ -86,6 +91,8 @@ const shape = {
   migrationsDir: z.string().min(1).optional(),
   forceDestroy: z.boolean(),
   recreate: z.boolean().optional(),
+  adopt: z.boolean().optional(),
+  release: z.boolean().optional(),
   isolateMigrations: z.boolean().optional(),
 };
 
@@ -102,11 +109,15 @@ export const migrations = {
       failures.push({ property: "migrationsDir", reason: "is missing: name it on TenantDatabase" });
     }
     if (failures.length > 0) return { inputs, failures };
+    const history = olds.schemaName === inputs.schemaName ? (olds.files as MigrationDigests) : {};
+    // One that is let go stays as it is, whatever has become of the folder.
+    if (inputs.release === true && Object.keys(history).length > 0) {
+      return { inputs: { ...inputs, files: history, version: newestVersion(history) }, failures };
+    }
     const read = readFolder(folder(inputs));
     if (typeof read === "string") {
       return { inputs, failures: [{ property: "migrationsDir", reason: read }] };
     }
-    const history = olds.schemaName === inputs.schemaName ? (olds.files as MigrationDigests) : {};
     for (const [file, digest] of Object.entries(history)) {
       if (read[file] === undefined || read[file] === digest) continue;
       failures.push({
@@ -125,11 +136,12 @@ export const migrations = {
   diff(_id: string, olds: Inputs, news: Inputs) {
     return diffInputs({ ...shape, ...digests }, olds, news, {
       replaces: ["schemaName"],
-      ignores: ["migrationsDir", "recreate"],
+      ignores: ["migrationsDir", "recreate", "adopt"],
     });
   },
 
   async create(inputs: Inputs) {
+    if (inputs.adopt === true) await baseline(run(inputs));
     await grantAndMigrate(inputs);
     return { id: inputs.schemaName, outs: { ...inputs, mark: newMark() } };
   },
@@ -151,7 +163,7 @@ export const migrations = {
 
   async update(_id: string, olds: Inputs, news: Inputs) {
     const without = (olds.productRoles ?? []).filter((role) => !news.productRoles?.includes(role));
-    await grantAndMigrate(news, without);
+    if (news.release !== true) await grantAndMigrate(news, without);
     return { outs: updatedOutputs(shape, olds, news) };
   },
 

@@ -2,6 +2,7 @@ import type { PoolClient } from "pg";
 import { TenantGoneError } from "../contract/errors";
 import { assertProductRoles } from "../database/product-roles";
 import { assertNotOvertaken, unpublish } from "../database/tenant-status";
+import { takeOver } from "./record-owner";
 import { deletedRow, slugTaken } from "./slug-conflicts";
 import { removeUserUnlessNeeded } from "../database/users";
 
@@ -13,6 +14,8 @@ export interface DeclaredRow {
   readonly owner: string;
   /** The tenant's id, where the program names one. */
   readonly tenantId?: string | undefined;
+  /** Whether a tenant that has no owner is taken over. */
+  readonly adopt?: boolean | undefined;
   /** Absent where the tenant is to be active. */
   readonly status?: "suspended" | "deleted" | undefined;
   /** Which declaration it is. */
@@ -27,8 +30,8 @@ const status = `case when $5::text = 'deleted' or t.status <> 'deleted' then t.s
 
 /**
  * Makes the tenant's row, or goes on with its owner's own: one that an interrupted run left, or one that was
- * deleted, which gets its slug back. It is found by its id, or by its slug where the program names no id. To be
- * called in a transaction.
+ * deleted, which gets its slug back. It is found by its id, or by its slug where the program names no id. With
+ * `adopt`, a row that has no owner becomes its own first. To be called in a transaction.
  *
  * @returns the tenant's id.
  * @throws {@link SlugTakenError} when another tenant, or another owner, has the id; unique_violation when
@@ -38,7 +41,8 @@ const status = `case when $5::text = 'deleted' or t.status <> 'deleted' then t.s
 export async function insertOrAdopt(client: PoolClient, inputs: DeclaredRow): Promise<string> {
   const { tenantId, name, slug, owner } = inputs;
   await assertProductRoles(client, inputs.productRoles);
-  const id = tenantId ?? (await deletedRow(client, inputs));
+  const adopted = inputs.adopt === true ? await takeOver(client, inputs) : undefined;
+  const id = tenantId ?? adopted ?? (await deletedRow(client, inputs));
   const values = [id ?? null, name, slug, owner, inputs.status ?? null];
   if (id !== undefined) await assertNotOvertaken(client, id, inputs.generation);
   // A run may have died after it changed the slug. Its row is there, with the slug of either declaration.

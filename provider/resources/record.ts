@@ -15,6 +15,7 @@ import {
   type RawInputs,
 } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
+import { assertOwned, letGo } from "./record-owner";
 import { assertMoved, insertOrAdopt, removeTenant, updateOrRestore } from "./record-row";
 import { namingConflicts } from "./slug-conflicts";
 
@@ -39,6 +40,10 @@ export interface TenantRecordArgs extends DatabaseArgs, FaultsArgs {
   forceDestroy: pulumi.Input<boolean>;
   /** Whether a schema that somebody dropped is made anew, empty. */
   recreate?: pulumi.Input<boolean> | undefined;
+  /** Whether a tenant that has no owner is taken over. */
+  adopt?: pulumi.Input<boolean> | undefined;
+  /** Whether deleting the resource takes the row's owner away, and nothing else. */
+  release?: pulumi.Input<boolean> | undefined;
 }
 
 /**
@@ -69,11 +74,15 @@ const shape = {
   generation: z.int().positive().optional(),
   forceDestroy: z.boolean(),
   recreate: z.boolean().optional(),
+  adopt: z.boolean().optional(),
+  release: z.boolean().optional(),
 };
 
 type Inputs = z.infer<z.ZodObject<typeof shape>> & {
   /** What of the tenant's data a refresh found to be gone, in words. */
   lost?: string;
+  /** Whom a refresh found to be the row's owner, where that is not who declares it. */
+  takenBy?: string;
 };
 
 /** The life cycle of {@link TenantRecord}. */
@@ -93,7 +102,7 @@ export const tenantRecord = {
     const known = { ...olds, tenantId: news.tenantId === undefined ? undefined : id };
     const diff = diffInputs(shape, known, news, {
       replaces: ["tenantId"],
-      ignores: ["recreate", "generation", "productRoles"],
+      ignores: ["recreate", "adopt", "generation", "productRoles"],
     });
     const mayGo = olds.forceDestroy && news.forceDestroy;
     if (diff.replaces.length > 0 && olds.slug === news.slug && !mayGo) {
@@ -107,7 +116,7 @@ export const tenantRecord = {
     // The slug is unique, so the old row has to be gone before the new one is made.
     return {
       ...diff,
-      changes: diff.changes || olds.lost !== undefined,
+      changes: diff.changes || olds.lost !== undefined || olds.takenBy !== undefined,
       deleteBeforeReplace: true,
     };
   },
@@ -122,10 +131,12 @@ export const tenantRecord = {
   /**
    * For a row that is gone, returns the resource without the row's columns. The engine then shows a change,
    * and update makes the row again with the same id. Without the resource, create would make another id.
+   *
+   * Another owner is told beside this one: a delete that takes the owner away must not take the other's.
    */
   async read(id: string, { lost: lostBefore, ...props }: Inputs) {
     const { rows, lost } = await withConnection(props.urlEnv, async (client) => ({
-      rows: await rowsIfAny<Pick<Inputs, "name" | "slug" | "owner">>(
+      rows: await rowsIfAny<Pick<Inputs, "name" | "slug"> & { owner: string | null }>(
         client,
         `select name, slug, owner from public.tenants
         where id = $1 and (status <> 'deleted' or $2::text = 'deleted')`,
@@ -133,23 +144,35 @@ export const tenantRecord = {
       ),
       lost: await lostData(client, `tenant_${id}`),
     }));
-    const gone = { name: undefined, slug: undefined, owner: undefined };
-    const found = { id, props: present({ ...props, ...(rows[0] ?? gone), lost }) };
+    const { owner, ...row } = rows[0] ?? { ...gone, owner: undefined };
+    const isTaken = owner !== undefined && owner !== props.owner;
+    const takenBy = isTaken ? (owner ?? "nobody") : undefined;
+    const found = { id, props: present({ ...props, ...row, takenBy, lost }) };
     if (lost === undefined && lostBefore === undefined) return found;
     // Among the inputs, because those are all that check is given of the state.
     return { ...found, inputs: present({ ...inputsOf(props), lost }) };
   },
 
   async update(id: string, olds: Inputs, news: Inputs) {
-    await namingConflicts(news.urlEnv, { slug: news.slug, tenantId: id }, async (client) => {
+    const { slug, owner } = news;
+    await namingConflicts(news.urlEnv, { slug, tenantId: id }, async (client) => {
       // Another variable may name another database, in which there is nothing of the tenant yet.
       if (olds.urlEnv !== news.urlEnv) await assertMoved(client, id, news);
+      await assertOwned(client, id, { slug, owner, ownerBefore: olds.owner });
       await updateOrRestore(client, id, news);
     });
-    return { outs: present({ ...updatedOutputs(shape, olds, news), lost: undefined }) };
+    const outs = updatedOutputs(shape, olds, news);
+    return { outs: present({ ...outs, lost: undefined, takenBy: undefined }) };
   },
 
   async delete(id: string, props: Inputs) {
+    if (props.release === true) {
+      await withConnection(props.urlEnv, (client) => letGo(client, id, props));
+      console.log(
+        `Tenant ${props.slug} (${id}) is released: it stays as it is, and adopt: true takes it over.`,
+      );
+      return;
+    }
     if (props.forceDestroy) {
       await inTransaction(props.urlEnv, async (client) => {
         await removeTenant(client, id);
@@ -172,6 +195,8 @@ export const tenantRecord = {
     );
   },
 };
+
+const gone = { name: undefined, slug: undefined };
 
 /** Those properties of the state that are inputs. */
 function inputsOf(props: Inputs): RawInputs {

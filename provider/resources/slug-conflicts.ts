@@ -11,6 +11,8 @@ interface Wanted {
   readonly tenantId?: string | undefined;
   /** Left out where the tenant is there already, and so is not another one under a new name. */
   readonly owner?: string | undefined;
+  /** Whether a tenant that has no owner would be taken over. */
+  readonly adopt?: boolean | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function namingConflicts<T>(
 /** The error that says who has the slug, or else the id, and what can be done about it. */
 export async function slugTaken(
   client: PoolClient,
-  { slug: wanted, tenantId, owner }: Wanted,
+  { slug: wanted, tenantId, owner, adopt }: Wanted,
   options?: ErrorOptions,
 ): Promise<SlugTakenError> {
   const { rows } = await client.query<Holder>(
@@ -45,7 +47,8 @@ export async function slugTaken(
     select id, t.slug, owner from public.tenants t, wanted
     where t.slug = wanted.slug and status <> 'deleted' and id is distinct from $2
     union all
-    select id, slug, owner from public.tenants where id = $2 and owner <> $3`,
+    select id, slug, owner from public.tenants
+    where id = $2 and $3::text is not null and owner is distinct from $3`,
     [wanted ?? null, tenantId ?? null, owner ?? null],
   );
   const [holder] = rows;
@@ -61,7 +64,10 @@ export async function slugTaken(
     deleted === undefined
       ? ""
       : `. Your own deleted tenant ${slug} is restored under another slug with id: ${deleted}`;
-  return new SlugTakenError(`${takenMessage(holder, { tenantId, owner })}${restore}`, options);
+  return new SlugTakenError(
+    `${takenMessage(holder, { tenantId, owner, adopt })}${restore}`,
+    options,
+  );
 }
 
 /** A row of `public.tenants` that has a slug or an id which another tenant is to have. */
@@ -72,16 +78,16 @@ export interface Holder {
 }
 
 /** Says who has the slug, or the id, and what can be done about it. */
-export function takenMessage(
-  { id, slug, owner }: Holder,
-  wanted: Pick<Wanted, "tenantId" | "owner">,
-): string {
+export function takenMessage({ id, slug, owner }: Holder, wanted: Omit<Wanted, "slug">): string {
   const what = id === wanted.tenantId ? `id ${id}` : `slug ${slug}`;
-  const whose = owner === null ? "which nobody declares" : `of ${owner}`;
-  return (
-    `${what} is taken, by tenant ${slug} (id ${id}) ${whose}: choose another slug, or leave it out there ` +
-    `first${aliasAdvice(owner ?? "", wanted.owner)}`
-  );
+  const taken = `${what} is taken, by tenant ${slug} (id ${id})`;
+  if (owner === null) {
+    return `${taken}, which has no owner: give this tenant adopt: true, which takes it over, or another slug`;
+  }
+  const there = wanted.adopt === true ? "have it released" : "leave it out";
+  const why = wanted.adopt === true ? " (adopt: true takes a tenant that has no owner)" : "";
+  const advice = `choose another slug, or ${there} there first${why}`;
+  return `${taken} of ${owner}: ${advice}${aliasAdvice(owner, wanted.owner)}`;
 }
 
 /**

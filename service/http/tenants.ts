@@ -47,6 +47,8 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
 
   router.route("/setup").post(verb(kinds.setup, takeBody)).all(onlyMethods("POST"));
 
+  router.route("/adopt").post(verb(kinds.adopt, takeBody)).all(onlyMethods("POST"));
+
   router.route("/mine").get(permit("NOTHING"), answerOwnTenants(query)).all(onlyMethods("GET"));
 
   router
@@ -61,6 +63,7 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
   router.route("/:id/suspend").post(verb(kinds.suspend)).all(onlyMethods("POST"));
   router.route("/:id/resume").post(verb(kinds.resume)).all(onlyMethods("POST"));
   router.route("/:id/restore").post(verb(kinds.restore)).all(onlyMethods("POST"));
+  router.route("/:id/release").post(verb(kinds.release)).all(onlyMethods("POST"));
   router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
 
   router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));

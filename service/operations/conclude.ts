@@ -12,7 +12,7 @@ import {
 } from "../system/errors";
 import { tenantById, tenantBySlug } from "../tenants/tenants";
 import { isAsWanted } from "../tenants/wanted";
-import { holdsSlug, isLost, type WantedTenant } from "../tenants/wanted-tenant";
+import { holdsSlug, isLetGo, isLost, type WantedTenant } from "../tenants/wanted-tenant";
 import { nameOf } from "./kinds";
 import type { Operation } from "./store/operation";
 import { findOperation } from "./store/store";
@@ -97,6 +97,10 @@ async function refuseConflict(
     );
   }
   const { id, spec } = wanted;
+  const own = await tenantById(query, id);
+  if (own?.owner && isLetGo(own)) {
+    throw new TenantConflictError(`The tenant is declared by ${own.owner}`);
+  }
   const holder = holdsSlug(wanted) ? await tenantBySlug(query, spec.slug) : undefined;
   if (holder !== undefined && holder.id !== id) {
     throw new TenantConflictError(`The slug ${spec.slug} is taken`);

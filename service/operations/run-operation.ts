@@ -86,7 +86,7 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
     }
     const steps = recordSteps(database.query, operation);
     let outcome: RunOutcome = { result: "succeeded" };
-    for (const { tenants, mayDelete, isLast } of runsFor(wanted, stack, before !== undefined)) {
+    for (const { tenants, mayDelete, isLast } of runsFor(wanted, stack, before)) {
       const request = {
         ...{ tenantId, mayDelete },
         tenants: tenants.map(declarationOf),

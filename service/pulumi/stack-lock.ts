@@ -7,7 +7,7 @@ import { stateFolder } from "../config/backend-url";
 import { codeOf } from "../system/error-code";
 import type { Query } from "../database/database";
 import { isOver } from "../cluster/liveness";
-import { PROJECT } from "./work-dir";
+import { PROJECT } from "../config/project";
 
 /**
  * Whether the holder of every lock that stopped the CLI is proven to be dead, on any backend. A process of

@@ -1,10 +1,8 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { PROJECT } from "../config/project";
 import { isRunning, ownTag } from "../system/processes";
-
-/** The Pulumi project that all of the service's stacks belong to. */
-export const PROJECT = "tenant-service";
 
 const packageRoot = path.resolve(__dirname, "../../..");
 

@@ -1,4 +1,5 @@
 import type { TenantDeclaration } from "../../program/stack";
+import { PROJECT } from "../config/project";
 import type { TenantRow } from "./tenants";
 
 /**
@@ -7,7 +8,7 @@ import type { TenantRow } from "./tenants";
  */
 export type TenantSpec = Pick<
   TenantDeclaration,
-  "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName"
+  "name" | "slug" | "adminEmail" | "adminPassword" | "adminFirstName" | "adminLastName" | "adopt"
 >;
 
 /** The status that a tenant is to have. `purged`: it is to be gone, with its data. */
@@ -22,6 +23,8 @@ export interface WantedTenant {
   /** The `sub` of the token that asked for its set-up; null for a token without one. */
   readonly askedBy: string | null;
   readonly status: WantedStatus;
+  /** Whether it is to be let go, in this status: see {@link isLetGo}. */
+  readonly released: boolean;
   /** The status that a restore brings it back to; null unless it is wanted `deleted`. */
   readonly restoresTo: "active" | "suspended" | null;
   /** When it is purged by itself; null unless it is wanted `deleted`. */
@@ -32,11 +35,11 @@ export interface WantedTenant {
 
 /** What of a wanted tenant its verbs change. */
 export type Wish = Pick<TenantSpec, "name" | "slug"> &
-  Pick<WantedTenant, "status" | "restoresTo" | "purgeAt">;
+  Pick<WantedTenant, "status" | "released" | "restoresTo" | "purgeAt">;
 
 /** What is wanted of a tenant, as far as verbs change it. */
-export function wishOf({ spec, status, restoresTo, purgeAt }: WantedTenant): Wish {
-  return { name: spec.name, slug: spec.slug, status, restoresTo, purgeAt };
+export function wishOf({ spec, status, released, restoresTo, purgeAt }: WantedTenant): Wish {
+  return { name: spec.name, slug: spec.slug, status, released, restoresTo, purgeAt };
 }
 
 /** Whether a tenant is to be there for its product or to come back to it, so that nobody else may have its slug. */
@@ -53,12 +56,21 @@ export function isLost(tenant: TenantRow | undefined, wanted: WantedTenant): boo
 }
 
 /**
- * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
- * its name may change. One that is to be purged is declared as deleted, with leave to destroy its data: a
- * later run then leaves it out.
+ * Whether the service is not a tenant's owner any more: nobody is, or somebody else. An owner is
+ * `organization/project/stack::name`, and the service names a tenant's resources by its id.
  */
-export function declarationOf({ id, spec, status, generation }: WantedTenant): TenantDeclaration {
-  const declared = { ...spec, key: id, id, generation };
+export function isLetGo({ id, owner }: Pick<TenantRow, "id" | "owner">): boolean {
+  return owner === null || !(owner.includes(`/${PROJECT}/`) && owner.endsWith(`::${id}`));
+}
+
+/**
+ * A tenant as its stack's program declares it: its resources are named by its id, since its slug and
+ * its name may change. One that is to be purged is declared as deleted, with leave to destroy its data, and one
+ * that is to be let go as it is, with leave for that: a later run then leaves it out.
+ */
+export function declarationOf(wanted: WantedTenant): TenantDeclaration {
+  const { id, spec, status, released, generation } = wanted;
+  const declared = { ...spec, key: id, id, generation, ...(released ? { release: true } : {}) };
   if (status !== "purged") {
     return { ...declared, suspended: status === "suspended", deleted: status === "deleted" };
   }

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
-import { PROJECT } from "../../service/pulumi/work-dir";
+import { PROJECT } from "../../service/config/project";
 import { fastest } from "../../service/config/engine-options";
 import { makeWorkDir } from "../../service/pulumi/work-dir";
 import { stackCli, type StackCli } from "../../service/pulumi/stack-cli";

@@ -1,6 +1,6 @@
 import { hold } from "../support/hold-points";
 import { useKillHarness } from "../support/kill-harness";
-import { PROJECT } from "../../service/pulumi/work-dir";
+import { PROJECT } from "../../service/config/project";
 import { eventually } from "../support/killable-service";
 import { locksIn } from "../support/pulumi-state";
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Client, type QueryResultRow } from "pg";
 import { z } from "zod";
-import { PROJECT } from "../../service/pulumi/work-dir";
+import { PROJECT } from "../../service/config/project";
 import { readMigrations, migrationVersion } from "../../provider/database/migrations";
 import type { World } from "./world";
 

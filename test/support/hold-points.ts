@@ -10,7 +10,8 @@ export type HoldPoint =
   | "before running"
   | "before succeeded"
   | `${"before" | "in"} ${"tenants" | "users" | "tenant_users" | "create schema"}`
-  | `${"before" | "in"} ${"change of slug" | "end of tenant_users" | "end of tenants"}`
+  | `${"before" | "in"} ${"change of slug" | "change of owner"}`
+  | `${"before" | "in"} ${"end of tenant_users" | "end of tenants"}`
   | `${"before" | "in"} becoming ${"suspended" | "deleted" | "provisioning" | "active"}`
   | "before drop schema"
   | "before create table"
@@ -67,10 +68,13 @@ const points = [
     `create trigger hold_in after insert on public.${table}
       for each row execute function public.hold_row()`,
   ]),
-  ...["before", "after"].map(
-    (when) =>
-      `create trigger hold_change_${when} ${when} update on public.tenants for each row
-        when (new.slug <> old.slug) execute function public.hold_row('change of slug')`,
+  ...["before", "after"].flatMap((when) =>
+    ["slug", "owner"].map(
+      (column) =>
+        `create trigger hold_${column}_${when} ${when} update on public.tenants for each row
+          when (new.${column} is distinct from old.${column})
+          execute function public.hold_row('change of ${column}')`,
+    ),
   ),
   ...["before", "after"].flatMap((when) => [
     ...["suspended", "deleted", "provisioning", "active"].map(

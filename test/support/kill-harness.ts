@@ -12,10 +12,11 @@ import { send as request, tenantBody } from "./service-client";
 import { useServiceDatabase, type ServiceDatabase } from "./service-database";
 import { cleanUpServices, temporaryFolder } from "./service-process";
 import { signed } from "./service-tokens";
-import { expectPurged, expectWhole, type SetUp } from "./whole-tenant";
+import { expectPurged, expectReleased, expectWhole, type SetUp } from "./whole-tenant";
 
 /** A verb, as its request has it. */
-export type Verb = "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge";
+export type Verb =
+  "PATCH" | "DELETE" | "suspend" | "resume" | "restore" | "purge" | "release" | "adopt";
 
 /** A service that a test kills, or parts of it, with a database and a state of its own. */
 export interface KillHarness {
@@ -38,6 +39,8 @@ export interface KillHarness {
   ) => Promise<void>;
   /** That the operation succeeds, and that nothing is left of its tenant, nor of the run. */
   readonly expectPurged: (slug: string, id: string, stack: string) => Promise<void>;
+  /** That the operation succeeds, and that the tenant is there as it was, nobody's, and the stack is gone. */
+  readonly expectReleased: (slug: string, id: string, stack: string) => Promise<void>;
   /** The processes of the service with such a command. */
   readonly processes: (command: RegExp) => Started[];
   /**
@@ -52,7 +55,6 @@ export interface KillHarness {
 export function useKillHarness(
   options: { backend?: "file" | "postgres"; env?: Record<string, string> } = {},
 ): KillHarness {
-  jest.setTimeout(120_000);
   const database = useServiceDatabase();
   let state: StateBackend;
   let service: KillableService;
@@ -67,9 +69,11 @@ export function useKillHarness(
     });
   };
 
-  const sendVerb = async (tenantId: string, verb: Verb, body: object = {}) => {
+  const sendVerb = async (tenantId: string, verb: Verb, given?: object) => {
     const isMethod = verb === "PATCH" || verb === "DELETE";
-    const address = `${service.url}/api/tenant/${tenantId}${isMethod ? "" : `/${verb}`}`;
+    const place = verb === "adopt" ? verb : `${tenantId}${isMethod ? "" : `/${verb}`}`;
+    const body = given ?? (verb === "adopt" ? { id: tenantId } : {});
+    const address = `${service.url}/api/tenant/${place}`;
     const method = isMethod ? verb : "POST";
     const headers = { Prefer: "respond-async" };
     const answer = await request(address, { method, token, body, headers });
@@ -116,6 +120,8 @@ export function useKillHarness(
     expectWhole: (slug, id, differs) =>
       expectWhole({ database, state, service, slug, id, ...differs }),
     expectPurged: (slug, id, stack) => expectPurged({ database, state, service, slug, id }, stack),
+    expectReleased: (slug, id, stack) =>
+      expectReleased({ database, state, service, slug, id }, stack),
     processes,
     async stopEngine(slug) {
       const stack = await database.stackOf(slug);

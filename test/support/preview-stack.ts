@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { LocalWorkspace, PulumiCommand, Stack, type OpMap } from "@pulumi/pulumi/automation";
 import { declareStack, type TenantDeclaration } from "../../program/stack";
-import { PROJECT } from "../../service/pulumi/work-dir";
+import { PROJECT } from "../../service/config/project";
 
 /** What a refresh and an `up` would do: how many resources of each operation. */
 export type Previewed = OpMap;

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Client } from "pg";
-import { PROJECT } from "../../service/pulumi/work-dir";
+import { PROJECT } from "../../service/config/project";
 
 /** A state backend, as the CLI fills it. */
 export interface StateBackend {

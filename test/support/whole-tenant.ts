@@ -48,7 +48,7 @@ export async function expectWhole(setUp: SetUp): Promise<void> {
 /** That the operation succeeds, and that nothing is left of its tenant, nor of its stack. */
 export async function expectPurged(setUp: SetUp, stack: string): Promise<void> {
   await expectSucceeded(setUp);
-  const { database, state, slug, id } = setUp;
+  const { database, slug, id } = setUp;
   const [counts] = await database.sql(
     `select
       (select count(*)::int from public.tenants t where t.id = tenant_id) as tenants,
@@ -63,6 +63,24 @@ export async function expectPurged(setUp: SetUp, stack: string): Promise<void> {
   );
   const none = { tenants: 0, wanted: 0, members: 0, users: 0, schemas: 0, digests: 0 };
   expect(counts).toEqual(none);
+  await expectNoStack(setUp, stack);
+}
+
+/** That the operation succeeds, and that the tenant is there as it was, and nobody's; its stack is gone. */
+export async function expectReleased(setUp: SetUp, stack: string): Promise<void> {
+  await expectSucceeded(setUp);
+  await expectTenant({ ...setUp, operations: 2 });
+  const [row] = await setUp.database.sql(
+    `select owner, (select count(*)::int from public.service_tenants w where w.id = t.id) as wanted
+    from public.tenants t where slug = $1`,
+    [setUp.slug],
+  );
+  expect(row).toEqual({ owner: null, wanted: 0 });
+  await expectNoStack(setUp, stack);
+}
+
+async function expectNoStack(setUp: SetUp, stack: string): Promise<void> {
+  const { database, state } = setUp;
   await eventually(async () => {
     const rows = await database.sql("select from public.service_stacks where name = $1", [stack]);
     return rows.length === 0 ? true : undefined;

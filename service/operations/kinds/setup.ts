@@ -61,7 +61,7 @@ export const setup: Kind<SetupRequest> = {
     await refuseTaken(query, request, asker, wanted);
     if (made === undefined) {
       const { adminPassword } = isTheirs(wanted, asker) ? spec : wanted.spec;
-      await updateSpec(query, wanted.id, { ...spec, adminPassword });
+      await updateSpec(query, wanted.id, { ...spec, adminPassword, adopt: wanted.spec.adopt });
     }
     // The admin's data is in the declaration alone: an operation's row stays for long after its end.
     const { name, slug } = request;

@@ -44,7 +44,9 @@ export function tenantVerb<Request extends object>(verb: TenantVerb<Request>): K
     async want(query, { tenantId = "", request }, given) {
       const found = await findDeclared(query, tenantId);
       const before = wishOf(found.wanted);
-      const wish = { ...before, ...(await next(found, request, { ...given, query })) };
+      // A release that failed half way is taken back by whatever is asked next.
+      const kept = { ...before, released: false };
+      const wish = { ...kept, ...(await next(found, request, { ...given, query })) };
       const isSame = JSON.stringify(wish) === JSON.stringify(before);
       if (isSame && (await isAsWanted(query, tenantId))) return undefined;
       await holdingSlug(query, tenantId, wish, () => updateWish(query, tenantId, wish));
@@ -62,6 +64,7 @@ const previousWish = z.object({
   name: z.string(),
   slug: z.string(),
   status: z.enum(["active", "suspended", "deleted", "purged"]),
+  released: z.boolean(),
   restoresTo: z.enum(["active", "suspended"]).nullable(),
   purgeAt: z.coerce.date().nullable(),
 }) satisfies z.ZodType<Wish>;
@@ -80,7 +83,7 @@ async function findDeclared(query: Query, id: string): Promise<DeclaredTenant> {
     if (tenant === undefined) throw new TenantUnknownError();
     throw new TenantConflictError(
       tenant.owner === null
-        ? "Nobody declares the tenant, so nobody can change it"
+        ? "Nobody declares the tenant, so nobody can change it: adopt it first"
         : `The tenant is declared by ${tenant.owner}: change it there`,
     );
   }

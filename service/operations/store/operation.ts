@@ -19,7 +19,8 @@ export interface Failure {
 }
 
 /** The verbs, by the names that operations carry. */
-export type KindName = "setup" | "change" | "suspend" | "resume" | "delete" | "restore" | "purge";
+export type KindName =
+  "setup" | "change" | "suspend" | "resume" | "delete" | "restore" | "purge" | "release" | "adopt";
 
 /** A request to do something with a tenant that the service has accepted, and how far it is. */
 export interface Operation {

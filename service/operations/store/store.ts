@@ -108,7 +108,8 @@ const ownStart = "id = $1 and attempts = $2 and status = 'running'";
 
 /**
  * Writes how far the steps of this start are. After the last one, and if the tenant is as it is wanted, it
- * also sets `applied_at`, at which its caller is answered. Does nothing where another start has begun.
+ * also sets `applied_at`, at which its caller is answered; but for a release, which is answered at its end, when
+ * the service has forgotten the tenant: it may be adopted at once. Does nothing where another start has begun.
  */
 export async function saveSteps(
   query: Query,
@@ -118,7 +119,8 @@ export async function saveSteps(
   const done = steps.at(-1)?.status === "succeeded";
   await query(
     `update public.operations as o set steps = $3,
-      applied_at = coalesce(applied_at, case when $4 and ${asWanted("o.tenant_id")} then now() end)
+      applied_at = coalesce(applied_at, case
+        when $4 and o.kind <> 'release' and ${asWanted("o.tenant_id")} then now() end)
     where ${ownStart}`,
     [id, attempts, JSON.stringify(steps), done],
   );

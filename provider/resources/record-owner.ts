@@ -1,0 +1,71 @@
+import type { PoolClient } from "pg";
+import { slugTaken } from "./slug-conflicts";
+
+/** Which tenant without an owner is to get one. */
+interface Adoption {
+  /** Without an id the tenant is found by its slug. */
+  readonly tenantId?: string | undefined;
+  readonly slug: string;
+  readonly owner: string;
+  readonly generation?: number | undefined;
+}
+
+/**
+ * Makes a tenant that has no owner this one's. A deleted one is found by its id only: its slug is free, and
+ * may have been that of several.
+ *
+ * @returns its id; undefined where there is no such tenant.
+ */
+export async function takeOver(
+  client: PoolClient,
+  { tenantId, slug, owner, generation }: Adoption,
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    // Where the owner counts its declarations, the count begins anew with it.
+    `update public.tenants
+    set owner = $3, generation = coalesce($4::bigint, generation), updated_at = now()
+    where owner is null
+      and (id = $1 or ($1::uuid is null and slug = $2 and status <> 'deleted'))
+    returning id`,
+    [tenantId ?? null, slug, owner, generation ?? null],
+  );
+  return rows[0]?.id;
+}
+
+/** Takes a tenant's owner away, where that is still this one. Of a released tenant an older run changes nothing. */
+export async function letGo(
+  client: PoolClient,
+  id: string,
+  { owner, generation }: { readonly owner: string; readonly generation?: number | undefined },
+): Promise<void> {
+  await client.query(
+    `update public.tenants
+    set owner = null, generation = greatest(generation, $3::bigint), updated_at = now()
+    where id = $1 and owner = $2`,
+    [id, owner, generation ?? null],
+  );
+}
+
+/**
+ * Checks that nobody else has become a tenant's owner since the state was written.
+ *
+ * @throws {@link SlugTakenError} that names the owner.
+ */
+export async function assertOwned(
+  client: PoolClient,
+  id: string,
+  declared: {
+    readonly slug: string;
+    readonly owner: string;
+    /** By the state: another one where the tenant has another name or parent now, or its stack has. */
+    readonly ownerBefore: string | undefined;
+  },
+): Promise<void> {
+  const { slug, owner, ownerBefore } = declared;
+  const { rowCount } = await client.query(
+    `select from public.tenants where id = $1 and owner is not null and owner not in ($2, $3)
+    for update`,
+    [id, owner, ownerBefore ?? owner],
+  );
+  if (rowCount !== 0) throw await slugTaken(client, { slug, tenantId: id, owner });
+}

@@ -1,0 +1,2 @@
+/** The Pulumi project that all of the service's stacks belong to. */
+export const PROJECT = "tenant-service";
