@@ -1,4 +1,5 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak` call: it
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak|mutation` call:
+// it
 // brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
 // dependencies: when it starts, nothing is installed and nothing is built.
 
@@ -36,6 +37,7 @@ const commands = {
   },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
+  mutation: { progress: process.stderr, run: runMutation },
   // npm calls it before it packs: what is packed is built already then.
   prepack: { progress: process.stderr, run: () => undefined },
 };
@@ -85,6 +87,11 @@ async function runTests(args) {
   await obtainEngine("[3/3] ");
   const jest = join(checkout, "node_modules", "jest", "bin", "jest.js");
   runNode(["--experimental-vm-modules", jest, ...args]);
+}
+
+async function runMutation(args) {
+  await obtainEngine("[3/3] ");
+  runNode([built("test/mutation/main.js"), ...args]);
 }
 
 async function runPulumi(args) {

@@ -101,6 +101,15 @@ describe("password", () => {
     expect(faults(rules.password, password)).toEqual([reason]);
   });
 
+  it.each([8, 128])("may have just %i characters, of whatever size", (length) => {
+    for (const password of ["xy".repeat(length / 2), "🏢".repeat(length)]) {
+      expect(rules.plainPassword.parse(password)).toBe(password);
+    }
+    expect(faults(rules.plainPassword, "🏢".repeat(7))).toEqual([
+      "must have at least 8 characters",
+    ]);
+  });
+
   it("may be an argon2id hash, longer than a password may be", () => {
     const hash = `$argon2id$v=19$m=19456,t=2,p=1$${"A".repeat(22)}$${"B".repeat(86)}`;
     expect(rules.password.parse(hash)).toBe(hash);

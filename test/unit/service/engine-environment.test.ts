@@ -1,4 +1,7 @@
-import { engineEnvironment } from "../../../service/pulumi/engine-environment";
+import {
+  engineEnvironment,
+  providerEnvironments,
+} from "../../../service/pulumi/engine-environment";
 import { fastest } from "../../../service/config/engine-options";
 
 const settings = {
@@ -20,6 +23,26 @@ test("the engine runs with what it needs, the password apart from its URL", () =
     PULUMI_CONFIG_PASSPHRASE: "correct horse battery",
     TENANT_MIGRATIONS_DIR: "/product/migrations",
   });
+});
+
+test("the program is told the product's roles; an operator's own variable never counts", () => {
+  process.env.PRODUCT_ROLES = "somebody";
+  const roles = (productRoles?: readonly string[]) =>
+    engineEnvironment({ ...settings, ...(productRoles && { productRoles }) }).PRODUCT_ROLES;
+  expect(roles(["app", "reports"])).toBe("app,reports");
+  expect(roles([])).toBeUndefined();
+  expect(roles()).toBeUndefined();
+});
+
+test("a provider that is kept running has what it connects with, and not the engine's secrets", () => {
+  const { "pulumi-nodejs": dynamic, postgresql } = providerEnvironments({
+    ...{ PATH: "/bin", LC_ALL: "C", NODE_OPTIONS: "--trace-warnings", PGPASSWORD: "p@ss" },
+    ...{ DATABASE_URL: "postgres://db.example/app", PULUMI_CONFIG_PASSPHRASE: "correct horse" },
+    ...{ PULUMI_BACKEND_URL: "s3://states", AWS_ACCESS_KEY_ID: "key", MY_PATH: "/x", XPGUSER: "x" },
+  });
+  const both = { PATH: "/bin", LC_ALL: "C", NODE_OPTIONS: "--trace-warnings", PGPASSWORD: "p@ss" };
+  expect(postgresql).toEqual(both);
+  expect(dynamic).toEqual({ ...both, DATABASE_URL: "postgres://db.example/app" });
 });
 
 test("the engine keeps the rest of the environment, such as a cloud's credentials", () => {
@@ -44,6 +67,7 @@ test("the state is saved once for each run, unless that way is turned off", () =
   expect(engineEnvironment(settings)).toMatchObject({
     PULUMI_EXPERIMENTAL: "true",
     PULUMI_SKIP_CHECKPOINTS: "true",
+    GOGC: "off",
   });
   const slow = engineEnvironment({
     ...settings,
