@@ -4,17 +4,24 @@ import { Client, type QueryResultRow } from "pg";
 import { z } from "zod";
 import { PROJECT } from "../../service/pulumi/work-dir";
 import { readMigrations, migrationVersion } from "../../provider/database/migrations";
-import type { World } from "./world";
+import { PRODUCT_ROLE, type World } from "./world";
 
 /** A row of `public.operations`. */
-interface OperationFact {
+export interface OperationFact {
   readonly id: string;
+  readonly kind: string;
+  /** The slug that its tenant has after it. */
   readonly slug: string;
+  readonly request: Readonly<Record<string, unknown>>;
   readonly status: string;
-  readonly tenantId: string | null;
-  readonly adminEmail: string;
+  readonly tenantId: string;
   readonly attempts: number;
   readonly retries: number;
+  /** Times are in ms since 1970; Infinity for what never was. */
+  readonly createdAt: number;
+  readonly startedAt: number;
+  readonly appliedAt: number;
+  readonly finishedAt: number;
 }
 
 /** A row of `public.tenants`, with what belongs to it. */
@@ -23,9 +30,14 @@ export interface TenantFact {
   readonly slug: string;
   readonly name: string;
   readonly status: string;
+  readonly owner: string | null;
   readonly adminId: string | null;
-  /** The stack that holds its state. */
-  readonly stack: string;
+  /** The e-mail that was asked for; null where the service does not want the tenant. */
+  readonly adminEmail: string | null;
+  /** The status that the service wants; null where it does not want the tenant. */
+  readonly wanted: string | null;
+  /** The stack that holds its state; null where it has none. */
+  readonly stack: string | null;
 }
 
 /** What is in a schema. */
@@ -34,6 +46,10 @@ interface SchemaFact {
   readonly tables: readonly string[];
   /** How many files have a digest on record. */
   readonly digests: number;
+  /** Who has rights on it besides its owner, such as `product USAGE`. */
+  readonly rights: readonly string[];
+  /** How many of its tables the product's role may read and write, once it may use the schema. */
+  readonly usable: number;
 }
 
 /** What is in the state of a stack: the last word of each resource's type, and its id. */
@@ -46,6 +62,8 @@ export interface StateFact {
 export interface Facts {
   readonly operations: readonly OperationFact[];
   readonly tenants: readonly TenantFact[];
+  /** The ids of tenants that the service wants. */
+  readonly wanted: readonly string[];
   readonly users: readonly { readonly id: string; readonly email: string }[];
   readonly memberships: readonly {
     readonly tenantId: string;
@@ -58,11 +76,21 @@ export interface Facts {
   readonly schemas: ReadonlyMap<string, SchemaFact>;
   /** By the stack's name. */
   readonly states: ReadonlyMap<string, StateFact>;
+  /** Schemas that have digests on record. */
+  readonly digested: readonly string[];
   /** Stacks that the service knows as its own and no tenant's. */
   readonly spareStacks: readonly string[];
+  /** Stacks that are still to be removed. */
+  readonly doomedStacks: readonly string[];
+  /** Roles of PostgreSQL that were made for tenants' schemas, without the database's oid. */
+  readonly ownerRoles: readonly string[];
+  /** Advisory locks that somebody holds, in words. */
+  readonly advisoryLocks: readonly string[];
   /** Files of locks, relative to the backend's. */
   readonly locks: readonly string[];
   readonly jobs: number;
+  /** The role as which the product would work. */
+  readonly productRole: string;
   /** What every tenant's schema must have. */
   readonly expected: { readonly versions: readonly string[]; readonly tables: readonly string[] };
 }
@@ -76,15 +104,14 @@ export async function readFacts({ postgres, backend, migrations }: World): Promi
     (await client.query<Row>(statement)).rows;
   try {
     return {
-      operations: await rows(
-        `select o.id, o.slug, o.status, tenant_id as "tenantId", attempts, retries,
-          w.spec ->> 'adminEmail' as "adminEmail"
-        from public.operations o left join public.service_tenants w on w.id = tenant_id`,
-      ),
+      operations: await readOperations(rows),
       tenants: await rows(
-        `select id, t.slug, t.name, t.status, admin_user_id as "adminId",
-          coalesce(w.stack, t.slug) as stack
+        `select t.id, t.slug, t.name, t.status, t.owner, admin_user_id as "adminId",
+          spec ->> 'adminEmail' as "adminEmail", w.status as wanted, stack
         from public.tenants t left join public.service_tenants w using (id)`,
+      ),
+      wanted: (await rows<{ id: string }>("select id from public.service_tenants")).map(
+        ({ id }) => id,
       ),
       users: await rows("select id, email from public.users"),
       memberships: await rows(
@@ -92,12 +119,31 @@ export async function readFacts({ postgres, backend, migrations }: World): Promi
       ),
       keys: await rows(`select key, operation_id as "operationId" from public.idempotency_keys`),
       schemas: await readSchemas(rows),
-      spareStacks: (
-        await rows<{ name: string }>(
-          `select name from public.service_stacks s
-          where not exists (select from public.service_tenants where stack = s.name)`,
-        )
-      ).map(({ name }) => name),
+      digested: await names(
+        rows,
+        "select distinct schema_name as name from public.tenant_migration_digests",
+      ),
+      spareStacks: await names(
+        rows,
+        `select name from public.service_stacks s
+        where not exists (select from public.service_tenants where stack = s.name)`,
+      ),
+      doomedStacks: await names(
+        rows,
+        "select name from public.service_stacks where status = 'removing'",
+      ),
+      ownerRoles: await names(
+        rows,
+        `select replace(rolname, '_' || oid_of, '') as name from pg_roles,
+          (select oid::text as oid_of from pg_database where datname = current_database()) d
+        where rolname ~ ('^tenant.*_' || oid_of || '$')`,
+      ),
+      advisoryLocks: await names(
+        rows,
+        `select concat_ws(' ', classid, objid, mode, application_name, query) as name
+        from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'`,
+      ),
+      productRole: PRODUCT_ROLE,
       jobs: (await rows("select from graphile_worker.jobs")).length,
       states: readStates(state),
       locks: listFiles(path.join(state, ".pulumi/locks")),
@@ -110,22 +156,45 @@ export async function readFacts({ postgres, backend, migrations }: World): Promi
 
 type Rows = <Row extends QueryResultRow>(statement: string) => Promise<Row[]>;
 
+async function names(rows: Rows, statement: string): Promise<string[]> {
+  return (await rows<{ name: string }>(statement)).map(({ name }) => name);
+}
+
+async function readOperations(rows: Rows): Promise<OperationFact[]> {
+  const ms = (column: string) =>
+    `coalesce(extract(epoch from ${column}) * 1000, 'infinity')::float`;
+  return rows(
+    `select id, kind, slug, request, status, tenant_id as "tenantId", attempts, retries,
+      ${ms("created_at")} as "createdAt", ${ms("started_at")} as "startedAt",
+      ${ms("applied_at")} as "appliedAt", ${ms("finished_at")} as "finishedAt"
+    from public.operations order by created_at`,
+  );
+}
+
 async function readSchemas(rows: Rows): Promise<Map<string, SchemaFact>> {
-  const names = await rows<{ name: string; tables: string[]; digests: number }>(
+  const found = await rows<Omit<SchemaFact, "versions"> & { name: string }>(
     `select nspname as name,
       array(select tablename::text from pg_tables where schemaname = nspname order by 1) as tables,
+      array(
+        select concat_ws(' ', coalesce(rolname, 'public'), privilege_type)
+        from aclexplode(nspacl) left join pg_roles r on r.oid = grantee where grantee <> nspowner
+        order by 1
+      ) as rights,
+      (select count(*)::int from pg_class where relnamespace = n.oid and relkind = 'r'
+        and has_table_privilege('${PRODUCT_ROLE}', oid, 'select')
+        and has_table_privilege('${PRODUCT_ROLE}', oid, 'insert, update, delete')) as usable,
       (select count(*)::int from public.tenant_migration_digests where schema_name = nspname)
         as digests
-    from pg_namespace where nspname like 'tenant\\_%'`,
+    from pg_namespace n where nspname like 'tenant\\_%'`,
   );
   const schemas = new Map<string, SchemaFact>();
-  for (const { name, tables, digests } of names) {
-    const versions = tables.includes("schema_migrations")
+  for (const { name, ...schema } of found) {
+    const versions = schema.tables.includes("schema_migrations")
       ? await rows<{ version: string }>(
           `select version from "${name}".schema_migrations order by version`,
         )
       : [];
-    schemas.set(name, { tables, digests, versions: versions.map(({ version }) => version) });
+    schemas.set(name, { ...schema, versions: versions.map(({ version }) => version) });
   }
   return schemas;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { call } from "./caller";
-import { checkEach, type Check } from "./check";
+import { checkEach, groupBy, type Check } from "./check";
 import { readFacts, type Facts } from "./facts";
 import { checkFlat, heldBy, type Held } from "./flat";
 import { Ledger, nameOf } from "./ledger";
@@ -116,14 +116,14 @@ class Load {
   }
 
   private tell(): void {
-    const { asked, answered } = this.ledger;
+    const { asked, sent, answered } = this.ledger;
     const created = asked.filter(({ outcome }) => nameOf(outcome) === "201").length;
     const done = [...this.troubles.done];
     const count = (word: string) =>
       done.reduce((sum, [name, times]) => sum + (name.includes(word) ? times : 0), 0);
     const seconds = Math.round((performance.now() - this.began) / 1_000);
     this.say(
-      `${String(seconds).padStart(4)} s: ${asked.length} asked, ${answered} answered, ` +
+      `${String(seconds).padStart(4)} s: ${sent} asked, ${answered} answered, ` +
         `${created} × 201, ${count("kill") + count("end a backend")} kills, ` +
         `${count("database")} restarts of the database, ${count("pause")} pauses, ` +
         `${count("connections")} × connections, ${count("state")} × the state away`,
@@ -150,13 +150,13 @@ function notesOf(
   const most = (what: "attempts" | "retries") =>
     String(Math.max(0, ...operations.map((operation) => operation[what])));
   return [
-    ["set-ups accepted", String(operations.length)],
-    ["tenants", String(tenants.length)],
+    ...countsOf(operations.map(({ kind }) => `${kind}: accepted`)),
+    ...countsOf(tenants.map(({ status }) => `tenants that are ${status}`)),
     [
       "set-ups that were started more than once",
       String(operations.filter(({ attempts }) => attempts > 1).length),
     ],
-    ["most starts of one set-up", most("attempts")],
+    ["most starts of one operation", most("attempts")],
     ["most tries of one after a failure", most("retries")],
     ["starts of an instance", String(instances.flatMap(({ pids }) => pids).length)],
     [
@@ -165,6 +165,10 @@ function notesOf(
     ],
     ["settled after the storm", inSeconds(settled)],
   ];
+}
+
+function countsOf(names: readonly string[]): [string, string][] {
+  return [...groupBy(names, (name) => name)].map(([name, all]) => [name, String(all.length)]);
 }
 
 function inSeconds(ms: number | undefined): string {

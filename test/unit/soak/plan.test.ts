@@ -22,6 +22,8 @@ describe("a plan", () => {
     const all: Action["does"][] = [
       ...(["set up", "ask and follow", "retry with a key", "hang up", "ask badly"] as const),
       ...(["ask again", "race", "read", "cut its body off", "burst"] as const),
+      ...(["send a verb", "send a verb and follow it", "send a verb with a key"] as const),
+      ...(["hang up on a verb", "send verbs at once", "send a verb badly"] as const),
     ];
     expect([...kinds].sort()).toEqual([...all].sort());
   });
