@@ -121,7 +121,8 @@ export async function readFacts({ postgres, backend, migrations }: World): Promi
       schemas: await readSchemas(rows),
       digested: await names(
         rows,
-        "select distinct schema_name as name from public.tenant_migration_digests",
+        `select distinct schema_name as name from public.tenant_migration_digests
+        where schema_name <> 'public'`,
       ),
       spareStacks: await names(
         rows,

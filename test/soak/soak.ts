@@ -6,6 +6,7 @@ import { checkFlat, heldBy, type Held } from "./flat";
 import { Ledger, nameOf } from "./ledger";
 import { commandOf, type Options } from "./options";
 import { planOf, troublePlan } from "./plan";
+import { checkPreviews } from "./previews";
 import { seeded } from "./random";
 import { reconcile } from "./reconcile";
 import type { Result } from "./report";
@@ -53,6 +54,8 @@ export async function soak(
   await Promise.all(world.instances.map((instance) => instance.close("SIGTERM")));
   const facts = await readFacts(world);
   checks.push(...reconcile(load.ledger, facts), ...checkEnds(world), ...grown);
+  say("the instances have ended; the stacks are previewed");
+  checks.push(await checkPreviews(world, early));
   return {
     ledger: load.ledger,
     troubles: load.troubles,

@@ -26,6 +26,8 @@ export interface World {
   readonly migrations: string;
   /** What tokens are signed with. */
   readonly secret: string;
+  /** What the instances are started with, but for the way to the database. */
+  readonly env: NodeJS.ProcessEnv;
   /** Where the instances write what they log. */
   readonly logs: string;
 }
@@ -70,7 +72,7 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     return new Instance(name, { ...env, DATABASE_URL }, path.join(logs, `${name}.log`));
   };
   const instances = [instance("one", networks[0]), instance("other", networks[1])] as const;
-  return { folder, postgres, instances, networks, backend, migrations, secret, logs };
+  return { folder, postgres, instances, networks, backend, migrations, secret, env, logs };
 }
 
 /**

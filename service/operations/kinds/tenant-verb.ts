@@ -75,6 +75,9 @@ const previousWish = z.object({
  */
 async function findDeclared(query: Query, id: string): Promise<DeclaredTenant> {
   const wanted = await lockWanted(query, id);
+  // Before the tenant is read: of one whose operation ends just now, the row would be that of before its end, and a
+  // tenant that is restored by now would be refused as one that is not set up.
+  const alive = await aliveOperation(query, id);
   const tenant = await tenantById(query, id);
   if (wanted === undefined) {
     if (tenant === undefined) throw new TenantUnknownError();
@@ -84,7 +87,6 @@ async function findDeclared(query: Query, id: string): Promise<DeclaredTenant> {
         : `The tenant is declared by ${tenant.owner}: change it there`,
     );
   }
-  const alive = await aliveOperation(query, id);
   if (alive !== undefined) {
     throw new TenantBusyError(`Operation ${alive.id} (${alive.kind}) of the tenant is under way`);
   }
