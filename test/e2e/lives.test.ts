@@ -8,7 +8,7 @@ import { lives, PLACES, type Step } from "../support/lives-plan";
 import { send, tenantBody, type Answer } from "../support/service-client";
 import { signed } from "../support/service-tokens";
 import { newLife, nextLife, slugTaken, type Life, type Next } from "../support/tenant-life";
-import { ended, sendVerb } from "../support/told-verbs";
+import { sendVerb } from "../support/told-verbs";
 import { killIfThere } from "../support/victims";
 import { previewOf } from "../support/whole-tenant";
 

@@ -1,4 +1,4 @@
-import { nextLife, newLife, verbNames, type Life, type VerbBody } from "../support/tenant-life";
+import { nextLife, newLife, verbNames, type Life } from "../support/tenant-life";
 import { checkEach, groupBy, type Check } from "./check";
 import type { Facts, OperationFact, TenantFact } from "./facts";
 import type { Ledger } from "./ledger";
@@ -116,7 +116,7 @@ function after(life: Life | undefined, operation: OperationFact): Life | undefin
   if (kind === "setup") return life === undefined ? newLife(String(request.name), slug) : undefined;
   const verb = verbNames.find((name) => name === kind);
   if (life === undefined || verb === undefined) return undefined;
-  const next = nextLife(life, verb, request as VerbBody);
+  const next = nextLife(life, verb, request);
   return typeof next === "number" ? undefined : next;
 }
 

@@ -37,7 +37,9 @@ export function isSomeOrder(
     const key = `${done.map(Number).join("")} ${JSON.stringify(life)}`;
     if (met.has(key)) return false;
     met.add(key);
-    const isOver = events.every(({ answer }, index) => done[index] || answer === "unknown");
+    const isOver = events.every(
+      ({ answer }, index) => done[index] === true || answer === "unknown",
+    );
     if (isOver && isEnd(life)) return true;
     return ready(events, done).some((index) => {
       const next = after(life, events[index]);
@@ -51,17 +53,23 @@ export function isSomeOrder(
   );
 }
 
-/** Takes what can come now and changes nothing: to take it later would be no better. */
+/**
+ * Takes the looks and refusals that can come now: to take them later would be no better. What was done and changes
+ * nothing now is not taken here: later it may be needed for its effect.
+ */
 function settle(life: Life, events: readonly Told[], before: readonly boolean[]): boolean[] {
   const done = [...before];
   for (;;) {
     const index = ready(events, done).find(
-      (each) => events[each]?.answer !== "unknown" && after(life, events[each]) === life,
+      (each) => isPure(events[each]) && after(life, events[each]) === life,
     );
     if (index === undefined) return done;
     done[index] = true;
   }
 }
+
+const isPure = (told: Told | undefined) =>
+  told?.verb === "view" || told?.answer === "refused" || told?.answer === "gone";
 
 /** Those that no other one comes before for certain. */
 function ready(events: readonly Told[], done: readonly boolean[]): number[] {

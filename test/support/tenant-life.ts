@@ -101,6 +101,9 @@ export function newLife(name: string, slug: string): Life {
 }
 
 /** Whether callers can tell one from the other. */
-export function looksSame(one: Life, other: Pick<Life, "status" | "name" | "slug">): boolean {
+export function looksSame(
+  one: Life,
+  other: { readonly status: string; readonly name: string; readonly slug: string },
+): boolean {
   return one.status === other.status && one.name === other.name && one.slug === other.slug;
 }

@@ -1,4 +1,3 @@
-import { eventually } from "./killable-service";
 import { send, type Answer } from "./service-client";
 import type { Told } from "./some-order";
 import { verbRequest, type VerbBody, type VerbName } from "./tenant-life";
@@ -55,19 +54,4 @@ function seen(
 ): Told {
   const shown = { status: String(status), name, slug };
   return { ...times, verb: "view", body: {}, answer: "done", shown };
-}
-
-/** Waits until an operation has ended, by what the service tells. @returns its end. */
-export function ended(
-  url: () => string,
-  token: string,
-  operation: string,
-): Promise<Answer["body"]> {
-  return eventually(async () => {
-    // A service that was killed just now does not answer.
-    const answer = await send(`${url()}/api/operations/${operation}`, { token }).catch(
-      () => undefined,
-    );
-    return answer?.body.finishedAt ? answer.body : undefined;
-  }, 120_000);
 }

@@ -46,6 +46,16 @@ test.each<[string, Told[], string]>([
     [told([1, 9], "suspend", "refused"), told([2, 3], "delete"), told([4, 5], "restore")],
     "active",
   ],
+  [
+    "a deletion that could have come when it had nothing to do came later",
+    [
+      told([1, 3], "delete"),
+      told([2, 6], "restore"),
+      told([4, 8], "delete"),
+      view([5, 6], "active"),
+    ],
+    "deleted",
+  ],
   ["a refusal for a slug", [told([1, 2], "change", "refused", { slug: "other" })], "active"],
   [
     "a restored tenant has the status that it had",
