@@ -16,7 +16,7 @@ interface Hold {
 }
 
 /** The operations of each tenant, in the order in which they were done. */
-export function historiesOf({ operations }: Pick<Facts, "operations">) {
+function historiesOf({ operations }: Pick<Facts, "operations">) {
   // A transaction has the time of its beginning, and may be accepted long after that; a start is one statement.
   const inOrder = [...operations].sort((one, other) => one.startedAt - other.startedAt);
   return groupBy(inOrder, ({ tenantId }) => tenantId);

@@ -1,16 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { call } from "./caller";
 import { checkEach, groupBy, type Check } from "./check";
-import { readFacts, type Facts } from "./facts";
+import type { Facts } from "./facts";
 import { checkFlat, heldBy, type Held } from "./flat";
 import { Ledger, nameOf } from "./ledger";
 import { commandOf, type Options } from "./options";
-import { planOf, troublePlan } from "./plan";
+import { planOf } from "./plan";
 import { checkPreviews } from "./previews";
 import { seeded } from "./random";
+import { readFacts } from "./read-facts";
 import { reconcile } from "./reconcile";
 import type { Result } from "./report";
 import { checkLeftovers, settle } from "./settle";
+import { troublePlan } from "./trouble-plan";
 import { makeTrouble, type Troubles } from "./troublemaker";
 import type { World } from "./world";
 

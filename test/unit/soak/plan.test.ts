@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { commandOf, help, OptionsError, readOptions, type Options } from "../../soak/options";
-import { planOf, troublePlan, troubles, type Action } from "../../soak/plan";
+import { planOf, type Action } from "../../soak/plan";
 import { seeded } from "../../soak/random";
+import { troublePlan, troubles } from "../../soak/trouble-plan";
 import { commands } from "../../soak/troublemaker";
 
 function first<T>(count: number, plan: Iterator<T, never>): T[] {
