@@ -4,7 +4,7 @@ module.exports = {
   testEnvironment: "node",
   testMatch: ["**/*.test.js"],
   // What a test waits for takes long beside other work, and never that long.
-  testTimeout: 180_000,
+  testTimeout: 600_000,
   // One for each of two cores: most tests wait for processes of their own.
   maxWorkers: 2,
   transform: {},

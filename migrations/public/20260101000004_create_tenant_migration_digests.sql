@@ -9,11 +9,13 @@ create table public.tenant_migration_digests (
 );
 
 -- What a schema is like in which just some files were applied: 'migrations' is the SHA-256 of their names and
--- digests, 'lines' describe the schema. Made anew where it is not there.
+-- digests, 'server' PostgreSQL's major version, 'lines' describe the schema. Made anew where it is not there.
 create table public.tenant_references (
-  migrations text primary key
+  migrations text not null
     constraint tenant_references_migrations_is_sha256 check (migrations ~ '^[0-9a-f]{64}$'),
-  lines text[] not null
+  server integer not null,
+  lines text[] not null,
+  primary key (migrations, server)
 );
 
 -- migrate:down

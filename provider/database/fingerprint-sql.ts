@@ -49,7 +49,7 @@ described (schema, prefix, line) as (
     case when relrowsecurity then 'row level security' end,
     case when relforcerowsecurity then 'forced' end,
     case when reloptions is not null then 'with ' || array_to_string(reloptions, ', ') end,
-    case relreplident when 'd' then null else 'replica identity ' || relreplident end)
+    case relreplident when 'd' then null else 'replica identity ' || relreplident::text end)
   from relations where relkind in ('r', 'p', 'f')
   union all
   select nspname, prefix, concat_ws(' ', 'column', called || '.' || quote_ident(attname),

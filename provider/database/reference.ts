@@ -86,11 +86,14 @@ async function dropScratchSchemas(database: DatabaseAddress): Promise<void> {
   }
 }
 
+/** PostgreSQL's major version, in SQL: each may write definitions in its own way. */
+const SERVER = "current_setting('server_version_num')::int / 10000";
+
 async function findReference({ database, files }: ReferenceRun): Promise<string[] | undefined> {
   return withConnection(database, async (client) => {
     const rows = await rowsIfAny<{ lines: string[] }>(
       client,
-      "select lines from public.tenant_references where migrations = $1",
+      `select lines from public.tenant_references where migrations = $1 and server = ${SERVER}`,
       [digestOf(files)],
     );
     return rows[0]?.lines;
@@ -102,8 +105,8 @@ async function keepReference({ database, files }: ReferenceRun, lines: readonly 
   await withConnection(database, async (client) => {
     await client
       .query(
-        `insert into public.tenant_references (migrations, lines) values ($1, $2)
-        on conflict (migrations) do nothing`,
+        `insert into public.tenant_references (migrations, server, lines) values ($1, ${SERVER}, $2)
+        on conflict do nothing`,
         [digestOf(files), lines],
       )
       .catch((error: unknown) => {

@@ -11,8 +11,6 @@ import { postSetUp, send, tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { signed } from "../support/service-tokens";
 
-jest.setTimeout(180_000);
-
 const database = useServiceDatabase();
 const state = mkdtempSync(path.join(tmpdir(), "ahead-"));
 let service: KillableService;

@@ -7,8 +7,6 @@ import { send } from "../support/service-client";
 import { signed } from "../support/service-tokens";
 import { makeWorld, whole, type World } from "../support/world";
 
-jest.setTimeout(180_000);
-
 const HOUR = 3_600_000;
 const directory = mkdtempSync(path.join(tmpdir(), "clock-"));
 const clock = path.join(directory, "clock");

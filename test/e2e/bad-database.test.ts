@@ -3,8 +3,6 @@ import { eventually } from "../support/killable-service";
 import type { Answer } from "../support/service-client";
 import { endSessions, makeWorld, whole, type World } from "../support/world";
 
-jest.setTimeout(180_000);
-
 let slow: World;
 let slowAnswer: Promise<Answer>;
 let world: World;

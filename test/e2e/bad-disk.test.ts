@@ -13,8 +13,6 @@ import { obtainEngine } from "../../engine/obtain/obtain";
 import { eventually } from "../support/killable-service";
 import { makeWorld, whole, type World } from "../support/world";
 
-jest.setTimeout(180_000);
-
 const directory = mkdtempSync(path.join(tmpdir(), "disk-"));
 const room = path.join(directory, "room");
 let world: World;

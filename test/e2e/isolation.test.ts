@@ -12,8 +12,6 @@ import {
 } from "../support/service-process";
 import { signed } from "../support/service-tokens";
 
-jest.setTimeout(180_000);
-
 type Sql = <T extends object>(statement: string) => Promise<T[]>;
 
 /** The owners of each tenant's schema and tables: by the tenant's slug, and only how the owner is called. */

@@ -18,8 +18,6 @@ import { tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
 
-jest.setTimeout(120_000);
-
 const database = useServiceDatabase();
 let engine: Engine;
 let state: string;

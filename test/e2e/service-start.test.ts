@@ -15,8 +15,6 @@ import {
   temporaryFolder,
 } from "../support/service-process";
 
-jest.setTimeout(120_000);
-
 const database = useServiceDatabase({ migrated: false });
 afterAll(cleanUpServices);
 

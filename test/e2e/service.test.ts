@@ -17,8 +17,6 @@ import {
 } from "../support/service-process";
 import { signed } from "../support/service-tokens";
 
-jest.setTimeout(180_000);
-
 const database = useServiceDatabase({ migrated: false });
 const password = "a quiet purple river";
 let service: ServiceProcess;

@@ -16,7 +16,6 @@ import { signed } from "../support/service-tokens";
 import { previewOf } from "../support/whole-tenant";
 
 /** The life of a tenant over HTTP, on the real engine. */
-jest.setTimeout(180_000);
 
 // Before the database's own, which drops it: they run in this order.
 afterAll(async () => {

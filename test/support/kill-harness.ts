@@ -52,7 +52,6 @@ export interface KillHarness {
 export function useKillHarness(
   options: { backend?: "file" | "postgres"; env?: Record<string, string> } = {},
 ): KillHarness {
-  jest.setTimeout(120_000);
   const database = useServiceDatabase();
   let state: StateBackend;
   let service: KillableService;

@@ -14,7 +14,8 @@ import { referenceOf, SCRATCH } from "../../../provider/database/reference";
 import { useResourceDatabase } from "../../support/resources";
 
 const database = useResourceDatabase({ tenantRoles: true });
-const { urlEnv, sql } = database;
+const { urlEnv } = database;
+const sql: typeof database.sql = (statement) => database.sql(statement);
 
 /** Applies migrations to a schema; those of this package by default. */
 async function migrated(schemaName: string, directory = tenantMigrationsDir): Promise<string> {
@@ -66,17 +67,17 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 it("two schemas that the same migrations made have the same one, whatever is called alike elsewhere", async () => {
   await migrated("tenant_one", folder);
-  await migrated("Tenant_3", folder);
-  const found = await fingerprintsOf("tenant_one", "Tenant_3", "not_there");
-  expect([...found.keys()].sort()).toEqual(["Tenant_3", "tenant_one"]);
+  await migrated("tenant-3", folder);
+  const found = await fingerprintsOf("tenant_one", "tenant-3", "not_there");
+  expect([...found.keys()].sort()).toEqual(["tenant-3", "tenant_one"]);
   expect(new Set(found.values()).size).toBe(1);
   const lines = await linesOf("tenant_one");
   expect(fingerprintOf(lines)).toBe(found.get("tenant_one"));
   expect(lines.join("\n")).not.toContain("tenant_one");
-  for (const kind of [
+  const kinds = [
     ...["table owners", "partitioned table parted", "column things.size", "constraint things."],
     ...[
-      "CREATE INDEX things_by_label",
+      "index CREATE INDEX things_by_label",
       "sequence numbers",
       "view seen",
       "materialized view counted",
@@ -84,15 +85,14 @@ it("two schemas that the same migrations made have the same one, whatever is cal
     ...["CREATE OR REPLACE FUNCTION doubled", "aggregate total", "trigger CREATE TRIGGER stamps"],
     ...["rule CREATE RULE nothing", "policy own", "type mood enum", "type positive domain"],
     ...["type pair composite", "type span range of integer", "column pair.b mood"],
-  ]) {
-    expect(lines.filter((line) => line.startsWith(kind))).not.toEqual([]);
-  }
+  ];
+  expect(kinds.filter((kind) => !lines.some((line) => line.startsWith(kind)))).toEqual([]);
 });
 
 test.each([
   ["a column is dropped", "alter table owners drop column tags"],
   ["a column is added", "alter table owners add column more int"],
-  ["a type is another", "alter table owners alter tags type varchar(3)[]"],
+  ["a type is another", "alter table things alter other type text[]"],
   ["a default is another", "alter table things alter label set default 'y'"],
   ["a column may be null", "alter table things alter owner drop not null"],
   ["a check is gone", "alter table things drop constraint things_label_check"],
@@ -132,7 +132,7 @@ test.each([
   ["a comment", "comment on table owners is 'x'"],
   ["statistics", "analyze owners"],
 ])("%s change nothing in it", async (what, change) => {
-  const schemaName = await migrated(`same ${what}`, folder);
+  const schemaName = await migrated(`same_${what.replace(" ", "-")}`, folder);
   const before = await fingerprintsOf(schemaName);
   await sql(`set search_path = "${schemaName}"`);
   await sql(change);

@@ -6,8 +6,6 @@ import { postSetUp, send, tenantBody, type Answer } from "../../support/service-
 import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
-jest.setTimeout(120_000);
-
 /** Within which work goes on, or the service says that it cannot, in ms. */
 const SOON = 30_000;
 
