@@ -16,6 +16,9 @@ import { PRODUCT_ROLE, type World } from "./world";
 /** How many stacks one process previews: each leaves something behind in it. */
 const STACKS_OF_A_PROCESS = 30;
 
+/** How long the preview of a stack may take, beside other work. */
+const LIMIT_MS = 60_000;
+
 /** That a refresh and an `up` of each stack that a tenant has would change nothing, by the real CLI. */
 export async function checkPreviews(world: World, early: AbortSignal): Promise<Check> {
   const { postgres } = world;
@@ -90,7 +93,11 @@ async function preview(
     const changed = Object.keys(told.changes ?? {}).filter((change) => change !== "same");
     if (changed.length > 0) faults.push(`${told.stack}: ${JSON.stringify(told.changes)}`);
   });
-  await once(child, "exit");
+  const limit = setTimeout(() => child.kill("SIGKILL"), stacks.length * LIMIT_MS);
+  // Not its end: a connection by a way that was disturbed may keep it for long.
+  await once(child, "disconnect");
+  clearTimeout(limit);
+  child.kill("SIGKILL");
   const unseen = stacks.map(({ name }) => name).filter((name) => !seen.has(name));
   return unseen.length > 0 ? [...faults, `not previewed: ${unseen.join(", ")}`] : faults;
 }

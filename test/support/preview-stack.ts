@@ -51,7 +51,7 @@ async function previewOf(
 main(process.argv.slice(2)).then(
   () => process.disconnect(),
   (error: unknown) => {
-    process.send?.({ fault: String(error) });
     process.exitCode = 1;
+    process.send?.({ fault: String(error) }, () => process.disconnect());
   },
 );
