@@ -1,7 +1,6 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak|mutation` call:
-// it
-// brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript without
-// dependencies: when it starts, nothing is installed and nothing is built.
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak|mutation`
+// call: it brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript
+// without dependencies: when it starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";

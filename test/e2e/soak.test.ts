@@ -13,7 +13,7 @@ test("after trouble at random nothing is lost, nothing is doubled, and nothing i
   expect({ code, stdout }).toMatchObject({ code: 0 });
   expect(stdout).toContain("All checks hold.");
   expect(stdout).toContain("--seed 7");
-  expect(stdout).toMatch(/an accepted set-up succeeded +\d+ ok/);
+  expect(stdout).toMatch(/an accepted operation succeeded +\d+ ok/);
 });
 
 test("an option that it does not know is told of, and nothing is started", async () => {

@@ -7,24 +7,24 @@ export function checkAnswers(ledger: Ledger, facts: Facts): Check[] {
   const { asked, followed, reads } = ledger;
   const good = asked.filter(({ refusal }) => refusal === undefined);
   const bad = asked.filter(({ refusal }) => refusal !== undefined);
-  const tenantOf = new Map(facts.tenants.map((tenant) => [tenant.id, tenant]));
   const operationOf = new Map(facts.operations.map((operation) => [operation.id, operation]));
-  const active = new Set(
-    facts.tenants.filter(({ status }) => status === "active").map(({ slug }) => slug),
-  );
-  const made = new Set([...facts.operations, ...facts.tenants].map(({ slug }) => slug));
+  const setUps = facts.operations.filter(({ kind }) => kind === "setup");
+  const setUpOf = new Map(setUps.map((operation) => [operation.tenantId, operation]));
+  const made = new Set(setUps.map(({ slug }) => slug));
   const goodSlugs = new Set(good.map(({ wanted }) => wanted.slug));
   return [
-    checkEach("201: the tenant is there, and active", withStatus(good, 201), (ask) => {
-      const tenant = tenantOf.get(idOf(ask) ?? "");
-      const right = tenant?.slug === ask.wanted.slug && tenant.status === "active";
-      return !(right && tenant.name === ask.wanted.name) && lineOf(ask);
+    checkEach("201: the tenant was set up", withStatus(good, 201), (ask) => {
+      const { slug, request, status } = setUpOf.get(idOf(ask) ?? "") ?? {};
+      const right = slug === ask.wanted.slug && request?.name === ask.wanted.name;
+      return !(right && status === "succeeded") && lineOf(ask);
     }),
     checkEach("202: its operation is there", withStatus(good, 202), (ask) => {
       return operationOf.get(idOf(ask) ?? "")?.slug !== ask.wanted.slug && lineOf(ask);
     }),
-    checkEach("409: the slug is an active tenant's", withStatus(good, 409), (ask) => {
-      return !active.has(ask.wanted.slug) && lineOf(ask);
+    checkEach("409: says that the slug is taken", withStatus(good, 409), (ask) => {
+      const { slug } = ask.wanted;
+      const right = [`The slug ${slug} is taken`, `The slug ${slug} is being set up already`];
+      return !right.includes(ask.message ?? "") && `${lineOf(ask)}: ${ask.message ?? ""}`;
     }),
     checkEach("422: the key is another request's", withStatus(good, 422), (ask) => {
       const twins = good.filter(({ key }) => key !== undefined && key === ask.key);
@@ -45,11 +45,11 @@ export function checkAnswers(ledger: Ledger, facts: Facts): Check[] {
       return !goodSlugs.has(slug) && made.has(slug) && lineOf(ask);
     }),
     checkEach(
-      "of all who asked for a slug, one was accepted",
-      groupBy(good, ({ wanted }) => wanted.slug),
-      ([slug, asks]) => {
-        const accepted = acceptedOf(asks);
-        return accepted.length > 1 && `${slug}: accepted for ${accepted.join(" and ")}`;
+      "of all who asked, one was told that a tenant is theirs",
+      groupBy(withStatus(good, 201), (ask) => idOf(ask) ?? ""),
+      ([id, asks]) => {
+        const all = [...new Set(asks.map(({ key, what }, index) => key ?? `${what} ${index}`))];
+        return all.length > 1 && `${id}: ${all.join(" and ")}`;
       },
     ),
     checkEach(
@@ -58,8 +58,8 @@ export function checkAnswers(ledger: Ledger, facts: Facts): Check[] {
       ([key, asks]) => key !== "" && faultOfKey(key, asks, facts),
     ),
     checkEach("an operation that was followed succeeded", followed, (seen) => {
-      const tenant = tenantOf.get(seen.tenantId ?? "");
-      const right = seen.status === "succeeded" && tenant?.slug === seen.slug;
+      const right =
+        seen.status === "succeeded" && operationOf.get(seen.operation)?.tenantId === seen.tenantId;
       return !right && `operation ${seen.operation} of ${seen.slug}: ${seen.status}`;
     }),
     checkEach("a read is answered rightly", reads, ({ what, right, outcome }) => {
@@ -84,12 +84,6 @@ function lineOf({ what, wanted, outcome, refusal }: Asked): string {
   const wrong = refusal === undefined ? "" : `, not ${refusal}`;
   const id = typeof outcome === "object" && outcome.id !== undefined ? ` (${outcome.id})` : "";
   return `${wanted.slug} (${what}): ${nameOf(outcome)}${id}${wrong}`;
-}
-
-/** Whoever was told 201 or 202: callers without a key each for themselves, keys once each. */
-function acceptedOf(asks: readonly Asked[]): string[] {
-  const accepted = asks.filter(({ outcome }) => ["201", "202"].includes(nameOf(outcome)));
-  return [...new Set(accepted.map(({ key, what }, index) => key ?? `${what} ${index}`))];
 }
 
 function faultOfKey(key: string, asks: readonly Asked[], facts: Facts): string | undefined {

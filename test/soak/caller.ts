@@ -1,19 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { addresses, send, sendHalf, tokensOf, type Received, type Sent } from "./client";
 import { bodyOf, faultsOf } from "./faults";
-import type { Instance } from "./instance";
-import type { Asked, Ledger, Wanted } from "./ledger";
+import { follow, type Scene } from "./follow";
+import { clockMs, nameOf, type Asked, type Wanted } from "./ledger";
 import type { Action } from "./plan";
-
-/** After how many ms an operation must have ended, whatever happens meanwhile. */
-const END_OF_OPERATION = 180_000;
-
-/** What callers share. */
-export interface Scene {
-  readonly instances: readonly Instance[];
-  readonly secret: string;
-  readonly ledger: Ledger;
-}
+import { VerbCaller } from "./verb-caller";
 
 /** Does one action after the other until it is told to stop; what has begun is brought to its end. */
 export async function call(
@@ -33,12 +24,14 @@ export async function call(
 /** Somebody with a token who asks for tenants. */
 class Caller {
   private readonly tokens: ReturnType<typeof tokensOf>;
+  private readonly verbs: VerbCaller;
 
   constructor(
     name: string,
     private readonly scene: Scene,
   ) {
     this.tokens = tokensOf(scene.secret, name);
+    this.verbs = new VerbCaller(scene, this.tokens);
   }
 
   async does(action: Action): Promise<void> {
@@ -51,7 +44,9 @@ class Caller {
         return;
       case "ask and follow": {
         const { outcome } = await ask(action.wanted, { headers: later });
-        await this.follow(outcome, action.wanted.slug, action.instance, action.events);
+        const { slug } = action.wanted;
+        const asker = { token: this.tokens.asker, instance: action.instance };
+        await follow(this.scene, outcome, { ...asker, slug, events: action.events });
         return;
       }
       case "race":
@@ -85,6 +80,9 @@ class Caller {
         return;
       case "read":
         await this.read(action.instance);
+        return;
+      default:
+        await this.verbs.does(action, action.instance);
     }
   }
 
@@ -96,7 +94,10 @@ class Caller {
     refusal?: number,
   ): Promise<Received> {
     const key = more.headers?.["Idempotency-Key"];
-    const asked: Asked = { what, wanted, key, refusal, outcome: "timed out" };
+    const asked: Asked = {
+      ...{ what, wanted, key, refusal, sentAt: clockMs(), endedAt: Infinity },
+      outcome: "timed out",
+    };
     this.scene.ledger.asked.push(asked);
     const received = await send(this.addresses(instance), {
       path: "/api/tenant/setup",
@@ -105,6 +106,10 @@ class Caller {
       ...more,
     });
     asked.outcome = received.outcome;
+    asked.endedAt = clockMs();
+    const { message, id, slug } = received.body;
+    if (typeof message === "string") asked.message = message;
+    if (nameOf(received.outcome) === "201") this.scene.ledger.learn(id, slug);
     return received;
   }
 
@@ -116,44 +121,6 @@ class Caller {
     const token = { nobody: undefined, "a forger": forged, "a reader": reader, me: asker };
     const sent = { body: fault.body, headers: fault.headers, token: token[fault.as ?? "me"] };
     await this.ask(`ask badly: ${fault.what}`, wanted, instance, sent, fault.refusal);
-  }
-
-  /** Waits for the end of an operation that was accepted, wherever it can be asked. */
-  private async follow(
-    outcome: Asked["outcome"],
-    slug: string,
-    instance: number,
-    byEvents: boolean,
-  ): Promise<void> {
-    if (typeof outcome !== "object" || outcome.status !== 202 || outcome.id === undefined) return;
-    const operation = outcome.id;
-    const path = `/api/operations/${operation}`;
-    const look = (more: string) =>
-      send(this.addresses(instance), {
-        method: "GET",
-        path: path + more,
-        token: this.tokens.asker,
-      });
-    const began = performance.now();
-    // When the instance dies, the stream breaks, and the end is asked for as without it.
-    if (byEvents) await look("/events");
-    let status = "not there";
-    while (performance.now() - began < END_OF_OPERATION) {
-      const { outcome: answer, body } = await look("");
-      if (typeof answer === "object" && answer.status === 200) {
-        status = String(body.status);
-        const tenantId = typeof body.tenantId === "string" ? body.tenantId : undefined;
-        if (status === "succeeded" || status === "failed") {
-          this.scene.ledger.followed.push({ operation, slug, status, tenantId });
-          return;
-        }
-      } else if (typeof answer === "object" && answer.status !== 503) {
-        status = `answered with ${answer.status}`;
-        break;
-      }
-      await delay(300);
-    }
-    this.scene.ledger.followed.push({ operation, slug, status });
   }
 
   private async read(instance: number): Promise<void> {

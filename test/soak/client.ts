@@ -8,7 +8,7 @@ const PATIENCE = 60_000;
 
 /** A request to whichever instance there is. */
 export interface Sent {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   /** Undefined for none. */
   readonly token?: string | undefined;
@@ -85,11 +85,14 @@ export async function sendHalf([address]: readonly string[], token: string): Pro
   });
 }
 
+const all = ["CREATE_TENANT", "UPDATE_TENANT", "DELETE_TENANT", "PURGE_TENANT"] as const;
+
 /** The tokens of the soak's callers. */
 export function tokensOf(secret: string, subject: string) {
   const until = { expiresIn: "4h", issuer: undefined, audience: undefined } as const;
   return {
-    asker: signToken(secret, { permissions: ["CREATE_TENANT"], subject, ...until }),
+    asker: signToken(secret, { permissions: [...all], subject, ...until }),
+    setter: signToken(secret, { permissions: ["CREATE_TENANT"], subject, ...until }),
     reader: signToken(secret, { permissions: ["VIEW_TENANTS"], subject: "reader", ...until }),
     forged: signToken(`not ${secret}`, { permissions: ["CREATE_TENANT"], subject, ...until }),
   };

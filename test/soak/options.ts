@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { troubles, type TroubleName } from "./plan";
+import { troubles, type TroubleName } from "./trouble-plan";
 
 /** What the soak is asked to do. */
 export interface Options {

@@ -1,5 +1,6 @@
 import type { Wanted } from "./ledger";
 import type { Random } from "./random";
+import { verbAction, type VerbAction } from "./verb-plan";
 
 /** What a caller does next. `instance` is which of the two it would rather ask. */
 export type Action = { readonly instance: number } & (
@@ -29,20 +30,27 @@ export type Action = { readonly instance: number } & (
     }
   | { readonly does: "ask badly"; readonly wanted: Wanted; readonly fault: number }
   | { readonly does: "read" }
+  | VerbAction
 ) & { readonly pause: number };
 
 /** How often of a hundred a caller does what. */
 const shares: readonly (readonly [Action["does"], number])[] = [
-  ["set up", 22],
-  ["ask and follow", 18],
-  ["retry with a key", 14],
-  ["hang up", 10],
-  ["ask badly", 14],
-  ["ask again", 8],
-  ["race", 6],
-  ["read", 4],
-  ["cut its body off", 2],
-  ["burst", 2],
+  ["set up", 10],
+  ["ask and follow", 8],
+  ["retry with a key", 8],
+  ["hang up", 5],
+  ["ask badly", 5],
+  ["ask again", 7],
+  ["race", 3],
+  ["read", 2],
+  ["cut its body off", 1],
+  ["burst", 1],
+  ["send a verb", 21],
+  ["send a verb and follow it", 8],
+  ["send a verb with a key", 8],
+  ["hang up on a verb", 4],
+  ["send verbs at once", 6],
+  ["send a verb badly", 3],
 ];
 
 /** What one caller does, without end: the same again for the same numbers. */
@@ -54,7 +62,7 @@ export function* planOf(caller: string, random: Random): Generator<Action, never
     // In ms. Nobody waits for long, and some not at all.
     const pause = random.percent(30) ? 0 : random.integer(0, 800);
     const action = actionOf(shareOf(random), wanted, before, random);
-    if (action.does !== "ask badly") before.push(wanted);
+    if ("wanted" in action && action.does !== "ask badly") before.push(wanted);
     yield { ...action, instance, pause };
   }
 }
@@ -102,6 +110,18 @@ function actionOf(
       return { does, wanted, fault: random.integer(0, 1_000) };
     case "read":
       return { does };
+    case "send a verb":
+    case "send a verb and follow it":
+    case "hang up on a verb":
+    case "send a verb with a key":
+    case "send verbs at once":
+    case "send a verb badly":
+      return verbAction(
+        does,
+        wanted.slug,
+        before.map(({ slug }) => slug),
+        random,
+      );
     default:
       return { does, wanted };
   }
@@ -113,57 +133,4 @@ function tenantOf(slug: string, random: Random): Wanted {
     ? `agency-${random.integer(1, 3)}@many.example`
     : `admin-${random.integer(1, 999_999)}@${slug}.example`;
   return { slug, name: `The ${slug} company`, adminEmail };
-}
-
-/** What can be done to the service, its database, its state and the ways to them. */
-export const troubles = [
-  "kill an instance",
-  "stop an instance",
-  "kill a CLI",
-  "kill a program host",
-  "kill a dynamic provider",
-  "kill a postgresql plugin",
-  "kill a dbmate",
-  "end a backend",
-  "stop the database",
-  "crash the database",
-  "silence the connections of an instance",
-  "reset the connections of an instance",
-  "pause an instance",
-  "pause an instance that loses its sessions",
-  "pause a CLI",
-  "take the state backend away",
-] as const;
-
-/** The name of a trouble. */
-export type TroubleName = (typeof troubles)[number];
-
-/** One trouble, with the numbers that it may need. */
-export interface Trouble {
-  readonly does: TroubleName;
-  /** How long everything is left alone before it, in ms. */
-  readonly pause: number;
-  readonly instance: number;
-  /** How long what was ended stays away, in ms. What others must notice lasts longer by a fixed time. */
-  readonly away: number;
-  /** Which of those that could be met: modulo their number. */
-  readonly which: number;
-}
-
-/** Troubles without end, of the kinds that were chosen. Each comes once before one comes twice. */
-export function* troublePlan(
-  random: Random,
-  chosen: readonly TroubleName[] = troubles,
-): Generator<Trouble, never> {
-  for (;;) {
-    for (const does of random.shuffle(chosen)) {
-      yield {
-        does,
-        pause: random.integer(800, 4_500),
-        instance: random.integer(0, 1),
-        away: random.integer(0, 2_500),
-        which: random.integer(0, 1_000),
-      };
-    }
-  }
 }

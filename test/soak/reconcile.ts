@@ -1,78 +1,53 @@
 import { checkAnswers } from "./answers";
-import type { Check } from "./check";
-import { checkEach, groupBy } from "./check";
+import { checkEach, groupBy, type Check } from "./check";
 import type { Facts, StateFact, TenantFact } from "./facts";
+import { checkHistories } from "./histories";
 import type { Ledger } from "./ledger";
+import { checkLives } from "./lives";
+import { checkTraces } from "./traces";
 
 /** Holds every answer against what there is, and what there is against itself. Changes nothing. */
 export function reconcile(ledger: Ledger, facts: Facts): Check[] {
   return [
     ...checkAnswers(ledger, facts),
-    ...checkOperations(ledger, facts),
+    ...checkLives(ledger, facts),
+    ...checkHistories(ledger, facts),
     ...checkTenants(facts),
-  ];
-}
-
-function checkOperations({ asked }: Ledger, { operations, tenants, jobs, locks }: Facts): Check[] {
-  const wanted = new Set(asked.map(({ wanted: { slug } }) => slug));
-  const active = new Set(tenants.map(({ id, slug, status }) => `${status} ${slug} ${id}`));
-  return [
-    checkEach("an accepted set-up succeeded", operations, ({ id, slug, status, retries }) => {
-      return status !== "succeeded" && `operation ${id} of ${slug}: ${status}, ${retries} retries`;
-    }),
-    checkEach("and its tenant is active", operations, ({ id, slug, status, tenantId }) => {
-      const tenant = `active ${slug} ${String(tenantId)}`;
-      return status === "succeeded" && !active.has(tenant) && `operation ${id}: no tenant ${slug}`;
-    }),
-    checkEach(
-      "one set-up was accepted for a slug",
-      groupBy(operations, ({ slug }) => slug),
-      ([slug, all]) => all.length > 1 && `${slug}: ${all.length} operations`,
-    ),
-    checkEach("and somebody asked for it", operations, ({ id, slug }) => {
-      return !wanted.has(slug) && `operation ${id} of ${slug}`;
-    }),
-    { what: "no job is left", looked: 1, faults: jobs === 0 ? [] : [`${jobs} jobs`] },
-    { what: "no stack is locked", looked: 1, faults: locks },
+    ...checkTraces(facts),
   ];
 }
 
 function checkTenants(facts: Facts): Check[] {
-  const { tenants, operations, schemas, users, memberships, states, spareStacks } = facts;
-  const operationOf = new Map(operations.map((operation) => [operation.slug, operation]));
+  const { tenants, users, memberships, states } = facts;
   const userOf = new Map(users.map((user) => [user.id, user]));
   const membersOf = groupBy(memberships, ({ tenantId }) => tenantId);
-  const ids = new Set(tenants.map(({ id }) => `tenant_${id}`));
-  const stacks = new Set([...tenants.map(({ stack }) => stack), ...spareStacks]);
   return [
-    checkEach("a tenant is active", tenants, ({ slug, status }) => {
-      return status !== "active" && `${slug} is ${status}`;
+    checkEach("a tenant has the status that is wanted", tenants, ({ slug, status, wanted }) => {
+      return status !== wanted && `${slug} is ${status}, and ${wanted ?? "not"} wanted`;
     }),
-    checkEach("and was set up by its operation", tenants, ({ id, slug }) => {
-      return operationOf.get(slug)?.tenantId !== id && `${slug} (${id})`;
+    checkEach("and one owner, its stack", tenants, ({ id, slug, owner, stack }) => {
+      const right = `organization/tenant-service/${stack ?? ""}::${id}`;
+      return owner !== right && `${slug}: ${owner ?? "nobody"}, not ${right}`;
     }),
     checkEach(
       "one tenant has a slug",
-      groupBy(tenants, ({ slug }) => slug),
+      groupBy(
+        tenants.filter(({ status }) => status !== "deleted"),
+        ({ slug }) => slug,
+      ),
       ([slug, all]) => all.length > 1 && `${slug}: ${all.length} tenants`,
     ),
     checkEach("its schema has every migration once", tenants, (tenant) =>
       faultOfSchema(tenant, facts),
     ),
-    checkEach("a schema has its tenant", schemas.keys(), (name) => {
-      return !ids.has(name) && `schema ${name} is nobody's`;
-    }),
-    checkEach("its admin is who was asked for", tenants, ({ slug, adminId }) => {
-      const [is, asked] = [userOf.get(adminId ?? "")?.email, operationOf.get(slug)?.adminEmail];
-      return is?.toLowerCase() !== asked?.toLowerCase() && `${slug}: ${is ?? "nobody"}`;
-    }),
     checkEach(
-      "a user is there once",
-      groupBy(users, ({ email }) => email.toLowerCase()),
-      ([email, all]) => all.length > 1 && `${email}: ${all.length} users`,
+      "the product can use it while it is active, and nobody else ever",
+      tenants,
+      (tenant) => faultOfGate(tenant, facts),
     ),
-    checkEach("and belongs to a tenant", users, ({ id, email }) => {
-      return !memberships.some(({ userId }) => userId === id) && `${email} belongs to nobody`;
+    checkEach("its admin is who was asked for", tenants, ({ slug, adminId, adminEmail }) => {
+      const is = userOf.get(adminId ?? "")?.email;
+      return is?.toLowerCase() !== adminEmail?.toLowerCase() && `${slug}: ${is ?? "nobody"}`;
     }),
     checkEach("it has one membership, the admin's", tenants, ({ id, slug, adminId }) => {
       const members = membersOf.get(id) ?? [];
@@ -80,11 +55,8 @@ function checkTenants(facts: Facts): Check[] {
       return !(right && members[0]?.role === "ADMIN") && `${slug}: ${members.length} memberships`;
     }),
     checkEach("its state has the five steps", tenants, (tenant) =>
-      faultOfState(tenant, states.get(tenant.stack)),
+      faultOfState(tenant, states.get(tenant.stack ?? "")),
     ),
-    checkEach("a stack has its tenant", states.keys(), (name) => {
-      return !stacks.has(name) && `stack ${name} is nobody's`;
-    }),
   ];
 }
 
@@ -98,6 +70,19 @@ function faultOfSchema({ id, slug }: TenantFact, { schemas, expected }: Facts): 
   return undefined;
 }
 
+/** The rights on the schema follow the status; those on its tables stay, and are of no use without. */
+function faultOfGate(
+  { id, slug, status }: TenantFact,
+  { schemas, expected, productRole }: Facts,
+): string | undefined {
+  const { rights = [], usable = 0 } = schemas.get(`tenant_${id}`) ?? {};
+  const right = status === "active" ? `${productRole} USAGE` : "";
+  if (rights.join() !== right) return `${slug} is ${status}, and open to: ${rights.join()}`;
+  // The table of the migrations may be read and not written.
+  const tables = expected.tables.length - 1;
+  return usable === tables ? undefined : `${slug}: ${usable} of ${tables} tables can be used`;
+}
+
 /** The last word of each step's resource type → its id. A schema's has the database's name before it. */
 const steps: readonly (readonly [string, (tenant: TenantFact) => string])[] = [
   ["Record", ({ id }) => id],
@@ -109,7 +94,7 @@ const steps: readonly (readonly [string, (tenant: TenantFact) => string])[] = [
 
 function faultOfState(tenant: TenantFact, state: StateFact | undefined): string | undefined {
   const { slug, stack } = tenant;
-  if (state === undefined) return `${slug} has no state (${stack})`;
+  if (state === undefined) return `${slug} has no state (${stack ?? "no stack"})`;
   if (state.pending > 0) return `${slug}: ${state.pending} operations are pending in its state`;
   for (const [step, idOf] of steps) {
     const ids = state.resources.filter(({ type }) => type === step).map(({ id }) => id);

@@ -30,6 +30,7 @@ export function tableOf(result: Result): string {
   return [
     ...section("asked", countsOf(ledger.kinds)),
     ...section("answered", countsOf(ledger.outcomes)),
+    ...section("answered to each verb", countsOf(ledger.outcomesOfVerbs)),
     ...section("done to it", [...countsOf(troubles.done), ...missed]),
     ...section("seen", notes),
     ...section("checked", checks.map(rowOf)),

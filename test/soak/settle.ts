@@ -9,7 +9,7 @@ import type { World } from "./world";
 const PATIENCE = 120_000;
 
 /**
- * Waits until both instances serve and nothing waits or runs.
+ * Waits until both instances serve, nothing waits or runs, and what was given up is removed.
  *
  * @returns after how many ms that was so; undefined when it never was.
  */
@@ -31,7 +31,8 @@ async function busy(url: string): Promise<number | undefined> {
     await client.connect();
     const { rows } = await client.query<{ left: number }>(
       `select (select count(*) from public.operations where finished_at is null)::int
-        + (select count(*) from graphile_worker.jobs)::int as left`,
+        + (select count(*) from graphile_worker.jobs)::int
+        + (select count(*) from public.service_stacks where status = 'removing')::int as left`,
     );
     return rows[0]?.left;
   } catch {

@@ -1,15 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { call } from "./caller";
-import { checkEach, type Check } from "./check";
-import { readFacts, type Facts } from "./facts";
+import { checkEach, groupBy, type Check } from "./check";
+import type { Facts } from "./facts";
 import { checkFlat, heldBy, type Held } from "./flat";
 import { Ledger, nameOf } from "./ledger";
 import { commandOf, type Options } from "./options";
-import { planOf, troublePlan } from "./plan";
+import { planOf } from "./plan";
+import { checkPreviews } from "./previews";
 import { seeded } from "./random";
+import { readFacts } from "./read-facts";
 import { reconcile } from "./reconcile";
 import type { Result } from "./report";
 import { checkLeftovers, settle } from "./settle";
+import { troublePlan } from "./trouble-plan";
 import { makeTrouble, type Troubles } from "./troublemaker";
 import type { World } from "./world";
 
@@ -53,6 +56,8 @@ export async function soak(
   await Promise.all(world.instances.map((instance) => instance.close("SIGTERM")));
   const facts = await readFacts(world);
   checks.push(...reconcile(load.ledger, facts), ...checkEnds(world), ...grown);
+  say("the instances have ended; the stacks are previewed");
+  checks.push(await checkPreviews(world, early));
   return {
     ledger: load.ledger,
     troubles: load.troubles,
@@ -116,14 +121,14 @@ class Load {
   }
 
   private tell(): void {
-    const { asked, answered } = this.ledger;
+    const { asked, sent, answered } = this.ledger;
     const created = asked.filter(({ outcome }) => nameOf(outcome) === "201").length;
     const done = [...this.troubles.done];
     const count = (word: string) =>
       done.reduce((sum, [name, times]) => sum + (name.includes(word) ? times : 0), 0);
     const seconds = Math.round((performance.now() - this.began) / 1_000);
     this.say(
-      `${String(seconds).padStart(4)} s: ${asked.length} asked, ${answered} answered, ` +
+      `${String(seconds).padStart(4)} s: ${sent} asked, ${answered} answered, ` +
         `${created} × 201, ${count("kill") + count("end a backend")} kills, ` +
         `${count("database")} restarts of the database, ${count("pause")} pauses, ` +
         `${count("connections")} × connections, ${count("state")} × the state away`,
@@ -150,13 +155,13 @@ function notesOf(
   const most = (what: "attempts" | "retries") =>
     String(Math.max(0, ...operations.map((operation) => operation[what])));
   return [
-    ["set-ups accepted", String(operations.length)],
-    ["tenants", String(tenants.length)],
+    ...countsOf(operations.map(({ kind }) => `${kind}: accepted`)),
+    ...countsOf(tenants.map(({ status }) => `tenants that are ${status}`)),
     [
       "set-ups that were started more than once",
       String(operations.filter(({ attempts }) => attempts > 1).length),
     ],
-    ["most starts of one set-up", most("attempts")],
+    ["most starts of one operation", most("attempts")],
     ["most tries of one after a failure", most("retries")],
     ["starts of an instance", String(instances.flatMap(({ pids }) => pids).length)],
     [
@@ -165,6 +170,10 @@ function notesOf(
     ],
     ["settled after the storm", inSeconds(settled)],
   ];
+}
+
+function countsOf(names: readonly string[]): [string, string][] {
+  return [...groupBy(names, (name) => name)].map(([name, all]) => [name, String(all.length)]);
 }
 
 function inSeconds(ms: number | undefined): string {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import type { BadNetwork } from "../support/bad-network";
 import { startedBy } from "../support/killable-service";
-import type { Trouble, TroubleName } from "./plan";
+import type { Trouble, TroubleName } from "./trouble-plan";
 import type { World } from "./world";
 
 /** What was done, by its name in the plan, and how often there was nothing to do it to. */

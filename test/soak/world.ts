@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Client } from "pg";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { startTemporaryPostgres, type TemporaryPostgres } from "../../engine/postgres/temporary";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
@@ -10,6 +11,9 @@ import { badNetworkTo, type BadNetwork } from "../support/bad-network";
 import { startedBy } from "../support/killable-service";
 import { Backend } from "./backend";
 import { Instance } from "./instance";
+
+/** The role as which the product would work: it may use a tenant's schema while the tenant is active. */
+export const PRODUCT_ROLE = "soak_product";
 
 /** Two instances of the service, the database and the state that they share, and nothing else. */
 export interface World {
@@ -22,6 +26,8 @@ export interface World {
   readonly migrations: string;
   /** What tokens are signed with. */
   readonly secret: string;
+  /** What the instances are started with, but for the way to the database. */
+  readonly env: NodeJS.ProcessEnv;
   /** Where the instances write what they log. */
   readonly logs: string;
 }
@@ -30,7 +36,8 @@ export interface World {
 export async function makeWorld(report: (line: string) => void): Promise<World> {
   const engine = await obtainEngine(report);
   // A crash of the server, not of the machine: what is committed must be in the kernel's hands.
-  const postgres = await startTemporaryPostgres({ fsync: "off" });
+  const server = await startTemporaryPostgres({ fsync: "off" });
+  const postgres = { ...server, url: await makeRoles(server) };
   const folder = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-soak-"));
   const [migrations, logs, temporary] = ["migrations", "logs", "tmp"].map((name) =>
     path.join(folder, name),
@@ -49,6 +56,8 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     PULUMI_BACKEND_URL: backend.url,
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
     TENANT_MIGRATIONS_DIR: migrations,
+    PRODUCT_ROLES: PRODUCT_ROLE,
+    TENANT_ROLES: "true",
     // Low enough that waiting callers are told 202, and bursts 503, now and then.
     SETUP_WAIT: "15",
     QUEUE_LIMIT: "16",
@@ -63,7 +72,29 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     return new Instance(name, { ...env, DATABASE_URL }, path.join(logs, `${name}.log`));
   };
   const instances = [instance("one", networks[0]), instance("other", networks[1])] as const;
-  return { folder, postgres, instances, networks, backend, migrations, secret, logs };
+  return { folder, postgres, instances, networks, backend, migrations, secret, env, logs };
+}
+
+/**
+ * Makes the product's role, and a role for the service with a database of its own, which may make a role for each
+ * tenant: the server's usual one loses that right whenever the server starts.
+ *
+ * @returns the URL for the service.
+ */
+async function makeRoles({ superuserUrl }: TemporaryPostgres): Promise<string> {
+  const client = new Client(superuserUrl);
+  await client.connect();
+  const password = randomBytes(16).toString("hex");
+  try {
+    await client.query(`create role ${PRODUCT_ROLE}`);
+    await client.query(`create role soak login createrole password '${password}'`);
+    await client.query("create database soak owner soak");
+  } finally {
+    await client.end();
+  }
+  const url = new URL(superuserUrl);
+  Object.assign(url, { username: "soak", password, pathname: "/soak" });
+  return url.href;
 }
 
 /** Ends everything that is left, at once, and removes it; the instances' logs stay when asked for. */

@@ -8,9 +8,21 @@ import { PROJECT } from "../../service/config/project";
 /** What a refresh and an `up` would do: how many resources of each operation. */
 export type Previewed = OpMap;
 
-/** A process that previews a stack as the service would run it, and sends its parent what it saw. */
-async function main([stackName = "", declaration = ""]: readonly string[]): Promise<void> {
-  const tenant = JSON.parse(declaration) as TenantDeclaration;
+/**
+ * A process that previews stacks as the service would run them, and sends its parent what it saw of each. Its
+ * arguments are, for each stack, its name and its tenants as JSON.
+ */
+async function main([stack, declared, ...rest]: readonly string[]): Promise<void> {
+  if (stack === undefined || declared === undefined) return;
+  const changes = await previewOf(stack, JSON.parse(declared) as TenantDeclaration[]);
+  process.send?.({ stack, changes });
+  await main(rest);
+}
+
+async function previewOf(
+  stackName: string,
+  tenants: readonly TenantDeclaration[],
+): Promise<Previewed> {
   const workDir = mkdtempSync(path.join(tmpdir(), "preview-"));
   try {
     writeFileSync(path.join(workDir, "Pulumi.yaml"), `name: ${PROJECT}\nruntime: nodejs\n`);
@@ -23,13 +35,14 @@ async function main([stackName = "", declaration = ""]: readonly string[]): Prom
         const database = {
           ...{ migrationsDir, publicMigrations: false, passwordFromEnvironment: true },
           productRoles: process.env.PRODUCT_ROLES?.split(",") ?? [],
+          isolateMigrations: process.env.TENANT_ROLES === "true",
         };
-        return Promise.resolve(declareStack({ database, tenants: [tenant] }));
+        return Promise.resolve(declareStack({ database, tenants }));
       },
     });
     const stack = await Stack.select(stackName, workspace);
     const { changeSummary } = await stack.preview({ refresh: true });
-    process.send?.({ changes: changeSummary });
+    return changeSummary;
   } finally {
     rmSync(workDir, { recursive: true });
   }
@@ -38,7 +51,7 @@ async function main([stackName = "", declaration = ""]: readonly string[]): Prom
 main(process.argv.slice(2)).then(
   () => process.disconnect(),
   (error: unknown) => {
-    process.send?.({ fault: String(error) });
     process.exitCode = 1;
+    process.send?.({ fault: String(error) }, () => process.disconnect());
   },
 );

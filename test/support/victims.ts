@@ -9,9 +9,35 @@ const commands = {
   dbmate: /dbmate.* migrate/,
 };
 
+/** A process that a service starts. */
+type Process = keyof typeof commands;
+
 /** What of a service a test kills. */
-export type Victim =
-  keyof typeof commands | "service" | "PostgreSQL backend" | "PostgreSQL sessions";
+export type Victim = Process | "service" | "PostgreSQL backend" | "PostgreSQL sessions";
+
+/**
+ * Kills it where it is there just now, and starts the service again where that is it.
+ *
+ * @returns whether there was something to kill.
+ */
+export async function killIfThere(
+  harness: KillHarness,
+  victim: Process | "service",
+): Promise<boolean> {
+  if (victim === "service") {
+    await killVictim(harness, victim, 0);
+    return true;
+  }
+  const victims = harness.processes(commands[victim]);
+  for (const { pid } of victims) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return victims.length > 0;
+}
 
 /** Kills it, and starts the service again where that is it. @param backend The PostgreSQL backend that waits. */
 export async function killVictim(

@@ -153,7 +153,7 @@ export async function previewOf(
 ): Promise<Previewed> {
   const [wanted] = await wantedWith(database.handle.query, tenantId);
   if (wanted === undefined) throw new Error(`the service wants no tenant ${tenantId}`);
-  const tenant = JSON.stringify(declarationOf(wanted));
+  const tenant = JSON.stringify([declarationOf(wanted)]);
   const { env: engine } = await obtainEngine(() => undefined);
   const [backendUrl, passphrase] = [state.url, "a passphrase for tests"];
   const child = fork(path.join(__dirname, "preview-stack.js"), [wanted.stack ?? "", tenant], {

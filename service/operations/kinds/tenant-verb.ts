@@ -83,6 +83,9 @@ export async function findDeclared(
   { mayBeUnmade = false }: { readonly mayBeUnmade?: boolean } = {},
 ): Promise<DeclaredTenant> {
   const wanted = await lockWanted(query, id);
+  // Before the tenant is read: of one whose operation ends just now, the row would be that of before its end, and a
+  // tenant that is restored by now would be refused as one that is not set up.
+  const alive = await aliveOperation(query, id);
   const tenant = await tenantById(query, id);
   if (wanted === undefined) {
     if (tenant === undefined) throw new TenantUnknownError();
@@ -92,7 +95,6 @@ export async function findDeclared(
         : `The tenant is declared by ${tenant.owner}: change it there`,
     );
   }
-  const alive = await aliveOperation(query, id);
   if (alive !== undefined) {
     throw new TenantBusyError(`Operation ${alive.id} (${alive.kind}) of the tenant is under way`);
   }

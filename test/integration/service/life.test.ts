@@ -1,3 +1,5 @@
+import type { Query } from "../../../service/database/database";
+import { kinds } from "../../../service/operations/kinds";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { eventually } from "../../support/killable-service";
 import {
@@ -10,7 +12,7 @@ import {
   type ServiceApp,
 } from "../../support/service-app";
 import { postSetUp, send, tenantBody, type Answer } from "../../support/service-client";
-import { useServiceDatabase } from "../../support/service-database";
+import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
 
 const database = useServiceDatabase();
@@ -290,6 +292,33 @@ describe("purge", () => {
     fails = false;
     expect((await ask(service, id, "purge", { body: { slug: "half" } })).status).toBe(204);
   });
+});
+
+test("a verb that comes while a restoration ends is refused for that, not as if nothing were set up", async () => {
+  const id = await database.addWanted("ending");
+  await database.addTenant("ending", { id, status: "provisioning", owner: ownedByService(id) });
+  await database.sql(
+    `insert into public.operations (id, kind, tenant_id, slug, request, status)
+    values (gen_random_uuid(), 'restore', $1, 'ending', '{}', 'running')`,
+    [id],
+  );
+  const end = async () => {
+    await database.sql("update public.tenants set status = 'active' where id = $1", [id]);
+    await database.sql("update public.operations set applied_at = now() where tenant_id = $1", [
+      id,
+    ]);
+  };
+  const asked = { request: {}, asker: { subject: null, isSuperAdmin: true }, tenantId: id };
+  const accepted = database.handle.transaction((query) => {
+    const slowly: Query = async (statement, values) => {
+      const rows = await query(statement, values);
+      if (statement.includes("from public.tenants t ")) await end();
+      return rows as never;
+    };
+    return kinds.delete.want(slowly, asked, { passwordHash: undefined, purgeAfterDays: 30 });
+  });
+  await expect(accepted).rejects.toMatchObject({ code: "TENANT_BUSY" });
+  await database.sql("delete from public.operations where tenant_id = $1", [id]);
 });
 
 describe("every verb", () => {

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { commandOf, help, OptionsError, readOptions, type Options } from "../../soak/options";
-import { planOf, troublePlan, troubles, type Action } from "../../soak/plan";
+import { planOf, type Action } from "../../soak/plan";
 import { seeded } from "../../soak/random";
+import { troublePlan, troubles } from "../../soak/trouble-plan";
 import { commands } from "../../soak/troublemaker";
 
 function first<T>(count: number, plan: Iterator<T, never>): T[] {
@@ -22,6 +23,8 @@ describe("a plan", () => {
     const all: Action["does"][] = [
       ...(["set up", "ask and follow", "retry with a key", "hang up", "ask badly"] as const),
       ...(["ask again", "race", "read", "cut its body off", "burst"] as const),
+      ...(["send a verb", "send a verb and follow it", "send a verb with a key"] as const),
+      ...(["hang up on a verb", "send verbs at once", "send a verb badly"] as const),
     ];
     expect([...kinds].sort()).toEqual([...all].sort());
   });
