@@ -39,6 +39,21 @@ export async function referenceOf(run: ReferenceRun): Promise<readonly string[]>
   });
 }
 
+/** The lines of {@link referenceOf}, if somebody has made them. */
+export async function findReference({
+  database,
+  files,
+}: Pick<ReferenceRun, "database" | "files">): Promise<string[] | undefined> {
+  return withConnection(database, async (client) => {
+    const rows = await rowsIfAny<{ lines: string[] }>(
+      client,
+      `select lines from public.tenant_references where migrations = $1 and server = ${SERVER}`,
+      [digestOf(files)],
+    );
+    return rows[0]?.lines;
+  });
+}
+
 async function makeReference({ database, directory, files, isolate }: ReferenceRun) {
   // A folder with just these files: dbmate runs all that there are.
   const folder = await mkdtemp(path.join(tmpdir(), "tenant-reference-"));
@@ -88,17 +103,6 @@ async function dropScratchSchemas(database: DatabaseAddress): Promise<void> {
 
 /** PostgreSQL's major version, in SQL: each may write definitions in its own way. */
 const SERVER = "current_setting('server_version_num')::int / 10000";
-
-async function findReference({ database, files }: ReferenceRun): Promise<string[] | undefined> {
-  return withConnection(database, async (client) => {
-    const rows = await rowsIfAny<{ lines: string[] }>(
-      client,
-      `select lines from public.tenant_references where migrations = $1 and server = ${SERVER}`,
-      [digestOf(files)],
-    );
-    return rows[0]?.lines;
-  });
-}
 
 /** Does nothing where the control tables are somebody else's. */
 async function keepReference({ database, files }: ReferenceRun, lines: readonly string[]) {
