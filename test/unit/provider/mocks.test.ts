@@ -44,6 +44,19 @@ describe("under Pulumi's mocks, without a database and without an environment, a
     expect(registered.get("Record")).not.toHaveProperty("faults");
   });
 
+  it.each([
+    ["keeps its data, by default", {}, {}, false],
+    ["may lose its data with forceDestroy", { forceDestroy: true }, {}, true],
+    ["keeps it with retainOnDelete", { forceDestroy: true }, { retainOnDelete: true }, false],
+    ["keeps it where it is released", { forceDestroy: true, release: true }, {}, false],
+  ])("%s", async (_, args, opts, destroys) => {
+    const tenant = new Tenant("acme", { ...acme, ...args, database: newDatabase() }, opts);
+    await valueOf(tenant.status);
+    for (const step of ["Record", "AdminUser", "Migrations", "Membership"]) {
+      expect(registered.get(step)).toMatchObject({ forceDestroy: destroys });
+    }
+  });
+
   it("needs none in a preview either", async () => {
     const isPreview = true;
     await pulumi.runtime.setMocks(mocks, "shop", "dev", isPreview);
