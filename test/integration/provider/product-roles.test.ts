@@ -124,7 +124,10 @@ async function publish({ membership }: Made, news: object): Promise<Membership> 
 
 /** Brings the migrations to other inputs. */
 async function migrateOn(made: Made, news: object): Promise<Migrations> {
-  const { files, version, mark, ...given } = made.migrations as Migrations & { mark: string };
+  const { files, version, mark, fingerprint, ...given } = made.migrations as Migrations & {
+    mark: string;
+  };
+  expect(fingerprint).toMatch(/^[0-9a-f]{64}$/);
   const inputs = checked<Migrations>(
     migrations.check({ ...given, files, version }, { ...given, ...news }),
   );
