@@ -7,16 +7,8 @@ import { migrate, type MigrationRun } from "../database/dbmate";
 import { dropInParts } from "../database/drop-in-parts";
 import { loadArchive } from "../database/load-archive";
 import { readLiveSchema } from "../database/live-schema";
-import { MigrationsUnreadableError } from "../contract/errors";
 import type { DatabaseIdentity } from "../database/identity";
-import {
-  migrationVersion,
-  missingMessage,
-  newestVersion,
-  publicMigrationsDir,
-  readMigrations,
-  type MigrationDigests,
-} from "../database/migrations";
+import { migrationVersion, newestVersion, type MigrationDigests } from "../database/migrations";
 import { inTransaction, withConnection } from "../database/pool";
 import { grantContents, protectVersions } from "../database/product-roles";
 import { notRepaired } from "../database/drift/tables";
@@ -31,6 +23,7 @@ import {
   updatedOutputs,
   type RawInputs,
 } from "./dynamic";
+import { folderOf, fromProgram, readFolder } from "./migrations-folder";
 import type { DatabaseArgs } from "./one-database";
 import { differingNow, filesOnRecord, isSound, tablesAfter, type Tables } from "./tables";
 
@@ -135,23 +128,9 @@ export const migrations = {
     if (inputs.release === true && Object.keys(history).length > 0) {
       return { inputs: { ...inputs, files: history, version: newestVersion(history) }, failures };
     }
-    const read = readFolder(folder(inputs));
-    if (typeof read === "string") {
-      return { inputs, failures: [{ property: "migrationsDir", reason: read }] };
-    }
-    for (const [file, digest] of Object.entries(history)) {
-      if (read[file] === undefined || read[file] === digest) continue;
-      failures.push({
-        property: "migrationsDir",
-        reason: `${file} was edited after it was applied: restore it, and write a new migration instead`,
-      });
-    }
-    const missing = Object.keys(history).filter((file) => read[file] === undefined);
-    if (missing.length > 0) {
-      const reason = missingMessage(missing, folder(inputs));
-      failures.push({ property: "migrationsDir", reason });
-    }
-    return { inputs: { ...inputs, files: read, version: newestVersion(read) }, failures };
+    const { files, faults } = readFolder(folderOf(inputs), history);
+    failures.push(...faults.map((reason) => ({ property: "migrationsDir", reason })));
+    return { inputs: { ...inputs, files, version: newestVersion(files) }, failures };
   },
 
   /** Tables that somebody changed are no change of the resource, as none is made: each run says so. */
@@ -276,29 +255,5 @@ function run(inputs: Inputs): MigrationRun {
     recreate = false,
     isolateMigrations: isolate = false,
   } = inputs;
-  return { database: urlEnv, schemaName, files, recreate, isolate, directory: folder(inputs) };
-}
-
-/** The public schema's folder is always the package's own. */
-function folder(inputs: RawInputs): string {
-  if (inputs.schemaName === "public") return publicMigrationsDir;
-  return path.resolve(String(inputs.migrationsDir));
-}
-
-/**
- * Makes a path that starts at Pulumi.yaml's folder relative to the folder that the program runs in. The
- * provider runs in the same one, and `main` in Pulumi.yaml may set it to another than Pulumi.yaml's.
- */
-function fromProgram(directory: string): string {
-  if (path.isAbsolute(directory)) return directory;
-  return path.relative("", path.resolve(pulumi.runtime.getRootDirectory(), directory)) || ".";
-}
-
-function readFolder(directory: string): MigrationDigests | string {
-  try {
-    return readMigrations(directory);
-  } catch (error) {
-    if (error instanceof MigrationsUnreadableError) return error.message;
-    throw error;
-  }
+  return { database: urlEnv, schemaName, files, recreate, isolate, directory: folderOf(inputs) };
 }
