@@ -26,45 +26,48 @@ const INTEGRITIES = {
 
 export type OtherVersion = keyof typeof INTEGRITIES;
 
-/** The parts of the suite that each other version runs. */
-const SUITE = [
-  "dist/test/unit",
-  "dist/test/integration",
-  // A tenant that is set up, unchanged by a second run, and taken down, by the CLI.
-  "dist/test/e2e/root-program",
-];
-
 /**
- * Runs the unit tests, the integration tests and a set-up end to end on another version of Node, in
- * a process and on a PostgreSQL of their own. All of them count as one test of the run around them.
+ * Runs on another version of Node: the unit tests, a tenant that the CLI sets up, leaves unchanged in a second
+ * run, and takes down, and a part of the integration tests, which take the longest. In processes and on a
+ * PostgreSQL of their own; all of them count as one test of the run around them.
  *
- * @returns the totals, as the last line of that run has them
- * @throws Error with the end of what that run said, when a test of it fails or is skipped
+ * @param part Such as `1/2`, for the first half of the integration tests.
+ * @returns the totals, as the last line of each of the two runs has them
+ * @throws Error with the end of what a run said, when a test of it fails or is skipped
  */
-export async function runSuiteOn(version: OtherVersion): Promise<string> {
-  return withNode(version, async (bin) => {
-    const environment: NodeJS.ProcessEnv = {
-      ...process.env,
-      PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
-    };
-    delete environment.TEST_POSTGRES_URL;
-    delete environment.JEST_WORKER_ID;
-    const jest = join(checkout, "node_modules", "jest", "bin", "jest.js");
-    const args = ["--experimental-vm-modules", jest, "--maxWorkers=1", ...SUITE];
-    const lines: string[] = [];
-    const { ok } = await runTool(join(bin, "node"), args, {
-      cwd: checkout,
-      environment,
-      onLine: (line) => lines.push(line),
-    });
-    const totals = lines.at(-1) ?? "";
-    const failed = lines.findIndex((line) => line.startsWith("FAIL"));
-    // With one worker Jest runs the files in its own process, and ends with an error also where code of a
-    // file goes on after that file's end.
-    if (ok && failed === -1 && /^\d+ passed, 0 failed$/.test(totals)) return totals;
-    // From where the first file failed.
-    throw new Error(`On Node ${version}:\n${lines.slice(failed).join("\n")}`);
+export async function runSuiteOn(version: OtherVersion, part: string): Promise<string[]> {
+  return withNode(version, async (bin) => [
+    await runTestsOn(version, bin, ["dist/test/unit", "dist/test/e2e/root-program"]),
+    await runTestsOn(version, bin, ["dist/test/integration", `--shard=${part}`]),
+  ]);
+}
+
+async function runTestsOn(
+  version: OtherVersion,
+  bin: string,
+  tests: readonly string[],
+): Promise<string> {
+  const environment: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
+  };
+  delete environment.TEST_POSTGRES_URL;
+  delete environment.JEST_WORKER_ID;
+  const jest = join(checkout, "node_modules", "jest", "bin", "jest.js");
+  const args = ["--experimental-vm-modules", jest, "--maxWorkers=1", ...tests];
+  const lines: string[] = [];
+  const { ok } = await runTool(join(bin, "node"), args, {
+    cwd: checkout,
+    environment,
+    onLine: (line) => lines.push(line),
   });
+  const totals = lines.at(-1) ?? "";
+  const failed = lines.findIndex((line) => line.startsWith("FAIL"));
+  // With one worker Jest runs the files in its own process, and ends with an error also where code of a
+  // file goes on after that file's end.
+  if (ok && failed === -1 && /^\d+ passed, 0 failed$/.test(totals)) return totals;
+  // From where the first file failed.
+  throw new Error(`On Node ${version}:\n${lines.slice(failed).join("\n")}`);
 }
 
 /**
