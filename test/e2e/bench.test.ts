@@ -1,8 +1,6 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 
-jest.setTimeout(300_000);
-
 const repository = path.resolve(__dirname, "../../..");
 
 /** Runs the built bench, as `npm run bench` does, with a PostgreSQL and a service of its own. */

@@ -17,7 +17,6 @@ import { signed } from "../support/service-tokens";
 import { previewOf } from "../support/whole-tenant";
 
 /** A tenant goes out over HTTP and comes in again by the command, on the real engine. */
-jest.setTimeout(300_000);
 
 // Before the database's own, which drops it: they run in this order.
 afterAll(cleanUpServices);

@@ -8,7 +8,6 @@ import { signed } from "../support/service-tokens";
 import { previewOf } from "../support/whole-tenant";
 
 /** A tenant that goes from the service to a stack and back, on the real engine. */
-jest.setTimeout(600_000);
 
 // Before the database's own, which drops it: they run in this order.
 afterAll(cleanUpServices);

@@ -6,7 +6,6 @@ import { cleanUpServices, serviceEnvironment, startService } from "../support/se
 import { signed } from "../support/service-tokens";
 
 /** Each facet of a tenant broken by hand: told, found by the schedule's look, and repaired by the real engine. */
-jest.setTimeout(180_000);
 
 // Before the database's own, which drops it: they run in this order.
 afterAll(async () => {

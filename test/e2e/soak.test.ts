@@ -3,8 +3,6 @@ import path from "node:path";
 import { checkout } from "../../engine/obtain/places";
 import { ending } from "../support/fake-checkout";
 
-jest.setTimeout(300_000);
-
 const soak = (...args: string[]) =>
   ending(spawn(process.execPath, [path.join(checkout, "dist/test/soak/main.js"), ...args]));
 
