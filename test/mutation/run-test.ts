@@ -38,24 +38,28 @@ export async function runTest(
   const end = await Promise.race([
     once(child, "exit").then(([code]: unknown[]) => (code === 0 ? "passed" : "failed")),
     delay(limitSeconds * 1_000, "too long", { signal: over.signal }),
-  ]).finally(() => {
+  ]).finally(async () => {
     over.abort();
-    endProcesses(tree);
+    // One that was just being made is in no list yet, and a killed one needs a moment to end.
+    while (endProcesses(tree) > 0) await delay(10);
   });
   tree.stop.throwIfAborted();
   return { end: end as TestRun["end"], seconds: (performance.now() - began) / 1_000 };
 }
 
-/** Kills every process that tests in the tree have started. */
-export function endProcesses(tree: Tree): void {
+/** Kills every process that tests in the tree have started. @returns how many there were. */
+export function endProcesses(tree: Tree): number {
+  let ended = 0;
   for (const pid of processIds()) {
     if (pid === process.pid || !environmentOf(pid).includes(`MUTATION_TREE=${tree.root}`)) continue;
+    ended += 1;
     try {
       process.kill(pid, "SIGKILL");
     } catch {
       // It ended by itself.
     }
   }
+  return ended;
 }
 
 function environmentOf(pid: number): string[] {
