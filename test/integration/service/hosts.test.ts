@@ -11,7 +11,7 @@ const hosts = Array.from(
     new HostProcess(
       {
         env: process.env,
-        timeoutMs: 4_000,
+        timeoutMs: 10_000,
         beginTimeoutMs: 4_000,
         memoryMb: 64,
         program: path.resolve(__dirname, "../../support/misbehaving-host.js"),
@@ -44,8 +44,8 @@ async function run(host: HostProcess | undefined, does: string): Promise<RunOutc
 describe("a run that misbehaves fails alone, one that", () => {
   test.each([
     ["rejects", "failed", "nobody awaits this"],
-    ["loops", "failed", "longer than 4 s"],
-    ["hangs", "failed", "longer than 4 s"],
+    ["loops", "failed", "longer than 10 s"],
+    ["hangs", "failed", "longer than 10 s"],
     ["eats", "failed", "more memory than"],
     ["dies", "interrupted", "the program host ended"],
   ])("%s", async (does, result, fault) => {
