@@ -64,6 +64,19 @@ function kill(signal: NodeJS.Signals, pids: readonly number[]): void {
 
 const provider = "dynamic-provider";
 
+/**
+ * The one provider process that is kept, once it is the same for three seconds: on a busy machine one that was slow
+ * to answer may just be being replaced, and then there are two for a while.
+ */
+async function keptProvider(): Promise<number[]> {
+  let [seen, since] = [processes(provider), performance.now()];
+  return eventually(() => {
+    const now = processes(provider);
+    if (now.length !== 1 || now[0] !== seen[0]) [seen, since] = [now, performance.now()];
+    return performance.now() - since > 3_000 ? now : undefined;
+  });
+}
+
 test("a set-up takes the run that waits, and another one is begun for the next", async () => {
   const first = await prestarted();
   expect(await setUp("first")).toBe(201);
@@ -85,23 +98,24 @@ test("a set-up whose waiting run was killed goes another way, and takes its stac
 });
 
 test("every engine attaches to the providers that are kept, and starts none of its own", async () => {
-  const before = processes(provider);
-  expect(before).toHaveLength(1);
+  const before = await keptProvider();
   expect(await setUp("attached")).toBe(201);
   expect(processes(provider)).toEqual(before);
   expect(processes("resource-postgresql|postgresql/main")).toHaveLength(1);
 });
 
 test("a provider that dies is started again, and runs that wait for a tenant are begun anew", async () => {
+  const dead = await keptProvider();
   const stack = await prestarted();
   const [cli] = processes(`up .*--stack ${stack} `);
-  const dead = processes(provider);
   kill("SIGKILL", dead);
   await eventually(() =>
     processes(provider).some((pid) => !dead.includes(pid)) ? true : undefined,
   );
-  await eventually(async () =>
-    processes(`up .*--stack ${await prestarted()} `).includes(cli ?? 0) ? undefined : true,
+  await eventually(
+    async () =>
+      processes(`up .*--stack ${await prestarted()} `).includes(cli ?? 0) ? undefined : true,
+    180_000,
   );
   expect(service.log()).toContain("provider pulumi-nodejs ended with SIGKILL");
   expect(await setUp("provider-died")).toBe(201);
@@ -110,7 +124,7 @@ test("a provider that dies is started again, and runs that wait for a tenant are
 
 test("a provider that hangs is replaced, and the set-up that waited for it succeeds", async () => {
   await prestarted();
-  const hung = processes(provider);
+  const hung = await keptProvider();
   kill("SIGSTOP", hung);
   const status = await setUp("provider-hung");
   expect(status === 201 ? status : service.log()).toBe(201);
