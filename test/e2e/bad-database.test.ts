@@ -58,7 +58,9 @@ test("a database without a connection to spare: what was accepted succeeds when 
   // What is there stays: only new ones are refused, be it the service's, the run's, or the queue's, which does
   // not say why.
   await world.asSuperuser(`alter role ${world.role} connection limit 0`);
-  await world.logged(/too many connections for role|Could not completeJobs|no answer from the queue/);
+  await world.logged(
+    /too many connections for role|Could not completeJobs|no answer from the queue/,
+  );
   await world.asSuperuser(`alter role ${world.role} connection limit -1`);
   expect(await Promise.all(ids.map((id) => world.ended(id)))).toEqual(["succeeded", "succeeded"]);
 });
