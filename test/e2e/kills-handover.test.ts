@@ -1,47 +1,11 @@
-import { hold, type HoldPoint } from "../support/hold-points";
+import type { HoldPoint } from "../support/hold-points";
 import { useKillHarness } from "../support/kill-harness";
-import { eventually } from "../support/killable-service";
-import { killVictim, type Victim } from "../support/victims";
+import { killedVerbs, nameOf } from "../support/killed-verbs";
+import type { Victim } from "../support/victims";
 
 /** A kill at each boundary of a tenant's release and of its adoption. */
 const harness = useKillHarness();
-
-const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(/[ _]/g, "-");
-
-async function ended(operation: string): Promise<void> {
-  await eventually(async () => {
-    const rows = await harness.database.sql(
-      "select from public.operations where id = $1 and status = 'succeeded'",
-      [operation],
-    );
-    return rows.length > 0 ? true : undefined;
-  });
-}
-
-async function made(slug: string): Promise<string> {
-  await ended(await harness.ask(slug));
-  const [tenant] = await harness.database.sql<{ id: string }>(
-    "select id from public.tenants where slug = $1",
-    [slug],
-  );
-  return tenant?.id ?? "";
-}
-
-/** Sends a verb and kills the victim where the run waits at the point. @returns the operation's id. */
-async function killedAt(
-  point: HoldPoint,
-  victim: Victim,
-  send: () => Promise<string>,
-): Promise<string> {
-  const held = await hold(harness.database, point);
-  try {
-    const operation = await send();
-    await killVictim(harness, victim, await held.reached());
-    return operation;
-  } finally {
-    await held.release();
-  }
-}
+const { made, ended, killedAt } = killedVerbs(harness);
 
 interface Case {
   readonly point: HoldPoint;

@@ -1,55 +1,18 @@
-import { hold, type HoldPoint } from "../support/hold-points";
+import type { HoldPoint } from "../support/hold-points";
 import { useKillHarness, type Verb } from "../support/kill-harness";
-import { eventually } from "../support/killable-service";
-import { killVictim, type Victim } from "../support/victims";
+import { killedVerbs, nameOf } from "../support/killed-verbs";
+import type { Victim } from "../support/victims";
 
 /**
  * A kill at each boundary of the verbs on a tenant that is there. Each boundary and each victim is met, not
  * each pair of them, nor each boundary with each verb: suspend, resume, delete and restore are the same run.
  */
 const harness = useKillHarness();
-
-const nameOf = (...words: string[]) => words.join("-").toLowerCase().replaceAll(/[ _]/g, "-");
-
-async function made(slug: string): Promise<string> {
-  const setUp = await harness.ask(slug);
-  await ended(setUp);
-  const [tenant] = await harness.database.sql<{ id: string }>(
-    "select id from public.tenants where slug = $1",
-    [slug],
-  );
-  return tenant?.id ?? "";
-}
+const { made, ended, killedAt } = killedVerbs(harness);
 
 /** Sends a verb, and waits for its end. */
 async function done(id: string, verb: Verb): Promise<void> {
   await ended(await harness.send(id, verb));
-}
-
-async function ended(operation: string): Promise<void> {
-  await eventually(async () => {
-    const rows = await harness.database.sql(
-      "select from public.operations where id = $1 and status = 'succeeded'",
-      [operation],
-    );
-    return rows.length > 0 ? true : undefined;
-  });
-}
-
-/** Sends a verb and kills the victim where the run waits at the point. @returns the operation's id. */
-async function killedAt(
-  point: HoldPoint,
-  victim: Victim,
-  send: () => Promise<string>,
-): Promise<string> {
-  const held = await hold(harness.database, point);
-  try {
-    const operation = await send();
-    await killVictim(harness, victim, await held.reached());
-    return operation;
-  } finally {
-    await held.release();
-  }
 }
 
 interface Case {
