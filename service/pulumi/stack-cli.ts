@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import type { Stacks } from "./stacks";
 
 /** Makes and removes stacks in the state backend by running the CLI. */
 export interface StackCli {
@@ -26,9 +26,10 @@ export interface StackCli {
    * Removes a stack, whatever its state holds, and its lock. Where there is no such stack, it removes the lock
    * that a CLI left which was killed while it made or removed the stack.
    *
-   * @throws Error of the CLI.
+   * @param withOther Lends the name of another stack, which such a lock asks for: see {@link Stacks.withOther}.
+   * @throws Error of the CLI, or what `withOther` throws.
    */
-  readonly remove: (name: string) => Promise<void>;
+  readonly remove: (name: string, withOther: Stacks["withOther"]) => Promise<void>;
 }
 
 const run = promisify(execFile);
@@ -59,14 +60,13 @@ export function stackCli(settings: {
    * Makes a stack of a name whose left-over lock has `stack init` refused: makes one of another name and renames
    * it. Then `cancel`, which needs a stack, can remove the lock.
    */
-  const occupy = async (name: string) => {
-    const another = `${name}-${randomBytes(4).toString("hex")}`;
+  const occupy = async (name: string, other: string) => {
     try {
-      await init(another, true);
+      await init(other, true);
       // A rename does not check the lock of the new name.
-      await command(["stack", "rename", name, "--stack", another], true);
+      await command(["stack", "rename", name, "--stack", other], true);
     } finally {
-      for (const stack of [name, another]) rmSync(settingsOf(stack), { force: true });
+      for (const stack of [name, other]) rmSync(settingsOf(stack), { force: true });
     }
   };
   return {
@@ -88,11 +88,11 @@ export function stackCli(settings: {
         rmSync(file, { force: true });
       }
     },
-    async remove(name) {
+    async remove(name, withOther) {
       const cancel = () => command(["cancel", name, "--yes"], true);
       await cancel().catch(async (error: unknown) => {
         if (!String(error).includes("no stack named")) throw error;
-        await occupy(name);
+        await withOther((other) => occupy(name, other));
         await cancel();
       });
       await command(["stack", "rm", name, "--yes", "--force"], true);

@@ -83,7 +83,7 @@ export class StackUpkeep {
     if (name === undefined) return false;
     const { stacks, cli } = this.settings;
     try {
-      await cli.remove(name);
+      await cli.remove(name, stacks.withOther);
     } catch (error) {
       // The pause begins only when all of the others were tried.
       if (this.lost.length === 0) this.removals.failed();

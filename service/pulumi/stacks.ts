@@ -67,6 +67,13 @@ export interface Stacks {
   readonly takeLost: (dead: readonly string[]) => Promise<string[]>;
   /** Marks a stack that this instance is making, or has prestarted, as to be removed. */
   readonly giveUp: (name: string) => Promise<void>;
+  /**
+   * Lends the name of a stack that is to exist only while `use` runs. Its row says from before then that it is to
+   * be removed, by this instance: so nothing is left of it in the backend where `use` rejects or this process dies.
+   *
+   * @throws what `use` throws.
+   */
+  readonly withOther: (use: (name: string) => Promise<void>) => Promise<void>;
   /** Deletes the row of a stack that was removed from the backend. */
   readonly forget: (name: string) => Promise<void>;
 }
@@ -79,6 +86,12 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
       where name = $1 and status in ('making', 'prestarted') and instance = $2`,
       [name, instance],
     );
+  }
+
+  async function forget(name: string): Promise<void> {
+    await query("delete from public.service_stacks where name = $1 and status = 'removing'", [
+      name,
+    ]);
   }
 
   return {
@@ -215,11 +228,16 @@ export function stacksOf({ query }: Database, instance: string): Stacks {
       return rows.map(({ name }) => name);
     },
     giveUp,
-    async forget(name) {
-      await query("delete from public.service_stacks where name = $1 and status = 'removing'", [
-        name,
-      ]);
+    async withOther(use) {
+      const name = newName();
+      await query(
+        "insert into public.service_stacks (name, status, instance) values ($1, 'removing', $2)",
+        [name, instance],
+      );
+      await use(name);
+      await forget(name);
     },
+    forget,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { obtainEngine } from "../../engine/obtain/obtain";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
@@ -6,6 +6,7 @@ import { PROJECT } from "../../service/config/project";
 import { fastest } from "../../service/config/engine-options";
 import { makeWorkDir } from "../../service/pulumi/work-dir";
 import { stackCli, type StackCli } from "../../service/pulumi/stack-cli";
+import type { Stacks } from "../../service/pulumi/stacks";
 import { fileState, locksIn, postgresState, stacksIn } from "../support/pulumi-state";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";
@@ -17,6 +18,15 @@ describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
   let state: ReturnType<typeof fileState>;
   let cli: StackCli;
   let cwd: string;
+  /** Does as `cli` does, but that its CLI is killed when it is to rename a stack. */
+  let killed: StackCli;
+  /** The names that were lent. */
+  const others: string[] = [];
+  const withOther: Stacks["withOther"] = (use) => {
+    const name = `other-${others.length}`;
+    others.push(name);
+    return use(name);
+  };
 
   beforeAll(async () => {
     const root = temporaryFolder("stack-cli-");
@@ -34,7 +44,12 @@ describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
       engineOptions: fastest,
     });
     cwd = makeWorkDir(root);
-    cli = stackCli({ pulumi, env, cwd, signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    cli = stackCli({ pulumi, env, cwd, signal });
+    const killable = path.join(root, "pulumi");
+    const script = `#!/bin/sh\n[ "$2" = rename ] && kill -9 $$\nexec '${pulumi}' "$@"\n`;
+    writeFileSync(killable, script, { mode: 0o755 });
+    killed = stackCli({ pulumi: killable, env, cwd, signal });
     // Makes the backend's table.
     await cli.make("first");
   });
@@ -55,13 +70,23 @@ describe.each(["file", "postgres"])("a stack in a %s:// backend", (kind) => {
   test("is removed with its lock", async () => {
     await cli.make("locked");
     await lock("locked");
-    await cli.remove("locked");
+    await cli.remove("locked", withOther);
     await expectOnly("first");
   });
 
   test("that a killed CLI locked and never made leaves no lock", async () => {
     await lock("never-made");
-    await cli.remove("never-made");
+    await cli.remove("never-made", withOther);
+    await expectOnly("first");
+  });
+
+  test("whose removal was killed is removed, and so is the stack that the removal had made", async () => {
+    await lock("removed-twice");
+    await expect(killed.remove("removed-twice", withOther)).rejects.toThrow("rename");
+    const other = others.at(-1) ?? "";
+    expect(await stacksIn(state)).toContain(other);
+    await cli.remove(other, withOther);
+    await cli.remove("removed-twice", withOther);
     await expectOnly("first");
   });
 });

@@ -149,6 +149,25 @@ test("a tenant's stack gets another name: the old one is to be removed, and no o
   expect(Object.keys(changed).sort()).toEqual([name, "taken-1"].sort());
 });
 
+test("a stack that exists for a while is to be removed from before then, and is forgotten after", async () => {
+  let meanwhile: Record<string, unknown> = {};
+  let name = "";
+  const changed = await changedBy(async () => {
+    meanwhile = await changedBy(() =>
+      stacks
+        .withOther((its) => {
+          name = its;
+          return Promise.reject(new Error("the backend is down"));
+        })
+        .catch(() => undefined),
+    );
+    await stacks.withOther(() => Promise.resolve());
+  });
+  expect(meanwhile).toMatchObject({ [name]: { status: "removing", instance: me } });
+  // The row of the second is gone; that of the first is left to those who look for lost ones.
+  expect(Object.keys(changed)).toEqual([name]);
+});
+
 describe("a spare stack is made", () => {
   test("and no other row changes", async () => {
     let name = "";
