@@ -53,6 +53,11 @@ export class KeptProvider {
     this.starting = this.start(0);
   }
 
+  /** Whether a process is just being started, and neither serves nor has failed to start. */
+  get isStarting(): boolean {
+    return this.serving === undefined && this.problem === undefined;
+  }
+
   /**
    * Gives an engine run the process that serves now, and counts the run as one of its users.
    *
@@ -61,7 +66,7 @@ export class KeptProvider {
    */
   async lease(run: object, timeoutMs: number): Promise<Serving | undefined> {
     // After a failed start the next ones may fail for hours, so nobody waits for those.
-    if (this.serving === undefined && this.problem === undefined) {
+    if (this.isStarting) {
       await Promise.race([this.starting, delay(timeoutMs, undefined, { ref: false })]);
     }
     const { serving } = this;

@@ -16,6 +16,11 @@ export interface KeptProviders {
    * @param timeoutMs How long to wait for one that is just being started. Default: 2,000.
    */
   readonly lease: (timeoutMs?: number) => Promise<ProviderLease>;
+  /**
+   * Whether one of the providers is just being started: a run that nobody waits for had better begin later than
+   * with a provider of its own, which is slower and holds as much memory again.
+   */
+  readonly areStarting: () => boolean;
   /** Why one of the providers does not run; undefined while all of them run. */
   readonly trouble: () => string | undefined;
   /** Ends all of them at once, also those that engine runs are using. */
@@ -94,6 +99,7 @@ export function keepProviders(settings: KeptProvidersSettings): KeptProviders {
         },
       };
     },
+    areStarting: () => kept.some(({ isStarting }) => isStarting),
     trouble: () => kept.find(({ problem }) => problem !== undefined)?.problem,
     stop: async () => {
       await Promise.all(kept.map((provider) => provider.stop()));
@@ -126,6 +132,7 @@ function none(trouble: string): KeptProviders {
   };
   return {
     lease: () => Promise.resolve(lease),
+    areStarting: () => false,
     trouble: () => trouble,
     stop: () => Promise.resolve(),
   };

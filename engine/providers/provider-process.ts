@@ -73,6 +73,12 @@ export async function startProvider(
 }
 
 /**
+ * How late the end of a time limit may be noticed. Where it is noticed later, this process did not run: it was
+ * stopped with its machine, or had no processor. An answer may have come meanwhile and lie unread.
+ */
+const NOTICED_LATE_MS = 500;
+
+/**
  * Asks a provider for its version again and again, for as long as it runs, and kills it when it does not
  * answer in time.
  *
@@ -83,7 +89,10 @@ export async function endWhenHanging(provider: ProviderProcess, timeoutMs: numbe
   void provider.ended.then(() => over.abort());
   while (!over.signal.aborted) {
     await delay(timeoutMs, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
-    await pluginInfo(provider.port, "ResourceProvider", timeoutMs).catch(() => provider.end());
+    const asked = performance.now();
+    await pluginInfo(provider.port, "ResourceProvider", timeoutMs).catch(() => {
+      if (performance.now() - asked < timeoutMs + NOTICED_LATE_MS) provider.end();
+    });
   }
 }
 

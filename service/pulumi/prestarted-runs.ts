@@ -101,7 +101,7 @@ export class PrestartedRuns {
     await stacks.returnAllBut([...this.held]).catch(() => undefined);
     // First one run more, then the old one ended: a request that comes meanwhile finds as many as ever.
     const wanted = count + (this.oneToRelieve() === undefined ? 0 : 1);
-    while (!this.closed && this.waiting.length < wanted) {
+    while (!this.closed && this.waiting.length < wanted && providers?.areStarting() !== true) {
       const host = takeHost();
       if (host === undefined) break;
       const stack = await stacks.reserve().catch(() => undefined);

@@ -18,6 +18,7 @@ import {
   type KeptProviders,
   type KeptProvidersSettings,
 } from "../../../engine/providers/kept-providers";
+import { endWhenHanging, startProvider } from "../../../engine/providers/provider-process";
 import { attach } from "../../../engine/system/plugin-client";
 import { eventually } from "../../support/killable-service";
 
@@ -98,6 +99,25 @@ test("work that was abandoned ends with its provider, and other runs keep theirs
   await attach(port);
   other.release();
   await expect(eventually(() => attach(port).then(() => undefined))).rejects.toThrow(/UNAVAILABLE/);
+});
+
+test("a provider that hangs is ended, not one whose answer came while this process was held up", async () => {
+  const command = engine.pieces.find(({ name }) => name === "postgresql plugin")?.path ?? "";
+  const provider = await startProvider(
+    { name: "postgresql", command, args: [], env: process.env, cwd: checkout },
+    { startTimeoutMs: 15_000, signal: new AbortController().signal },
+  );
+  void endWhenHanging(provider, 500);
+  process.kill(-provider.pid, "SIGSTOP");
+  // It was asked after 500 ms, and has as long again.
+  await delay(700);
+  process.kill(-provider.pid, "SIGCONT");
+  const heldUntil = performance.now() + 2_000;
+  while (performance.now() < heldUntil);
+  const runs = delay(400).then(() => "runs");
+  expect(await Promise.race([provider.ended, runs])).toBe("runs");
+  process.kill(-provider.pid, "SIGSTOP");
+  expect(await provider.ended).toContain("SIGKILL");
 });
 
 test("a provider that cannot be started is told of, and runs go on without it", async () => {

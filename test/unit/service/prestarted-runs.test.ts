@@ -18,6 +18,7 @@ function setting({ count = 2, takePrestarted = () => Promise.resolve(true) } = {
   let letEnd = (): void => undefined;
   const mayEnd = new Promise<void>((resolve) => (letEnd = resolve));
   let stacksReserved = 0;
+  const starting = { are: false };
 
   const takeHost = () => {
     const host: Pick<HostProcess, "begin" | "finish"> = {
@@ -59,20 +60,28 @@ function setting({ count = 2, takePrestarted = () => Promise.resolve(true) } = {
     giveHost: (host) => void givenBack.push(host),
     providers: {
       lease: () => Promise.resolve(lease()),
+      areStarting: () => starting.are,
       trouble: () => undefined,
       stop: () => Promise.resolve(),
     },
   };
   return {
     runs: new PrestartedRuns(settings),
-    fresh,
-    givenBack,
-    finished,
-    needed,
-    letEnd,
-    relieve,
+    ...{ fresh, starting, givenBack, finished, needed, letEnd, relieve },
   };
 }
+
+test("none is begun while a provider is being started: its engine would start one of its own", async () => {
+  const { runs, starting, needed } = setting();
+  starting.are = true;
+  await runs.keepUp();
+  expect(await runs.use(request, () => undefined)).toBeUndefined();
+  starting.are = false;
+  await runs.keepUp();
+  expect(await runs.use(request, () => undefined)).toMatchObject({ reached: true });
+  await runs.keepUp();
+  expect(needed.at(-1)).toEqual(["stack-2"]);
+});
 
 test("runs that are old are ended once each, though a set-up comes meanwhile", async () => {
   const { runs, fresh, givenBack, finished, letEnd } = setting();
