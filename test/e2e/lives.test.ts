@@ -138,15 +138,15 @@ async function expectAll(places: Places): Promise<void> {
     `select t.id, t.status, t.name, t.slug, w.status as wanted,
       (select count(*)::int from public.tenant_users where tenant_id = t.id) as members,
       has_schema_privilege($1, 'tenant_' || t.id, 'usage') as open
-    from public.tenants t join public.service_tenants w on w.id = t.id`,
+    from public.tenants t left join public.service_tenants w on w.id = t.id`,
     [role],
   );
   const wanted = places.flatMap((tenant) => {
     if (tenant === undefined) return [];
     const { id, life } = tenant;
-    const { status, name, slug } = life;
-    const open = status === "active";
-    return [{ ...{ id, status, name, slug, wanted: status }, ...{ members: 1, open } }];
+    const { status, name, slug, isDeclared } = life;
+    const wanted = isDeclared ? status : null;
+    return [{ ...{ id, status, name, slug, wanted }, members: 1, open: status === "active" }];
   });
   const byId = (rows: { id: string }[]) => rows.sort((one, two) => one.id.localeCompare(two.id));
   expect(byId(found)).toEqual(byId(wanted));
@@ -154,7 +154,7 @@ async function expectAll(places: Places): Promise<void> {
 
 async function expectPreviews(places: Places): Promise<void> {
   for (const tenant of places) {
-    if (tenant === undefined) continue;
+    if (tenant?.life.isDeclared !== true) continue;
     const options = { productRoles: [role] };
     await settled();
     const preview = await previewOf(database, harness.state(), tenant.id, options);
@@ -167,6 +167,7 @@ async function end(place: number, places: Places): Promise<void> {
   const tenant = places[place];
   if (tenant === undefined) return;
   const plain = { place, body: {}, slug: "", kill: undefined };
+  if (!tenant.life.isDeclared) await take({ ...plain, verb: "adopt" }, places);
   await take({ ...plain, verb: "delete" }, places);
   await take({ ...plain, verb: "purge" }, places);
   expect(places[place]).toBeUndefined();
@@ -175,10 +176,11 @@ async function end(place: number, places: Places): Promise<void> {
 /** Ends what a run has left that failed. */
 async function endAll(): Promise<void> {
   const left = await database.sql<{ id: string; slug: string }>(
-    "select id, slug from public.service_tenants",
+    "select id, slug from public.tenants union select id, slug from public.service_tenants",
   );
   for (const { id: tenantId, slug } of left) {
     const { url } = harness.service();
+    await sendVerb(url, token, { tenantId, verb: "adopt", body: {} });
     await sendVerb(url, token, { tenantId, verb: "delete", body: {} });
     await sendVerb(url, token, { tenantId, verb: "purge", body: { slug } });
   }

@@ -75,7 +75,10 @@ export function checkHistories(ledger: Ledger, facts: Facts): Check[] {
 /** When which tenant had which slug. */
 export function holdsOf(facts: Pick<Facts, "operations">): Hold[] {
   return [...historiesOf(facts).values()].flatMap((history) => {
-    const done = history.filter(({ status }) => status === "succeeded");
+    // Neither a release nor an adoption changes what a tenant holds.
+    const done = history.filter(
+      ({ status, kind }) => status === "succeeded" && kind !== "release" && kind !== "adopt",
+    );
     const changes = done.filter((one, index) => heldAfter(one) !== heldAfter(done[index - 1]));
     return changes.flatMap((from, index) => {
       const slug = heldAfter(from);
@@ -104,7 +107,8 @@ function faultOfHistory(
     if (next === undefined) return `${lineOf(operation)} came on one that is ${lineOfLife(life)}`;
     life = next;
   }
-  const found = is === undefined ? "not there" : `${is.status} ${is.slug} (${is.name})`;
+  const found =
+    is === undefined ? "not there" : lineOfLife({ ...is, isDeclared: is.owner !== null });
   const last = history.at(-1);
   if (life === undefined || last === undefined) return is && `${is.slug} was never set up`;
   const right = life.status === "purged" ? "not there" : lineOfLife(life);
@@ -122,5 +126,10 @@ function after(life: Life | undefined, operation: OperationFact): Life | undefin
 
 const lineOf = ({ id, kind, slug }: OperationFact) => `operation ${id} (${kind} of ${slug})`;
 
-const lineOfLife = (life: Life | undefined) =>
-  life === undefined ? "not there" : `${life.status} ${life.slug} (${life.name})`;
+function lineOfLife(
+  life: (Omit<Life, "status" | "restoresTo"> & { status: string }) | undefined,
+): string {
+  if (life === undefined) return "not there";
+  const { status, slug, name, isDeclared } = life;
+  return `${status} ${slug} (${name})${isDeclared ? "" : ", nobody's"}`;
+}

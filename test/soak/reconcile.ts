@@ -21,13 +21,18 @@ function checkTenants(facts: Facts): Check[] {
   const { tenants, users, memberships, states } = facts;
   const userOf = new Map(users.map((user) => [user.id, user]));
   const membersOf = groupBy(memberships, ({ tenantId }) => tenantId);
+  const declared = tenants.filter(({ wanted }) => wanted !== null);
+  const released = tenants.filter(({ wanted }) => wanted === null);
   return [
-    checkEach("a tenant has the status that is wanted", tenants, ({ slug, status, wanted }) => {
+    checkEach("a tenant has the status that is wanted", declared, ({ slug, status, wanted }) => {
       return status !== wanted && `${slug} is ${status}, and ${wanted ?? "not"} wanted`;
     }),
-    checkEach("and one owner, its stack", tenants, ({ id, slug, owner, stack }) => {
+    checkEach("and one owner, its stack", declared, ({ id, slug, owner, stack }) => {
       const right = `organization/tenant-service/${stack ?? ""}::${id}`;
       return owner !== right && `${slug}: ${owner ?? "nobody"}, not ${right}`;
+    }),
+    checkEach("one that was released has none", released, ({ slug, owner }) => {
+      return owner !== null && `${slug}: ${owner}`;
     }),
     checkEach(
       "one tenant has a slug",
@@ -45,7 +50,7 @@ function checkTenants(facts: Facts): Check[] {
       tenants,
       (tenant) => faultOfGate(tenant, facts),
     ),
-    checkEach("its admin is who was asked for", tenants, ({ slug, adminId, adminEmail }) => {
+    checkEach("its admin is who was asked for", declared, ({ slug, adminId, adminEmail }) => {
       const is = userOf.get(adminId ?? "")?.email;
       return is?.toLowerCase() !== adminEmail?.toLowerCase() && `${slug}: ${is ?? "nobody"}`;
     }),
@@ -54,7 +59,7 @@ function checkTenants(facts: Facts): Check[] {
       const right = members.length === 1 && members[0]?.userId === adminId;
       return !(right && members[0]?.role === "ADMIN") && `${slug}: ${members.length} memberships`;
     }),
-    checkEach("its state has the five steps", tenants, (tenant) =>
+    checkEach("its state has the five steps", declared, (tenant) =>
       faultOfState(tenant, states.get(tenant.stack ?? "")),
     ),
   ];

@@ -36,7 +36,8 @@ export type VerbAction = { readonly target: number } & (
 
 /** How often of a hundred which verb is sent. A verb that does not fit the tenant's status is refused. */
 const shares = {
-  ...{ change: 17, suspend: 17, resume: 14, delete: 19, restore: 14, purge: 11 },
+  ...{ change: 15, suspend: 15, resume: 12, delete: 17, restore: 13, purge: 10 },
+  ...{ release: 5, adopt: 7 },
 } satisfies Record<VerbName, number>;
 
 /** What a caller does to tenants that are there, where `word` is its own: see {@link VerbAction}. */

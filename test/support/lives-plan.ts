@@ -42,6 +42,8 @@ const bodies: Record<VerbName, fc.Arbitrary<VerbBody>> = {
     { weight: 4, arbitrary: fc.constant({}) },
     { weight: 1, arbitrary: fc.record({ slug }) },
   ),
+  release: fc.constant({}),
+  adopt: fc.constant({}),
 };
 
 const kill: fc.Arbitrary<Kill> = fc.record({

@@ -10,6 +10,8 @@ export interface Life {
   readonly restoresTo: "active" | "suspended";
   readonly name: string;
   readonly slug: string;
+  /** Whether the service declares it. Nobody declares one that was released, until it is adopted. */
+  readonly isDeclared: boolean;
 }
 
 /** What a request says besides its verb. */
@@ -26,13 +28,13 @@ interface Verb {
   /** What comes after the tenant's id in the address. */
   readonly path: string;
   readonly success: 200 | 204;
-  /** What becomes of a tenant that is there; a slug that somebody else has is not known here. */
+  /** What becomes of a tenant that the service declares; a slug that somebody else has is not known here. */
   readonly next: (life: Life, body: VerbBody) => Life | 409;
 }
 
 const holdsSlug = ({ status }: Life) => status === "active" || status === "suspended";
 
-/** Every verb on a tenant that was set up: one entry for each. */
+/** Every verb on a tenant that was set up: one entry for each. Only `adopt` is for one that nobody declares. */
 export const verbs = {
   change: {
     ...{ method: "PATCH", path: "", success: 200 },
@@ -68,6 +70,11 @@ export const verbs = {
     next: (life, { slug }) =>
       life.status === "deleted" && slug === life.slug ? { ...life, status: "purged" } : 409,
   },
+  release: {
+    ...{ method: "POST", path: "/release", success: 200 },
+    next: (life) => ({ ...life, isDeclared: false }),
+  },
+  adopt: { method: "POST", path: "", success: 200, next: () => 409 },
 } as const satisfies Record<string, Verb>;
 
 /** The name of a verb, as operations carry it. */
@@ -79,7 +86,9 @@ export const verbNames = Object.keys(verbs) as VerbName[];
 /** What becomes of a tenant by a verb, whatever else there is. */
 export function nextLife(life: Life, verb: VerbName, body: VerbBody): Next {
   const { next }: Verb = verbs[verb];
-  return life.status === "purged" ? 404 : next(life, body);
+  if (life.status === "purged") return 404;
+  if (life.isDeclared) return next(life, body);
+  return verb === "adopt" ? { ...life, isDeclared: true } : 409;
 }
 
 /** The slug that a tenant would hold after a verb, and does not hold before it: somebody else may have it. */
@@ -91,13 +100,14 @@ export function slugTaken(life: Life, next: Next): string | undefined {
 /** The request of a verb. */
 export function verbRequest(tenantId: string, verb: VerbName, body: VerbBody) {
   const { method, path }: Verb = verbs[verb];
+  if (verb === "adopt") return { method, path: "/api/tenant/adopt", body: { id: tenantId } };
   const needsBody = Object.keys(body).length > 0;
   return { method, path: `/api/tenant/${tenantId}${path}`, body: needsBody ? body : undefined };
 }
 
 /** A tenant that was set up just now. */
 export function newLife(name: string, slug: string): Life {
-  return { status: "active", restoresTo: "active", name, slug };
+  return { status: "active", restoresTo: "active", name, slug, isDeclared: true };
 }
 
 /** Whether callers can tell one from the other. */

@@ -56,6 +56,11 @@ test.each<[string, Told[], string]>([
     ],
     "deleted",
   ],
+  [
+    "a refusal while nobody declares it",
+    [told([1, 9], "suspend", "refused"), told([2, 3], "release"), told([4, 5], "adopt")],
+    "active",
+  ],
   ["a refusal for a slug", [told([1, 2], "change", "refused", { slug: "other" })], "active"],
   [
     "a restored tenant has the status that it had",
