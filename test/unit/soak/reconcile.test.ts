@@ -189,6 +189,7 @@ test("where nothing is wrong, every check holds, and has looked at something", (
     "422: the key is another request's",
     "503: says when to come back",
     "a read is answered rightly",
+    "one that was released has none",
   ]);
 });
 
@@ -229,6 +230,11 @@ describe("what is there is not what it must be:", () => {
       "a tenant has another name",
       { tenants: firstChanged(well.tenants, { name: "Other" }) },
       "the answers about a tenant, and its end, are those of some order",
+    ],
+    [
+      "a tenant that nobody wants has an owner",
+      { tenants: firstChanged(well.tenants, { wanted: null }) },
+      "one that was released has none",
     ],
     [
       "a tenant has another owner",
