@@ -101,13 +101,11 @@ describe("a run that dies", () => {
   it.each([
     ["all of it", "active", "suspended", "suspended"],
     ["all of it", "active", "deleted", "deleted"],
-    ["all of it", "active", "left out", "deleted"],
     ["all of it", "deleted", "active", "provisioning"],
     ["all of it", "deleted", "active", "active"],
     ["all of it", "left out", "suspended", "provisioning"],
     // Its providers end a little later than the CLI alone, and may commit until then.
     ["the CLI", "active", "left out", "deleted"],
-    ["the CLI", "deleted", "active", "active"],
   ] as const)(
     "(%s) on the way from %s to %s, while the tenant becomes %s, is ended by the next one",
     async (whom, from, to, step) => {

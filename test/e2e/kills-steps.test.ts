@@ -21,7 +21,6 @@ describe("a set-up ends well by itself when it waits in PostgreSQL,", () => {
     { boundary: "in schema", point: "in create schema", victim: "postgresql plugin" },
     { boundary: "before migrations", point: "before create table", victim: "dbmate" },
     { boundary: "in migrations", point: "in create table routes", victim: "dynamic provider" },
-    { boundary: "in migrations", point: "in create table routes", victim: "service" },
     { boundary: "before membership", point: "before tenant_users", victim: "program host" },
     { boundary: "in membership", point: "in tenant_users", victim: "PostgreSQL sessions" },
     { boundary: "before its end", point: "before succeeded", victim: "service" },
@@ -50,7 +49,6 @@ describe("a set-up ends well by itself when a step is committed, but not told to
     { step: "admin", point: "in users", victim: "service" },
     { step: "schema", point: "in create schema", victim: "dynamic provider" },
     { step: "migrations", point: "in create table routes", victim: "Pulumi CLI" },
-    { step: "membership", point: "in tenant_users", victim: "Pulumi CLI" },
     { step: "membership", point: "in tenant_users", victim: "service" },
   ])("$step, and the $victim is killed", async ({ step, point, victim }) => {
     const slug = nameOf("after", step, victim);
@@ -71,9 +69,7 @@ describe("a set-up ends well by itself when a step is committed, but not told to
 
 describe("a change of the slug ends well by itself", () => {
   test.each<{ boundary: string; point: HoldPoint; victim: Victim }>([
-    { boundary: "before it begins", point: "before running", victim: "service" },
     { boundary: "before record", point: "before change of slug", victim: "Pulumi CLI" },
-    { boundary: "in record", point: "in change of slug", victim: "dynamic provider" },
     { boundary: "in record", point: "in change of slug", victim: "PostgreSQL backend" },
     { boundary: "in record", point: "in change of slug", victim: "service" },
     { boundary: "before its end", point: "before succeeded", victim: "service" },
