@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { obtainEngine } from "../../engine/obtain/obtain";
@@ -9,6 +9,7 @@ import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { download, sumsOf } from "../support/archives";
 import { addHoldPoints, hold, type HoldPoint } from "../support/hold-points";
 import { startServiceProcess, type KillableService } from "../support/killable-service";
+import { tenant, usePulumiProject } from "../support/pulumi";
 import { fileState } from "../support/pulumi-state";
 import { postSetUp, tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
@@ -167,6 +168,33 @@ test("an import without a password links who has the e-mail, and makes an admin 
     { slug: "fresh", email: "new@fresh.example", hasNone: true },
     { slug: "linked", email: "ana@little.example", hasNone: false },
   ]);
+});
+
+describe("a stack whose tenant names an archive", () => {
+  const project = usePulumiProject("examples/three-tenants", [
+    "Pulumi.yaml",
+    "package.json",
+    "index.js",
+  ]);
+  const sums = async (slug: string) => {
+    const [row] = await project.sql<{ id: string }>("select id from tenants where slug = $1", [
+      slug,
+    ]);
+    return sumsOf(project, `tenant_${row?.id ?? ""}`);
+  };
+
+  test("makes it with every row, once, and has nothing to do when the archive is gone", async () => {
+    const archive = path.join(project.directory, "small.tar");
+    cpSync(small, archive);
+    await project.configure([tenant("moved", { importFrom: "small.tar" }), tenant("empty")]);
+    await project.run("up", "--yes", "--skip-preview");
+    expect(await sums("moved")).toEqual(await sumsOf(database, `tenant_${little}`));
+    expect(await sums("empty")).not.toEqual(await sums("moved"));
+    await project.run("preview", "--expect-no-changes");
+    rmSync(archive);
+    await project.configure([tenant("moved"), tenant("empty")]);
+    await project.run("preview", "--refresh", "--expect-no-changes");
+  });
 });
 
 test("what cannot be imported is refused before anything is made", async () => {
