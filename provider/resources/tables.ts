@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import { MigrationFailedError, MigrationsUnreadableError } from "../contract/errors";
 import { differingLines, notRepaired } from "../database/drift/tables";
 import type { MigrationRun } from "../database/dbmate";
 import { describeSchema, fingerprintOf, fingerprints } from "../database/fingerprint";
@@ -135,9 +136,19 @@ async function differing(run: Migrated, lines: readonly string[]): Promise<strin
   return differs?.length === 0 ? undefined : differs;
 }
 
-/** A tenant is as good as any other where its migrations cannot be run once more to see what comes of them. */
+/**
+ * A tenant is as good as any other where its migrations cannot be run once more to see what comes of them. That the
+ * database is away, or anything else that passes, is an error: nobody would ever look again.
+ */
 async function referenceIfAny({ database, directory, files, isolate }: Migrated) {
   return referenceOf({ database, directory, files, isolate: isolate ?? false }).catch(
-    () => undefined,
+    (error: unknown) => {
+      const never =
+        error instanceof MigrationFailedError ||
+        error instanceof MigrationsUnreadableError ||
+        isDatabaseError(error, "42501"); // insufficient_privilege
+      if (never) return undefined;
+      throw error;
+    },
   );
 }

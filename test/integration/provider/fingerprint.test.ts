@@ -11,6 +11,7 @@ import { migrate } from "../../../provider/database/dbmate";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { inTransaction } from "../../../provider/database/pool";
 import { referenceOf, SCRATCH } from "../../../provider/database/reference";
+import { tablesAfter } from "../../../provider/resources/tables";
 import { useResourceDatabase } from "../../support/resources";
 
 const database = useResourceDatabase({ tenantRoles: true });
@@ -184,6 +185,22 @@ describe("the reference", () => {
     writeFileSync(path.join(bad, "1_bad.sql"), "-- migrate:up\nselect 1/0;\n-- migrate:down\n");
     await expect(of(bad)).rejects.toThrow("division by zero");
     expect(await scratch()).toBe(0);
+    rmSync(bad, { recursive: true });
+  });
+
+  it("that files which fail have not leaves a tenant as it is; where the database fails, that is told", async () => {
+    const bad = mkdtempSync(path.join(tmpdir(), "fingerprint-bad-"));
+    writeFileSync(path.join(bad, "1_bad.sql"), "-- migrate:up\nselect 1/0;\n-- migrate:down\n");
+    const schemaName = await migrated("tenant_without_reference");
+    const after = (directory: string) =>
+      tablesAfter(
+        { database: urlEnv, schemaName, directory, files: readMigrations(directory) },
+        false,
+      );
+    expect(await after(bad)).toEqual({});
+    await sql("alter table public.tenant_references rename column lines to other");
+    await expect(after(tenantMigrationsDir)).rejects.toThrow('column "lines" does not exist');
+    await sql("alter table public.tenant_references rename column other to lines");
     rmSync(bad, { recursive: true });
   });
 
