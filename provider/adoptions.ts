@@ -1,6 +1,6 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { readMigrations } from "./database/migrations";
+import { missingMessage, readMigrations } from "./database/migrations";
 import { rowsIfAny, withConnection } from "./database/pool";
 import type { DatabaseAddress } from "./database/settings";
 import { valueOf } from "./outputs";
@@ -48,6 +48,8 @@ export async function tellAdoptions(
   for (const [index, adoption] of adoptions.entries()) {
     const there = found.find(({ id }) => id === adoption.tenantId);
     await pulumi.log.info(inWords(adoption, there, emails[index]), adoption.resource);
+    const fault = faultOfFolder(adoption, there);
+    if (fault !== undefined) await pulumi.log.warn(fault, adoption.resource);
   }
 }
 
@@ -88,14 +90,28 @@ function inWords(
 /** The files that are to be applied. Of a schema without digests, the applied ones are not known here. */
 function pendingIn(migrationsDir: string, { files, migrated }: Found): string[] {
   if (migrated && files.length === 0) return [];
+  return filesIn(migrationsDir)?.filter((file) => !files.includes(file)) ?? [];
+}
+
+/** The tenant may have been made with other migrations: `up` would refuse it half way, in step 4. */
+function faultOfFolder({ name, migrationsDir }: Adoption, found?: Found): string | undefined {
+  const files = filesIn(migrationsDir);
+  const missing = found?.files.filter((file) => files?.includes(file) === false) ?? [];
+  if (missing.length === 0) return undefined;
+  return `pulumi up will refuse ${name}: ${missingMessage(missing, folderOf(migrationsDir))}`;
+}
+
+/** @returns undefined where it cannot be read: step 4 tells what is wrong with it. */
+function filesIn(migrationsDir: string): string[] | undefined {
   try {
-    const folder = path.resolve(pulumi.runtime.getRootDirectory(), migrationsDir);
-    return Object.keys(readMigrations(folder)).filter((file) => !files.includes(file));
+    return Object.keys(readMigrations(folderOf(migrationsDir)));
   } catch {
-    // Step 4 tells what is wrong with the folder.
-    return [];
+    return undefined;
   }
 }
+
+const folderOf = (migrationsDir: string) =>
+  path.resolve(pulumi.runtime.getRootDirectory(), migrationsDir);
 
 /** @returns "" where only `pulumi up` will tell the value. */
 async function emailOf(adminEmail: unknown): Promise<string> {

@@ -143,7 +143,7 @@ describe("data that is gone is an error:", () => {
   it("a schema that was dropped; one that is restored is taken as it is", async () => {
     const schema = `tenant_${await idOf("globex")}`;
     await project.sql(`alter schema "${schema}" rename to backup`);
-    await expectRefused("globex", `schema ${schema}`, [up]);
+    await expectRefused("globex", `schema ${schema}`, [[...up, "--refresh"]]);
     await project.sql(`alter schema backup rename to "${schema}"`);
     await project.run(...up, "--refresh");
     await project.run("preview", "--expect-no-changes");
@@ -154,7 +154,7 @@ describe("data that is gone is an error:", () => {
     const schema = `tenant_${await idOf("globex")}`;
     await project.sql(`drop schema "${schema}" cascade`);
     await project.sql(`create schema "${schema}"`);
-    await expectRefused("globex", `the tables of schema ${schema}`, [up]);
+    await expectRefused("globex", `the tables of schema ${schema}`, [[...up, "--refresh"]]);
     expect(await tablesOf(schema)).toEqual([]);
     await project.configure([tenant("acme"), tenant("globex", { recreate: true })]);
     expect(await project.run(...up)).toContain("Tenant globex is made anew, EMPTY");

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { fileState, stacksIn } from "../support/pulumi-state";
 import { eventually } from "../support/killable-service";
 import { tenant, usePulumiProject } from "../support/pulumi";
@@ -62,6 +63,7 @@ const saved = () =>
     return alive.length === 0 ? true : undefined;
   });
 
+const otherMigrations = path.resolve(__dirname, "../../../examples/three-tenants/migrations");
 const preview = (id: string) => previewOf(database, fileState(state), id);
 const unchanged = { same: expect.any(Number) as number };
 
@@ -88,6 +90,10 @@ test("a tenant goes from the service to a stack and back, and no table is touche
   expect(refused.code).not.toBe(0);
   expect(refused.output).toMatch(
     /tenant walker: slug: slug walker is taken, .*, which has no owner: give this tenant adopt: true/,
+  );
+  await project.configure([declared("walker", { adopt: true })], otherMigrations);
+  expect(await project.run("preview")).toMatch(
+    /pulumi up will refuse walker: 20260101000001_create_commerces\.sql, .* is gone after it was applied/,
   );
   await project.configure([declared("walker", { adopt: true })]);
   expect(await project.run("preview")).toContain(

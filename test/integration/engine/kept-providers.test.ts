@@ -162,12 +162,13 @@ describe("while one provider does not start,", () => {
     });
 
   test("a lease holds the other one, is as good as any, and is not waited for", async () => {
-    const half = endless(4_000);
-    const early = await half.lease(15_000);
-    expect(half.trouble()).toBe("provider postgresql names no port in 4 s");
+    // The other one starts within that also on a busy machine.
+    const half = endless(10_000);
+    const early = await half.lease(30_000);
+    expect(half.trouble()).toBe("provider postgresql names no port in 10 s");
     const began = performance.now();
-    const late = await half.lease(15_000);
-    expect(performance.now() - began).toBeLessThan(500);
+    const late = await half.lease(30_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
     for (const lease of [early, late]) {
       expect(lease.attach).toMatch(/^pulumi-nodejs:\d+$/);
       expect(lease.isFresh()).toBe(true);
