@@ -243,22 +243,25 @@ describe("an importer that is killed", () => {
     await addHoldPoints(database);
   });
 
-  test.each<HoldPoint>(["before loading", "in loading", "before succeeded"])(
-    "%s is gone on with by the same command, and nothing is loaded twice",
-    async (point) => {
-      const slug = `killed-${point.replaceAll(/[ _]/g, "-")}`;
-      const held = await hold(database, point);
-      const first = start([small, "--slug", slug]);
-      try {
-        await held.reached();
-        first.child.kill("SIGKILL");
-        await first.exited;
-      } finally {
-        await held.release();
-      }
-      const { code, stderr } = await run([small, "--slug", slug]);
-      expect({ code, stderr }).toMatchObject({ code: 0 });
-      await expectImported(slug, little);
-    },
-  );
+  test.each<HoldPoint>([
+    "before create table",
+    "before loading",
+    "in loading",
+    "before tenant_users",
+    "before succeeded",
+  ])("%s is gone on with by the same command, and nothing is loaded twice", async (point) => {
+    const slug = `killed-${point.replaceAll(/[ _]/g, "-")}`;
+    const held = await hold(database, point);
+    const first = start([small, "--slug", slug]);
+    try {
+      await held.reached();
+      first.child.kill("SIGKILL");
+      await first.exited;
+    } finally {
+      await held.release();
+    }
+    const { code, stderr } = await run([small, "--slug", slug]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    await expectImported(slug, little);
+  });
 });

@@ -3,10 +3,7 @@ import { useKillHarness } from "../support/kill-harness";
 import { killedVerbs, nameOf } from "../support/killed-verbs";
 import type { Victim } from "../support/victims";
 
-/**
- * A kill at each boundary of a tenant's release and of its adoption. What comes before any verb runs is the same for
- * all: kills-verbs.test.ts.
- */
+/** A kill at each boundary of a tenant's release and of its adoption. */
 const harness = useKillHarness();
 const { made, ended, killedAt } = killedVerbs(harness);
 
@@ -16,6 +13,7 @@ interface Case {
 }
 
 test.each<Case>([
+  { point: "before running", victim: "service" },
   { point: "before change of owner", victim: "Pulumi CLI" },
   { point: "in change of owner", victim: "dynamic provider" },
   { point: "in change of owner", victim: "service" },
@@ -32,6 +30,7 @@ test.each<Case>([
 );
 
 test.each<Case>([
+  { point: "before running", victim: "service" },
   { point: "before change of owner", victim: "program host" },
   { point: "in change of owner", victim: "PostgreSQL sessions" },
   { point: "before tenant_users", victim: "dynamic provider" },

@@ -46,8 +46,10 @@ test.each<Case>([
   { ...remove, point: "in becoming deleted", victim: "service" },
   { ...restore, point: "before becoming provisioning", victim: "PostgreSQL sessions" },
   { ...restore, point: "in becoming suspended", victim: "Pulumi CLI" },
+  { ...repair, point: "before running", victim: "service" },
   { ...repair, point: "in change of slug", victim: "Pulumi CLI" },
-  { ...repair, point: "before becoming active", victim: "service" },
+  { ...repair, point: "before becoming active", victim: "dynamic provider" },
+  { ...repair, point: "before succeeded", victim: "service" },
 ])(
   "$verb ends well by itself when it waits $point and the $victim is killed",
   async ({ verb, before, byHand, point, victim, status }) => {
@@ -62,6 +64,7 @@ test.each<Case>([
 );
 
 test.each<{ point: HoldPoint; victim: Victim }>([
+  { point: "before running", victim: "service" },
   { point: "before end of tenant_users", victim: "Pulumi CLI" },
   { point: "in end of tenant_users", victim: "service" },
   { point: "before drop schema", victim: "PostgreSQL backend" },
