@@ -5,8 +5,8 @@ module.exports = {
   testMatch: ["**/*.test.js"],
   // What a test waits for takes long beside other work, and never that long.
   testTimeout: 600_000,
-  // One for each of two cores: most tests wait for processes of their own.
-  maxWorkers: 2,
+  // More than the two cores of a usual CI machine: most tests wait for processes of their own.
+  maxWorkers: 3,
   transform: {},
   globalSetup: "<rootDir>/support/global-setup.js",
   globalTeardown: "<rootDir>/support/global-teardown.js",
