@@ -16,7 +16,7 @@ import { findOperation } from "./operations/store/store";
 import { engineEnvironment } from "./pulumi/engine-environment";
 import type { EngineRuns } from "./pulumi/engine-runs";
 import { startRuns } from "./pulumi/runs";
-import { stacksOf } from "./pulumi/stacks";
+import { stacksOf } from "./pulumi/stacks/stacks";
 import { makeRoot } from "./pulumi/work-dir";
 import { TakenOverError } from "./system/errors";
 import { endOrphans } from "./system/processes";

@@ -31,7 +31,7 @@ import { startRuns } from "./pulumi/runs";
 import { makeRoot, makeWorkDir } from "./pulumi/work-dir";
 import { addressOf, checkPort, closeServer, listen } from "./http/server";
 import { Shutdown } from "./system/shutdown";
-import { stacksOf } from "./pulumi/stacks";
+import { stacksOf } from "./pulumi/stacks/stacks";
 import { sayWelcome } from "./welcome";
 
 /** The pause before the first retry of an operation whose failure may be temporary. */

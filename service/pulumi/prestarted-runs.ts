@@ -1,5 +1,5 @@
 import type { KeptProviders } from "../../engine/providers/kept-providers";
-import type { StackRow, Stacks } from "./stacks";
+import type { StackRow, Stacks } from "./stacks/stacks";
 import type { StepEvent } from "./steps";
 import type { RunOutcome, RunRequest } from "./engine-runs";
 import type { HostEnd, HostProcess } from "./host-process";

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KeptProviders } from "../../engine/providers/kept-providers";
 import { stackCli } from "./stack-cli";
-import type { StackRow, Stacks } from "./stacks";
+import type { StackRow, Stacks } from "./stacks/stacks";
 import { StackUpkeep } from "./stack-upkeep";
 import type { EngineRuns, RunOutcome, RunRequest } from "./engine-runs";
 import { lastWords } from "./events";

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import type { Stacks } from "./stacks";
+import type { Stacks } from "./stacks/stacks";
 
 /** Makes and removes stacks in the state backend by running the CLI. */
 export interface StackCli {

@@ -4,7 +4,7 @@ import { lastWords } from "./events";
 import { endOrphans } from "../system/processes";
 import { Backoff } from "./backoff";
 import type { StackCli } from "./stack-cli";
-import type { Stacks } from "./stacks";
+import type { Stacks } from "./stacks/stacks";
 
 /** What the upkeep of spare stacks needs. */
 export interface UpkeepSettings {

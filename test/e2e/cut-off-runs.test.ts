@@ -8,7 +8,7 @@ import type { RunOutcome } from "../../service/pulumi/engine-runs";
 import { engineEnvironment } from "../../service/pulumi/engine-environment";
 import { startRuns } from "../../service/pulumi/runs";
 import { fastest } from "../../service/config/engine-options";
-import { stacksOf } from "../../service/pulumi/stacks";
+import { stacksOf } from "../../service/pulumi/stacks/stacks";
 import { wantedBySlug } from "../../service/tenants/wanted";
 import type { TenantSpec } from "../../service/tenants/wanted-tenant";
 import { tenantBody } from "../support/service-client";

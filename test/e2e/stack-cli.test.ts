@@ -6,7 +6,7 @@ import { PROJECT } from "../../service/config/project";
 import { fastest } from "../../service/config/engine-options";
 import { makeWorkDir } from "../../service/pulumi/work-dir";
 import { stackCli, type StackCli } from "../../service/pulumi/stack-cli";
-import type { Stacks } from "../../service/pulumi/stacks";
+import type { Stacks } from "../../service/pulumi/stacks/stacks";
 import { fileState, locksIn, postgresState, stacksIn } from "../support/pulumi-state";
 import { useServiceDatabase } from "../support/service-database";
 import { cleanUpServices, temporaryFolder } from "../support/service-process";

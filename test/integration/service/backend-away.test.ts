@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { dropLock, tryLock } from "../../../service/cluster/liveness";
 import type { StackCli } from "../../../service/pulumi/stack-cli";
-import { stacksOf } from "../../../service/pulumi/stacks";
+import { stacksOf } from "../../../service/pulumi/stacks/stacks";
 import { StackUpkeep } from "../../../service/pulumi/stack-upkeep";
 import { useServiceDatabase } from "../../support/service-database";
 

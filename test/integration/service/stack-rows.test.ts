@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { stacksOf } from "../../../service/pulumi/stacks";
+import { stacksOf } from "../../../service/pulumi/stacks/stacks";
 import { forgetUnmade } from "../../../service/tenants/wanted";
 import { tryLock } from "../../../service/cluster/liveness";
 import { useServiceDatabase } from "../../support/service-database";

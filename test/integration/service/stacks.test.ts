@@ -1,4 +1,4 @@
-import { stacksOf } from "../../../service/pulumi/stacks";
+import { stacksOf } from "../../../service/pulumi/stacks/stacks";
 import { useServiceDatabase } from "../../support/service-database";
 
 const database = useServiceDatabase();

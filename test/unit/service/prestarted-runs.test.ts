@@ -4,7 +4,7 @@ import {
   PrestartedRuns,
   type PrestartedRunsSettings,
 } from "../../../service/pulumi/prestarted-runs";
-import type { Stacks } from "../../../service/pulumi/stacks";
+import type { Stacks } from "../../../service/pulumi/stacks/stacks";
 
 const request = { tenantId: "acme", tenants: [], mayDelete: [] } as const;
 

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { StackCli } from "../../../service/pulumi/stack-cli";
-import type { Stacks } from "../../../service/pulumi/stacks";
+import type { Stacks } from "../../../service/pulumi/stacks/stacks";
 import { StackUpkeep } from "../../../service/pulumi/stack-upkeep";
 
 /** An upkeep in a world where a request takes each spare stack at once. */
