@@ -79,7 +79,7 @@ export function startedBy(service: number | undefined): Started[] {
 /** Waits until something is there. */
 export async function eventually<T>(
   look: () => Promise<T | undefined> | T | undefined,
-  patience = 60_000,
+  patience = 180_000,
 ): Promise<T> {
   const began = performance.now();
   while (performance.now() - began < patience) {
