@@ -226,14 +226,17 @@ describe("addresses", () => {
     ["GET", `/api/tenant/${id}/export`],
     ["GET", `/api/operations/${id}`],
     ["GET", `/api/operations/${id}/events`],
-  ])("%s %s does nothing where a parameter asks for what it does not know", async (method, path) => {
-    const { status, body } = await send(`${service.url}${path}?dryRun=true`, {
-      ...{ method, token: await signed({ claims: { role: "SUPER_ADMIN" } }) },
-      ...(method === "GET" || method === "DELETE" ? {} : { body: {} }),
-    });
-    expect(status).toBe(400);
-    expect(body.details).toEqual([{ path: "dryRun", message: "is not a known field" }]);
-  });
+  ])(
+    "%s %s does nothing where a parameter asks for what it does not know",
+    async (method, path) => {
+      const { status, body } = await send(`${service.url}${path}?dryRun=true`, {
+        ...{ method, token: await signed({ claims: { role: "SUPER_ADMIN" } }) },
+        ...(method === "GET" || method === "DELETE" ? {} : { body: {} }),
+      });
+      expect(status).toBe(400);
+      expect(body.details).toEqual([{ path: "dryRun", message: "is not a known field" }]);
+    },
+  );
 
   test("that cannot be decoded are the caller's fault", async () => {
     const { status } = await send(`${service.url}/api/tenant/%ff`, { token });
