@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   const settings = await readImportSettings(process.env);
   const archive = await check(options.file);
   const request = requestOf(options, archive, adminPassword);
-  assertSameMigrations(archive.manifest, readMigrations(settings.migrationsDir));
+  assertSameMigrations(options.file, archive.manifest, readMigrations(settings.migrationsDir));
 
   shutdown.listen();
   const redact = redactor([settings.passphrase, adminPassword]);

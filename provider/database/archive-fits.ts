@@ -4,17 +4,24 @@ import { ArchiveError } from "../contract/errors";
 import { describeSchema, fingerprintOf } from "./fingerprint";
 import type { MigrationDigests } from "./migrations";
 
-/** @throws {@link ArchiveError} where the archive is not of just these migrations, with their names. */
-export function assertSameMigrations({ migrations }: Manifest, files: MigrationDigests): void {
+/**
+ * @param file The archive's file, with which the message begins.
+ * @throws {@link ArchiveError} where the archive is not of just these migrations, with their names.
+ */
+export function assertSameMigrations(
+  file: string,
+  { migrations }: Manifest,
+  files: MigrationDigests,
+): void {
   const differing = [...new Set([...Object.keys(migrations), ...Object.keys(files)])]
     .sort()
-    .flatMap((file) => {
-      if (files[file] === undefined) return [`${file} is in the archive only`];
-      if (migrations[file] === undefined) return [`${file} is not in the archive`];
-      return files[file] === migrations[file] ? [] : [`${file} is another file`];
+    .flatMap((name) => {
+      if (files[name] === undefined) return [`${name} is in the archive only`];
+      if (migrations[name] === undefined) return [`${name} is not in the archive`];
+      return files[name] === migrations[name] ? [] : [`${name} is another file`];
     });
   if (differing.length === 0) return;
-  throw new ArchiveError(`is of other migrations: ${differing.join(", ")}`);
+  throw new ArchiveError(`${file} is of other migrations: ${differing.join(", ")}`);
 }
 
 /** @throws {@link ArchiveError} where the archive is of a schema that is not like this one. */

@@ -38,7 +38,7 @@ export async function loadArchive(load: ArchiveLoad): Promise<void> {
   await withSchemaLock(database, schemaName, waitMs, async (client) => {
     if (await isLoaded(client, tenantId)) return;
     const archive = await readArchive(file);
-    assertSameMigrations(archive.manifest, files);
+    assertSameMigrations(file, archive.manifest, files);
     await client.query("begin");
     try {
       await assertLoadable(client, tenantId);

@@ -1,4 +1,17 @@
+import type { RequestHandler } from "express";
 import { z } from "zod";
+import { parseInput } from "./body";
+
+/**
+ * Refuses a request whose address has parameters, where none has a meaning. Left unread, `DELETE …?dryRun=true` would
+ * delete.
+ */
+export const withoutParameters: RequestHandler = (request, _response, next) => {
+  parseInput(none, request.query);
+  next();
+};
+
+const none = z.strictObject({});
 
 /** A whole number from 1 in the query of an address. */
 export const count = (most: number) =>

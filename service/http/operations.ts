@@ -10,7 +10,7 @@ import { onlyMethods } from "./answers";
 import { parseInput } from "./body";
 import { cursorText, makeCursor, readCursor, timePlace } from "./cursor";
 import { HttpError } from "./errors";
-import { limit, someOf } from "./list-parameters";
+import { limit, someOf, withoutParameters } from "./list-parameters";
 import { viewOf } from "./operation-answers";
 import { sendEvents } from "./server-sent-events";
 import { StreamPlaces, type StreamLimits } from "./stream-places";
@@ -62,14 +62,14 @@ export function operationRoutes(
 
   router
     .route("/:id")
-    .get(permit("NOTHING"), async (request, response) => {
+    .get(permit("NOTHING"), withoutParameters, async (request, response) => {
       response.json(viewOf(await find(request)));
     })
     .all(onlyMethods("GET"));
 
   router
     .route("/:id/events")
-    .get(permit("NOTHING"), async (request, response) => {
+    .get(permit("NOTHING"), withoutParameters, async (request, response) => {
       const { id } = await find(request);
       const giveBack = places.take(request.caller?.subject ?? null);
       try {

@@ -14,6 +14,7 @@ import { HttpError } from "./errors";
 import { answerDrift, answerUnrepairable, viewWithDrift } from "./drift";
 import { answerExport } from "./export";
 import { answerAccepted, answerEnd } from "./operation-answers";
+import { withoutParameters } from "./list-parameters";
 import type { Permit } from "./permit";
 import { prefersAsync } from "./prefer";
 import { limitRate } from "./rate-limit";
@@ -47,6 +48,7 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
     take,
     permit(kind.permission),
     limited,
+    withoutParameters,
     operate(parts, kind),
   ];
 
@@ -58,7 +60,7 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
 
   router
     .route("/:id")
-    .get(permit("VIEW_TENANTS"), async (request, response) => {
+    .get(permit("VIEW_TENANTS"), withoutParameters, async (request, response) => {
       response.json(await found(viewTenant(query, idIn(request) ?? "")));
     })
     .patch(verb(kinds.change, takeBody))
@@ -73,19 +75,19 @@ export function tenantRoutes(parts: TenantRouteParts): Router {
 
   router
     .route("/:id/drift")
-    .get(permit("VIEW_TENANTS"), answerDrift(parts.drift))
+    .get(permit("VIEW_TENANTS"), withoutParameters, answerDrift(parts.drift))
     .all(onlyMethods("GET"));
   router
     .route("/:id/repair")
     .post(
-      ...[takeBodyIfAny, permit(kinds.repair.permission), limited],
+      ...[takeBodyIfAny, permit(kinds.repair.permission), limited, withoutParameters],
       answerUnrepairable(parts.drift),
       operate(parts, kinds.repair, (id) => viewWithDrift(parts.drift, id)),
     )
     .all(onlyMethods("POST"));
   router
     .route("/:id/export")
-    .get(permit("EXPORT_TENANT"), limited, answerExport(new Exports(database)))
+    .get(permit("EXPORT_TENANT"), limited, withoutParameters, answerExport(new Exports(database)))
     .all(onlyMethods("GET"));
 
   router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));

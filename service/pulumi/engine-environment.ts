@@ -76,6 +76,9 @@ function optionsEnvironment({ skipCheckpoints }: EngineOptions): Record<string, 
   return {
     // The CLI runs for about a second and uses about 100 MB, so garbage collection only costs time.
     GOGC: "off",
+    // A copy of the state for each run, of which the CLI removes none, also when the stack is removed: names and
+    // e-mails of a purged tenant would be kept for ever. The state can be made anew from the database.
+    PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
     // The CLI skips checkpoints only with PULUMI_EXPERIMENTAL: https://github.com/pulumi/pulumi/pull/10668
     ...(skipCheckpoints ? { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" } : {}),
   };

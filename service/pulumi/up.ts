@@ -57,8 +57,9 @@ export function beginUp(query: Query, migrationsDir: string, start: UpStart): Be
   const faults: string[] = [];
   const deleted: string[] = [];
   let listener: UpListener | undefined;
+  const onFault = (event: EngineEvent) => void faults.push(...faultsOf(event));
   const onEvent = (event: EngineEvent) => {
-    faults.push(...faultsOf(event));
+    onFault(event);
     deleted.push(...[deletedOf(event)].filter((id) => id !== undefined));
     for (const step of stepsOf(event)) listener?.step(step);
   };
@@ -85,7 +86,7 @@ export function beginUp(query: Query, migrationsDir: string, start: UpStart): Be
       go: declareTenants(database, request.tenants.filter(mayGo)),
     };
   });
-  const outcome = up(query, start, program, onEvent).then(
+  const outcome = up(query, start, program, { onEvent, onFault }).then(
     async (changes): Promise<RunOutcome> => {
       const mayDelete = (await wanted)?.mayDelete ?? [];
       const mayBeDeleted = deleted.filter((id) => mayDelete.includes(id)).length;
@@ -106,19 +107,19 @@ export function beginUp(query: Query, migrationsDir: string, start: UpStart): Be
 }
 
 /** @returns how many resources there were of each operation; undefined where the engine did not report it. */
-async function up(
-  query: Query,
-  start: UpStart,
-  program: PulumiFn,
-  onEvent: OnEvent,
-): Promise<Changes> {
+async function up(query: Query, start: UpStart, program: PulumiFn, hears: Hears): Promise<Changes> {
   dropHalfLocks(process.env.PULUMI_BACKEND_URL ?? "", start.stack);
   const stack = await openStack(start, program);
-  const run = () => runUp(stack, start.refresh, onEvent);
+  const run = () => runUp(stack, start.refresh, hears);
   return run().catch((error: unknown) => afterStaleLock(query, error, stack, run));
 }
 
-type OnEvent = (event: EngineEvent) => void;
+interface Hears {
+  /** Hears each event of the `up`. */
+  readonly onEvent: (event: EngineEvent) => void;
+  /** Hears each event of the refresh before it, which is to be asked for nothing but faults: see {@link runUp}. */
+  readonly onFault: (event: EngineEvent) => void;
+}
 
 type Changes = OpMap | undefined;
 
@@ -136,14 +137,21 @@ async function openStack({ stack, settings, attach }: UpStart, program: PulumiFn
   return Stack.select(stack, workspace);
 }
 
-async function runUp(stack: Stack, refresh: boolean, onEvent: OnEvent): Promise<Changes> {
+async function runUp(
+  stack: Stack,
+  refresh: boolean,
+  { onEvent, onFault }: Hears,
+): Promise<Changes> {
   // up() asks for both at its end, and each starts the CLI once more. We read the result from the database.
   stack.outputs = () => Promise.resolve({});
   stack.info = () => Promise.resolve(undefined);
-  const quietly = { suppressProgress: true, color: "never", onEvent } as const;
+  const quietly = { suppressProgress: true, color: "never" } as const;
   // Brings the state up to the database. Resources that an earlier run was creating when it was cut off are
   // dropped from the state: `up` creates them again, and their create adopts what is there.
-  if (refresh) await stack.refresh({ ...quietly, clearPendingCreates: true });
+  // It ends each resource with `same`, `update` or `delete`, as an `up` does: the steps would seem to be done already.
+  if (refresh) {
+    await stack.refresh({ ...quietly, clearPendingCreates: true, onEvent: onFault });
+  }
   let changes: Changes;
   await stack.up({
     ...quietly,

@@ -186,6 +186,14 @@ test("a tenant that something outside depends on is not purged: the answer names
   expect(refused).toMatchObject({ status: 409, body: { code: "TENANT_CONFLICT" } });
   expect(refused.body.message).toContain("view reports.totals");
   expect(refused.body.message).not.toMatch(/tenant_|step|Error/);
+  const [purge] = await database.sql<{ steps: { name: string; status: string }[] }>(
+    "select steps from public.operations where tenant_id = $1 and kind = 'purge'",
+    [id],
+  );
+  expect(purge?.steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+    ...["membership failed", "migrations pending", "schema pending", "admin pending"],
+    "record pending",
+  ]);
   expect(await view(id)).toMatchObject({ status: "deleted" });
   expect((await post(id, "restore")).body).toMatchObject({ status: "active" });
   await saved();

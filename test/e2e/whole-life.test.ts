@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
 import { fileState, stacksIn } from "../support/pulumi-state";
 import { eventually } from "../support/killable-service";
 import { tenant, usePulumiProject } from "../support/pulumi";
@@ -29,6 +31,13 @@ async function tracesOf(text: string): Promise<Record<string, number>> {
     if (row && row.count > 0) found[name] = row.count;
   }
   return found;
+}
+
+/** The files of a folder, at any depth, in which a text occurs. */
+function filesWith(text: string, folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => path.join(folder, name))
+    .filter((file) => statSync(file).isFile() && readFileSync(file, "utf8").includes(text));
 }
 
 test("a whole life over HTTP and in a stack leaves no trace but its history", async () => {
@@ -78,6 +87,7 @@ test("a whole life over HTTP and in a stack leaves no trace but its history", as
     const stacks = await stacksIn(fileState(env.state));
     return stacks.includes(stack) ? undefined : true;
   });
+  expect(filesWith("ana@umbrella.example", env.state)).toEqual([]);
   // Set-up, change, suspend, resume, release: operations are history.
   expect(await tracesOf(id)).toEqual({ "public.operations": 5 });
   expect(await tracesOf("ana@umbrella.example")).toEqual({});

@@ -212,7 +212,7 @@ test("an archive that does not fit is refused, and nothing of it stays", async (
     loadArchive({ database: "DATABASE_URL", tenantId: id, file, files, ...changes });
   const other = { ...files, "20260101000001_tables.sql": "0".repeat(64), "2_more.sql": "1" };
   await expect(load({ files: other })).rejects.toThrow(
-    "is of other migrations: 20260101000001_tables.sql is another file, 2_more.sql is not in the archive",
+    "fits.tar is of other migrations: 20260101000001_tables.sql is another file, 2_more.sql is not in the archive",
   );
   const damaged = readFileSync(file);
   const at = damaged.indexOf("by the migration");

@@ -25,6 +25,12 @@ test("the engine runs with what it needs, the password apart from its URL", () =
   });
 });
 
+test("the engine keeps no copies of states, which would outlive a purge", () => {
+  expect(engineEnvironment(settings)).toMatchObject({
+    PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+  });
+});
+
 test("the program is told the product's roles; an operator's own variable never counts", () => {
   process.env.PRODUCT_ROLES = "somebody";
   const roles = (productRoles?: readonly string[]) =>

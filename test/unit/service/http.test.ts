@@ -211,6 +211,33 @@ describe("addresses", () => {
     });
   });
 
+  const id = "660e8400-e29b-41d4-a716-446655440000";
+  test.each([
+    ["POST", "/api/tenant/setup"],
+    ["POST", "/api/tenant/adopt"],
+    ["GET", `/api/tenant/${id}`],
+    ["PATCH", `/api/tenant/${id}`],
+    ["DELETE", `/api/tenant/${id}`],
+    ...["suspend", "resume", "restore", "release", "purge", "repair"].map((verb) => [
+      "POST",
+      `/api/tenant/${id}/${verb}`,
+    ]),
+    ["GET", `/api/tenant/${id}/drift`],
+    ["GET", `/api/tenant/${id}/export`],
+    ["GET", `/api/operations/${id}`],
+    ["GET", `/api/operations/${id}/events`],
+  ])(
+    "%s %s does nothing where a parameter asks for what it does not know",
+    async (method, path) => {
+      const { status, body } = await send(`${service.url}${path}?dryRun=true`, {
+        ...{ method, token: await signed({ claims: { role: "SUPER_ADMIN" } }) },
+        ...(method === "GET" || method === "DELETE" ? {} : { body: {} }),
+      });
+      expect(status).toBe(400);
+      expect(body.details).toEqual([{ path: "dryRun", message: "is not a known field" }]);
+    },
+  );
+
   test("that cannot be decoded are the caller's fault", async () => {
     const { status } = await send(`${service.url}/api/tenant/%ff`, { token });
     expect(status).toBe(400);
