@@ -1,9 +1,10 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { missingMessage, readMigrations } from "./database/migrations";
+import { readMigrations, type MigrationDigests } from "./database/migrations";
 import { rowsIfAny, withConnection } from "./database/pool";
 import type { DatabaseAddress } from "./database/settings";
 import { valueOf } from "./outputs";
+import { faultsOf } from "./resources/migrations-folder";
 
 /** A tenant that a program is about to take over. */
 export interface Adoption {
@@ -30,7 +31,7 @@ interface Found {
   /** Whether something was migrated in the schema. */
   readonly migrated: boolean;
   /** The files with a digest. */
-  readonly files: readonly string[];
+  readonly files: MigrationDigests;
 }
 
 /**
@@ -48,8 +49,9 @@ export async function tellAdoptions(
   for (const [index, adoption] of adoptions.entries()) {
     const there = found.find(({ id }) => id === adoption.tenantId);
     await pulumi.log.info(inWords(adoption, there, emails[index]), adoption.resource);
-    const fault = faultOfFolder(adoption, there);
-    if (fault !== undefined) await pulumi.log.warn(fault, adoption.resource);
+    for (const fault of faultsOfFolder(adoption, there)) {
+      await pulumi.log.warn(fault, adoption.resource);
+    }
   }
 }
 
@@ -62,11 +64,12 @@ function inWords(
     return `adopts no tenant: none has the slug, so ${name} is made`;
   }
   const pending = pendingIn(migrationsDir, found);
+  const applied = Object.keys(found.files).length;
   const facets = {
     row: found.row,
     admin: found.user,
     schema: found.schema,
-    ...(found.files.length > 0 ? { [`migrations (${found.files.length})`]: true } : {}),
+    ...(applied > 0 ? { [`migrations (${applied})`]: true } : {}),
     ...(pending.length > 0 ? { [`migrations (${pending.join(", ")})`]: false } : {}),
     membership: found.membership,
   };
@@ -76,7 +79,7 @@ function inWords(
   const sentences = [
     `adopts tenant ${name} (${tenantId}): there and kept: ${list(those(true))}; missing and made: ${list(those(false))}`,
   ];
-  if (found.migrated && found.files.length === 0) {
+  if (found.migrated && applied === 0) {
     sentences.push(
       "its migrations have no digests: they are kept if the schema is what the files make",
     );
@@ -89,22 +92,23 @@ function inWords(
 
 /** The files that are to be applied. Of a schema without digests, the applied ones are not known here. */
 function pendingIn(migrationsDir: string, { files, migrated }: Found): string[] {
-  if (migrated && files.length === 0) return [];
-  return filesIn(migrationsDir)?.filter((file) => !files.includes(file)) ?? [];
+  if (migrated && Object.keys(files).length === 0) return [];
+  return Object.keys(filesIn(migrationsDir) ?? {}).filter((file) => files[file] === undefined);
 }
 
 /** The tenant may have been made with other migrations: `up` would refuse it half way, in step 4. */
-function faultOfFolder({ name, migrationsDir }: Adoption, found?: Found): string | undefined {
+function faultsOfFolder({ name, migrationsDir }: Adoption, found?: Found): string[] {
   const files = filesIn(migrationsDir);
-  const missing = found?.files.filter((file) => files?.includes(file) === false) ?? [];
-  if (missing.length === 0) return undefined;
-  return `pulumi up will refuse ${name}: ${missingMessage(missing, folderOf(migrationsDir))}`;
+  if (found === undefined || files === undefined) return [];
+  return faultsOf(files, found.files, folderOf(migrationsDir)).map(
+    (fault) => `pulumi up will refuse ${name}: ${fault}`,
+  );
 }
 
 /** @returns undefined where it cannot be read: step 4 tells what is wrong with it. */
-function filesIn(migrationsDir: string): string[] | undefined {
+function filesIn(migrationsDir: string): MigrationDigests | undefined {
   try {
-    return Object.keys(readMigrations(folderOf(migrationsDir)));
+    return readMigrations(folderOf(migrationsDir));
   } catch {
     return undefined;
   }
@@ -138,9 +142,9 @@ async function look(
           select from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where nspname = 'tenant_' || a.id and relname = 'schema_migrations'
         ) as migrated,
-        array(
-          select file from public.tenant_migration_digests
-          where schema_name = 'tenant_' || a.id order by file
+        (
+          select coalesce(json_object_agg(file, digest), '{}') from public.tenant_migration_digests
+          where schema_name = 'tenant_' || a.id
         ) as files
       from unnest($1::uuid[], $2::text[]) as a (id, email)
       left join public.tenants t on t.id = a.id

@@ -4,6 +4,7 @@ import type { DatabaseIdentity } from "./database/identity";
 import type { ConnectionSettings, DatabaseAddress } from "./database/settings";
 import { tellAdoptions, type Adoption } from "./adoptions";
 import { report, type DeclaredTenant } from "./declared-tenants";
+import { rules } from "./contract/rules";
 import { atEndOfProgram, isKnownId } from "./left-out";
 import { valueOf } from "./outputs";
 import { takenMessage, type Holder } from "./resources/slug-conflicts";
@@ -29,8 +30,8 @@ interface Candidate extends DeclaredTenant {
 interface Known {
   readonly candidate: Candidate;
   readonly slug: unknown;
-  /** The id that its program gives it. */
-  readonly id: unknown;
+  /** The id that its program gives it, as PostgreSQL writes it. */
+  readonly id: string | undefined;
   /** The id that it has in the state. */
   readonly idInState: unknown;
   readonly owner: string;
@@ -81,7 +82,7 @@ async function reportTaken(database: Database, all: readonly Candidate[]): Promi
     if (other === undefined) continue;
     const field = other.slug === tenant.slug ? "slug" : "id";
     const wanted = {
-      tenantId: typeof tenant.id === "string" ? tenant.id : undefined,
+      tenantId: tenant.id,
       owner: tenant.owner,
       adopt: tenant.adopt,
     };
@@ -103,8 +104,13 @@ function adoptionOf(tenant: Known, found: readonly Row[]): Adoption | undefined 
   if (row !== undefined && row.owner !== null) return undefined;
   const { resource, name, args, database } = candidate;
   const { adminEmail } = args;
-  const tenantId = row?.id ?? (typeof id === "string" ? id : undefined);
-  return { resource, name, adminEmail, tenantId, migrationsDir: database.migrationsDir };
+  return {
+    resource,
+    name,
+    adminEmail,
+    tenantId: row?.id ?? id,
+    migrationsDir: database.migrationsDir,
+  };
 }
 
 /** @returns undefined for a tenant at fault, which has been reported. */
@@ -120,12 +126,13 @@ async function lookUp(candidate: Candidate): Promise<Known | undefined> {
     isTrue(args.deleted),
     isTrue(args.adopt),
   ]);
-  return { candidate, slug, id, idInState, owner: await owner, isDeleted, adopt };
+  const { data: given } = rules.id.safeParse(id);
+  return { candidate, slug, id: given, idInState, owner: await owner, isDeleted, adopt };
 }
 
 async function holdersOf(address: DatabaseAddress, tenants: readonly Known[]): Promise<Row[]> {
-  const texts = (values: unknown[]) => values.filter((value) => typeof value === "string");
-  const [slugs, ids] = [texts(tenants.map(({ slug }) => slug)), texts(tenants.map(({ id }) => id))];
+  const slugs = tenants.flatMap(({ slug }) => (typeof slug === "string" ? slug : []));
+  const ids = tenants.flatMap(({ id }) => id ?? []);
   return withConnection(address, (client) =>
     rowsIfAny<Row>(
       client,

@@ -216,6 +216,6 @@ function readRoles(roles: readonly string[] = []): readonly string[] | undefined
 
 /** Where several addresses refuse a connection, Node's error has an empty message, and only a code. */
 function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || String((error as NodeJS.ErrnoException).code);
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || String(code);
 }

@@ -36,6 +36,15 @@ export function readFolder(
 ): { files: MigrationDigests; faults: string[] } {
   const files = readFiles(directory);
   if (typeof files === "string") return { files: {}, faults: [files] };
+  return { files, faults: faultsOf(files, history, directory) };
+}
+
+/** What is wrong with a folder's files after those that were applied, in words. */
+export function faultsOf(
+  files: MigrationDigests,
+  history: MigrationDigests,
+  directory: string,
+): string[] {
   const applied = Object.entries(history);
   const edited = applied.filter(([file, digest]) => (files[file] ?? digest) !== digest);
   const missing = Object.keys(history).filter((file) => files[file] === undefined);
@@ -44,7 +53,7 @@ export function readFolder(
       `${file} was edited after it was applied: restore it, and write a new migration instead`,
   );
   if (missing.length > 0) faults.push(missingMessage(missing, directory));
-  return { files, faults };
+  return faults;
 }
 
 function readFiles(directory: string): MigrationDigests | string {

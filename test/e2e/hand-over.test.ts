@@ -1,10 +1,16 @@
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileState, stacksIn } from "../support/pulumi-state";
 import { eventually } from "../support/killable-service";
 import { tenant, usePulumiProject } from "../support/pulumi";
 import { postSetUp, send, tenantBody } from "../support/service-client";
 import { useServiceDatabase } from "../support/service-database";
-import { cleanUpServices, serviceEnvironment, startService } from "../support/service-process";
+import {
+  cleanUpServices,
+  serviceEnvironment,
+  startService,
+  temporaryFolder,
+} from "../support/service-process";
 import { signed } from "../support/service-tokens";
 import { previewOf } from "../support/whole-tenant";
 
@@ -63,7 +69,14 @@ const saved = () =>
     return alive.length === 0 ? true : undefined;
   });
 
-const otherMigrations = path.resolve(__dirname, "../../../examples/three-tenants/migrations");
+/** A folder with the first of the applied migrations, edited, and none of the others. */
+function otherMigrations(): string {
+  const folder = temporaryFolder("other-migrations-");
+  const file = path.join(folder, "20260101000001_create_commerces.sql");
+  writeFileSync(file, "-- migrate:up\n-- migrate:down\n");
+  return folder;
+}
+
 const preview = (id: string) => previewOf(database, fileState(state), id);
 const unchanged = { same: expect.any(Number) as number };
 
@@ -91,9 +104,14 @@ test("a tenant goes from the service to a stack and back, and no table is touche
   expect(refused.output).toMatch(
     /tenant walker: slug: slug walker is taken, .*, which has no owner: give this tenant adopt: true/,
   );
-  await project.configure([declared("walker", { adopt: true })], otherMigrations);
-  expect(await project.run("preview")).toMatch(
-    /pulumi up will refuse walker: 20260101000001_create_commerces\.sql, .* is gone after it was applied/,
+  // An id is the same in capitals.
+  const named = declared("walker", { adopt: true, id: id.toUpperCase() });
+  await project.configure([named], otherMigrations());
+  const told = await project.run("preview");
+  const refusal = "pulumi up will refuse walker:";
+  expect(told).toContain(`${refusal} 20260101000001_create_commerces.sql was edited after it was`);
+  expect(told).toMatch(
+    RegExp(`${refusal} the migrations' folder is older than .* has 2026.*000002`),
   );
   await project.configure([declared("walker", { adopt: true })]);
   expect(await project.run("preview")).toContain(

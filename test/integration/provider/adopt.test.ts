@@ -325,6 +325,18 @@ describe("a release", () => {
     );
   });
 
+  it("counts as the newest generation: an older run of the same stack changes nothing any more", async () => {
+    const declared = { slug: `counted-${++count}`, adopt: false, generation: 1 };
+    const id = await make(declared);
+    const inputs = recordOf(declared);
+    await tenantRecord.delete(id, { ...inputs, generation: 2, release: true });
+    const released = await rowOf(id);
+    expect(released).toMatchObject({ owner: null, generation: "2" });
+    const late = tenantRecord.update(id, inputs, { ...inputs, name: "Late", generation: 1 });
+    await expect(late).rejects.toThrow(/^OVERTAKEN: /);
+    expect(await rowOf(id)).toEqual(released);
+  });
+
   it("applies no migration that came meanwhile, and needs no folder", async () => {
     const id = await make({ slug: `still-${++count}`, adopt: false });
     const news = { urlEnv, schemaName: `tenant_${id}`, forceDestroy: false };

@@ -19,8 +19,13 @@ type Migrations = Parameters<typeof migrations.create>[0];
 const TABLES = 300;
 let count = 0;
 
-/** A tenant with many tables, of which each has four more objects that are locked with it. */
-async function large(): Promise<{ id: string; schemaName: string; inputs: Migrations }> {
+interface Large {
+  readonly id: string;
+  readonly schemaName: string;
+  readonly inputs: Migrations;
+}
+
+async function migrated(): Promise<Large> {
   const slug = `tenant-${++count}`;
   const common = { urlEnv: database.urlEnv, forceDestroy: true };
   const record = checked<Record>(
@@ -33,6 +38,13 @@ async function large(): Promise<{ id: string; schemaName: string; inputs: Migrat
     migrations.check({}, { ...common, schemaName, migrationsDir: tenantMigrationsDir }),
   );
   await migrations.create(inputs);
+  return { id, schemaName, inputs };
+}
+
+/** A tenant with many tables, of which each has four more objects that are locked with it. */
+async function large(): Promise<Large> {
+  const tenant = await migrated();
+  const { schemaName } = tenant;
   await database.sql(`create table "${schemaName}".parted (id int) partition by range (id)`);
   for (let i = 0; i < TABLES; i++) {
     await database.sql(
@@ -43,7 +55,27 @@ async function large(): Promise<{ id: string; schemaName: string; inputs: Migrat
     );
   }
   await database.sql(`create view "${schemaName}".v as select * from "${schemaName}"."t 1"`);
-  return { id, schemaName, inputs };
+  return tenant;
+}
+
+const functionsIn = async (schemaName: string) =>
+  (
+    await database.sql("select from pg_proc where pronamespace = $1::regnamespace", [
+      `"${schemaName}"`,
+    ])
+  ).length;
+
+/** One with many functions: the catalog of relations does not have them. */
+async function withFunctions(): Promise<Large> {
+  const tenant = await migrated();
+  await database.sql(
+    `do $$ begin
+      for i in 1..${10 * TABLES} loop
+        execute format('create function %I.%I () returns int return 1', '${tenant.schemaName}', 'f ' || i);
+      end loop;
+    end $$`,
+  );
+  return tenant;
 }
 
 const leftIn = async (schemaName: string) =>
@@ -97,6 +129,16 @@ test("a drop that is cut off between its parts leaves no tenant that looks whole
   await expect(migrations.create(inputs)).rejects.toThrow("DATA_GONE");
   await migrations.delete(schemaName, inputs);
   expect(await leftIn(schemaName)).toEqual([]);
+});
+
+test("a schema with more functions than the server has locks is dropped, too", async () => {
+  const { schemaName, inputs } = await withFunctions();
+  await expect(database.sql(`drop schema "${schemaName}" cascade`)).rejects.toThrow(
+    "out of shared memory",
+  );
+  await database.sql("select");
+  await migrations.delete(schemaName, inputs);
+  expect(await functionsIn(schemaName)).toBe(0);
 });
 
 test("a part waits for nothing while something outside depends on the schema, and nothing is dropped", async () => {

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { withConnection, withSessionLock } from "../../../provider/database/pool";
 import { badNetworkTo } from "../../support/bad-network";
 import { eventually } from "../../support/killable-service";
@@ -11,8 +10,9 @@ const database = useServiceDatabase({ migrated: false });
 test("a connection that the server ends while nobody asks it fails the next statement only", async () => {
   const work = withConnection("DATABASE_URL", async (client) => {
     const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    const ended = new Promise<void>((resolve) => client.once("end", resolve));
     await database.asSuperuser(`select pg_terminate_backend(${rows[0]?.pid ?? 0})`);
-    await delay(100);
+    await ended;
     await client.query("select");
   });
   await expect(work).rejects.toThrow();

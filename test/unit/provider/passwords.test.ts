@@ -29,6 +29,9 @@ describe("a password's hash", () => {
     expect(isPasswordHash(`$argon2i$v=19$m=19456,t=2,p=1$${salt}$${digest}`)).toBe(false);
     expect(isPasswordHash(`$argon2id$v=19$m=19456,t=2,p=1$${salt}`)).toBe(false);
     expect(isPasswordHash(`x$argon2id$v=19$m=19456,t=2,p=1$${salt}$${digest}`)).toBe(false);
+    expect(isPasswordHash(`$argon2id$v=19$m=19456,t=2,p=1$${salt}$${digest}$`)).toBe(false);
+    expect(isPasswordHash(`$argon2id$v=19$m=19456,t=2,p=1x$${salt}$${digest}`)).toBe(false);
+    expect(isPasswordHash(`$argon2id$v=19$xm=19456,t=2,p=1$${salt}$${digest}`)).toBe(false);
   });
 
   it("is none when checking it would stall a login", () => {

@@ -59,6 +59,7 @@ test("a client that reads slowly keeps its stream", async () => {
   let before = -1;
   while (sent.states !== before) {
     before = sent.states;
+    // That the connection is full shows only in that nothing more is sent for a while.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   client.resume();
