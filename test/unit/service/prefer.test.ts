@@ -1,8 +1,11 @@
-import type { Request } from "express";
+import express, { type Request } from "express";
 import { prefersAsync } from "../../../service/http/prefer";
 
-const asking = (prefer?: string) =>
-  prefersAsync({ get: (name: string) => (name === "Prefer" ? prefer : undefined) } as Request);
+function asking(prefer?: string): boolean {
+  const request = Object.create(express.request) as Request;
+  request.headers = prefer === undefined ? {} : { prefer };
+  return prefersAsync(request);
+}
 
 test.each([
   "respond-async",
