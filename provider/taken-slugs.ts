@@ -77,9 +77,13 @@ async function reportTaken(database: Database, all: readonly Candidate[]): Promi
     await pulumi.log.warn(`this preview cannot tell which slugs are taken: ${String(error)}`);
     return;
   }
+  const free: Known[] = [];
   for (const tenant of tenants) {
     const other = found.find((holder) => isTakenBy(holder, tenant) && !givesUp(holder, tenants));
-    if (other === undefined) continue;
+    if (other === undefined) {
+      free.push(tenant);
+      continue;
+    }
     const field = other.slug === tenant.slug ? "slug" : "id";
     const wanted = {
       tenantId: tenant.id,
@@ -90,7 +94,8 @@ async function reportTaken(database: Database, all: readonly Candidate[]): Promi
   }
   await tellAdoptions(
     await valueOf(database.settings),
-    tenants.flatMap((tenant) => adoptionOf(tenant, found) ?? []),
+    // A tenant that is refused adopts nothing.
+    free.flatMap((tenant) => adoptionOf(tenant, found) ?? []),
   );
 }
 

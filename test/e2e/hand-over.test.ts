@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileState, stacksIn } from "../support/pulumi-state";
@@ -98,12 +99,15 @@ test("a tenant goes from the service to a stack and back, and no table is touche
   expect((await post(`${id}/suspend`)).body.message).toContain("adopt it first");
 
   // To a stack.
-  await project.configure([declared("walker")]);
+  const taken = declared("bystander", { adopt: true, id: randomUUID() });
+  await project.configure([declared("walker"), taken]);
   const refused = await project.tryRun("preview");
   expect(refused.code).not.toBe(0);
   expect(refused.output).toMatch(
     /tenant walker: slug: slug walker is taken, .*, which has no owner: give this tenant adopt: true/,
   );
+  expect(refused.output).toContain("tenant bystander: slug: slug bystander is taken");
+  expect(refused.output).not.toContain("adopts tenant");
   // An id is the same in capitals.
   const named = declared("walker", { adopt: true, id: id.toUpperCase() });
   await project.configure([named], otherMigrations());
