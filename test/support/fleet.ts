@@ -23,6 +23,7 @@ export interface Fleet {
   readonly reset: () => Promise<void>;
   /** Writes a migration into the folder, such as `2_more.sql`. */
   readonly write: (file: string, up: string) => void;
+  readonly remove: (file: string) => void;
   /**
    * Makes tenants with what is in the folder by now, `prefix-001` and on, the oldest first.
    *
@@ -34,11 +35,19 @@ export interface Fleet {
   ) => Promise<string[]>;
   /** The versions that are applied in a tenant's schema. */
   readonly applied: (slug: string) => Promise<string[]>;
+  readonly schemaOf: (slug: string) => Promise<string>;
+  /** True while a statement in the database waits for a lock; undefined otherwise. */
+  readonly isWaitingForLock: () => Promise<true | undefined>;
   /** Starts the command as a process of its own. */
   readonly start: (...args: string[]) => StartedFleet;
+  /** True once a command has printed this; undefined before. */
+  readonly said: (child: ChildProcess, words: RegExp) => true | undefined;
   /** Runs the command to its end. */
   readonly run: (...args: string[]) => Promise<FleetRun>;
 }
+
+/** What each command has printed by now. */
+const printed = new WeakMap<ChildProcess, { stdout: string; stderr: string }>();
 
 /** A command that runs. */
 export interface StartedFleet {
@@ -83,6 +92,7 @@ export function useFleet(): Fleet {
     });
     children.add(child);
     const output = { stdout: "", stderr: "" };
+    printed.set(child, output);
     child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
     const ended = once(child, "close").then(() => {
@@ -93,12 +103,23 @@ export function useFleet(): Fleet {
   }
 
   return {
-    ...{ url: () => database.url, sql, write, start },
+    ...{ url: () => database.url, sql, write, start, schemaOf },
     run: (...args) => start(...args).ended,
+    said: (child, words) =>
+      words.test(Object.values(printed.get(child) ?? {}).join("")) || undefined,
+    remove: (file) => rmSync(path.join(folder, file)),
+    async isWaitingForLock() {
+      const waiting = await sql(
+        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+      );
+      return waiting.length > 0 || undefined;
+    },
     async reset() {
       const schemas = await sql<{ id: string }>("select id from public.tenants");
       for (const { id } of schemas) await sql(`drop schema if exists "tenant_${id}" cascade`);
-      await sql("truncate public.tenants, public.users, public.service_tenants cascade");
+      await sql(
+        "truncate public.tenants, public.users, public.service_tenants, public.rollouts cascade",
+      );
       await sql("delete from public.tenant_migration_digests where schema_name like 'tenant%'");
       rmSync(folder, { recursive: true });
       mkdirSync(folder);

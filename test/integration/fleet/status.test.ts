@@ -60,7 +60,9 @@ test("a slug that is no tenant's, and a command that there is not, are refused",
     ...{ code: 1, stdout: "" },
     stderr: "--only names no tenant of --owner service: nobody\n",
   });
-  expect((await fleet.run("stauts")).stderr).toBe("name one of status: see --help\n");
+  expect((await fleet.run("stauts")).stderr).toBe(
+    "name one of status, migrate, resume, watch, pause, cancel: see --help\n",
+  );
   expect((await fleet.run("status", "--ownr", "all")).stderr).toMatch(/--ownr.*: see --help\n$/);
   expect((await fleet.run("--help")).stdout).toMatch(/npm run fleet -- status/);
 });
