@@ -5,13 +5,14 @@ import { orders, type RolloutOptions } from "./rollout/rollout";
 export const help = `Migrates many tenants, by the very code that migrates one.
 
   npm run fleet -- status        how many tenants have which migrations, and which lack some
+  npm run fleet -- plan          which files migrate would apply to how many tenants, with their statements
   npm run fleet -- migrate       brings every tenant to all files, as a rollout
   npm run fleet -- resume [ID]   goes on with a rollout, also beside others who run it (default: the newest)
   npm run fleet -- watch ID      shows how far a rollout is
   npm run fleet -- pause ID      lets it end what is at work, and take no other tenant
   npm run fleet -- cancel ID     the same for good
 
-Which tenants, for status and migrate:
+Which tenants, for status, plan and migrate:
   --owner OWNER            service (default), all, or the stack that declares them: organization/project/stack
   --only SLUG,…            these alone
 
@@ -38,7 +39,7 @@ class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const commands = ["status", "migrate", "resume", "watch", "pause", "cancel"] as const;
+const commands = ["status", "plan", "migrate", "resume", "watch", "pause", "cancel"] as const;
 
 /** What can be asked for. */
 export type Command = (typeof commands)[number];
@@ -60,7 +61,7 @@ export function readArguments(args: string[]): "help" | Arguments {
   if (values.help) return "help";
   const [name, id, ...more] = positionals;
   const command = commands.find((known) => known === name);
-  const takesId = command !== "status" && command !== "migrate";
+  const takesId = !["status", "plan", "migrate"].includes(command ?? "");
   if (command === undefined || more.length > 0 || (id !== undefined && !takesId)) {
     throw new UsageError(`name one of ${commands.join(", ")}: see --help`);
   }

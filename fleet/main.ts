@@ -1,12 +1,14 @@
 /** `npm run fleet`: the migrations of many tenants, from the command line. */
 import { help, readArguments, type Arguments, type Command } from "./arguments";
 import { migrate, resume } from "./commands/migrate";
+import { plan } from "./commands/plan";
 import { status } from "./commands/status";
 import { cancel, pause, watch } from "./commands/watch";
 
 /** Each gives the exit code. */
 const commands: Record<Command, (args: Arguments) => Promise<number>> = {
   status,
+  plan,
   migrate,
   resume,
   watch,
