@@ -3,7 +3,7 @@ import path from "node:path";
 import type { TenantGroup } from "./status";
 
 /** Tenants that would get the same files. */
-export interface PlannedGroup {
+interface PlannedGroup {
   readonly tenants: number;
   /** In the order in which they are applied. */
   readonly files: readonly string[];
