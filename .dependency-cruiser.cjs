@@ -1,6 +1,7 @@
 /**
  * Which folder may import which: service → program → provider, each also what is below that, and
- * beside them engine, for the service, the benches and the tests. scripts is below all of them.
+ * beside them fleet, on provider, and engine, both for the service, the benches and the tests. scripts is below
+ * all of them.
  */
 const only = (name, from, allowed, comment) => ({
   name,
@@ -8,7 +9,7 @@ const only = (name, from, allowed, comment) => ({
   severity: "error",
   from: { path: `^${from}/` },
   to: {
-    path: "^(provider|program|service|engine|scripts|bench|docs|test)/",
+    path: "^(provider|program|fleet|service|engine|scripts|bench|docs|test)/",
     pathNot: `^(${allowed.join("|")})/`,
   },
 });
@@ -30,8 +31,14 @@ module.exports = {
     only(
       "service-on-program-and-engine",
       "service",
-      ["service", "program", "provider", "engine", "scripts"],
+      ["service", "program", "fleet", "provider", "engine", "scripts"],
       "The service knows neither benches nor tests.",
+    ),
+    only(
+      "fleet-on-provider",
+      "fleet",
+      ["fleet", "provider"],
+      "Many tenants are migrated without a service.",
     ),
     only(
       "engine-stands-alone",
@@ -54,7 +61,7 @@ module.exports = {
     only(
       "bench-on-all-but-tests",
       "bench",
-      ["provider", "program", "service", "engine", "scripts", "bench"],
+      ["provider", "program", "fleet", "service", "engine", "scripts", "bench"],
       "A bench measures what is built, and needs no test.",
     ),
     {
@@ -69,7 +76,7 @@ module.exports = {
       comment: "Folders that need each other are one folder, or what both need is a third.",
       severity: "error",
       scope: "folder",
-      from: { path: "^(provider|program|engine|scripts|bench|service)(/|$)" },
+      from: { path: "^(provider|program|fleet|engine|scripts|bench|service)(/|$)" },
       to: { circular: true },
     },
     {

@@ -1,5 +1,5 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|pulumi|bench|soak|mutation`
-// call: it brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|fleet|pulumi|bench|soak|
+// mutation` call: it brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript
 // without dependencies: when it starts, nothing is installed and nothing is built.
 
 import { spawn } from "node:child_process";
@@ -18,7 +18,10 @@ const built = (path) => join(checkout, "dist", path);
  * the stdout of the others may be read by a program.
  */
 const commands = {
-  start: { progress: process.stdout, run: startService },
+  start: {
+    progress: process.stdout,
+    run: (args) => runDetached(built("service/main.js"), args),
+  },
   test: { progress: process.stdout, run: runTests },
   doctor: {
     progress: process.stderr,
@@ -34,6 +37,7 @@ const commands = {
     progress: process.stderr,
     run: (args) => runNode([built("service/import.js"), ...args]),
   },
+  fleet: { progress: process.stderr, run: runFleet },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
   mutation: { progress: process.stderr, run: runMutation },
@@ -61,24 +65,25 @@ try {
 }
 
 /**
- * Starts the service in a session of its own. A Ctrl-C in the terminal goes to every process of the
- * terminal's group, and npm sends it to this process once more. The service takes the first for "finish
+ * Starts a program in a session of its own. A Ctrl-C in the terminal goes to every process of the
+ * terminal's group, and npm sends it to this process once more. The program takes the first for "finish
  * what runs" and a second for "stop now", so it must get just one: from here. When this process is
- * killed, the service sees its IPC channel close and stops by itself.
+ * killed, the program sees its IPC channel close and stops by itself.
  */
-function startService(args) {
-  const service = spawn(process.execPath, [built("service/main.js"), ...args], {
+function runDetached(program, args, options = {}) {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: checkout,
     detached: true,
     stdio: ["inherit", "inherit", "inherit", "ipc"],
+    ...options,
   });
   const last = {};
-  exitWith(service, (signal) => {
+  exitWith(child, (signal) => {
     // The terminal's signal and npm's copy of it come within milliseconds; a person's second Ctrl-C
     // comes later than this.
     const again = performance.now() - (last[signal] ?? -Infinity) < 300;
     last[signal] = performance.now();
-    if (!again) service.kill(signal);
+    if (!again) child.kill(signal);
   });
 }
 
@@ -97,9 +102,26 @@ async function runPulumi(args) {
   const engine = await obtainEngine("[3/3] ");
   // npm changes to the project's root first. INIT_CWD is the folder in which the user called it.
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  const { embeddedEnvironment } = await import(pathToFileURL(built("service/config/embedded.js")));
-  const env = { ...process.env, ...(await embeddedEnvironment(process.env)), ...engine.env };
+  const env = { ...process.env, ...(await embedded()), ...engine.env };
   runHere(engine.pulumi, args, { cwd, env });
+}
+
+/**
+ * Without DATABASE_URL the tenants are those of the embedded database, and their tables this package's own.
+ * Like the service, it has a session of its own, so that a Ctrl-C does not end the migrations that run.
+ */
+async function runFleet(args) {
+  const { DATABASE_URL } = await embedded();
+  const migrations = DATABASE_URL && {
+    TENANT_MIGRATIONS_DIR: join(checkout, "migrations", "tenant"),
+  };
+  const env = { ...migrations, ...process.env, ...(DATABASE_URL && { DATABASE_URL }) };
+  runDetached(built("fleet/main.js"), args, { env });
+}
+
+async function embedded() {
+  const { embeddedEnvironment } = await import(pathToFileURL(built("service/config/embedded.js")));
+  return embeddedEnvironment(process.env);
 }
 
 async function obtainEngine(step) {

@@ -13,8 +13,8 @@ interface Cruise {
 type Arrows = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The folders that are drawn, and those whose own folders are. */
-const houses = ["provider", "program", "service", "engine"];
-const opened = ["service", "provider", "engine"];
+const houses = ["provider", "program", "fleet", "service", "engine"];
+const opened = ["service", "fleet", "provider", "engine"];
 
 /** Pictures of which folder imports from which, in Mermaid, from the imports that there are. */
 export function architecture(checkout: string): string {

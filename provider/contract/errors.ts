@@ -91,6 +91,15 @@ export class MigrationsUnreadableError extends TenantError {
  */
 export class MigrationFailedError extends TenantError {
   readonly code = "MIGRATION_FAILED";
+
+  /** PostgreSQL's SQLSTATE, such as `55P03` for a lock that was not had in time; undefined for other failures. */
+  readonly sqlstate: string | undefined;
+
+  /** @param options `cause`, and the SQLSTATE of a statement that PostgreSQL refused. */
+  constructor(message: string, options?: ErrorOptions & { sqlstate?: string | undefined }) {
+    super(message, options);
+    this.sqlstate = options?.sqlstate;
+  }
 }
 
 /**

@@ -54,17 +54,27 @@ function clientConfig(settings: ConnectionSettings): ClientConfig {
   };
 }
 
+/** How long a session may take, in ms; by default what the server and the role say. 0 is without a limit. */
+export interface SessionLimits {
+  /** For each lock that a statement waits for. */
+  readonly lockTimeoutMs: number;
+  /** For each statement. */
+  readonly statementTimeoutMs: number;
+}
+
 /**
  * The settings as a URL for dbmate, whose driver is lib/pq.
  *
  * @param schema The whole search path. It is not quoted: given in quotes, dbmate would make a schema whose
  *   name has quotes in it.
  * @param sessionName The session's `application_name`, at most 63 bytes.
+ * @param limits Parameters of the session's start: a RESET in a migration comes back to them.
  */
 export function dbmateUrl(
   settings: ConnectionSettings,
   schema: string,
   sessionName: string,
+  limits?: SessionLimits,
 ): string {
   const { host, port, database, user, password, sslmode } = settings;
   const login = [user, ...(password === undefined ? [] : [password])].map(encodeURIComponent);
@@ -74,6 +84,10 @@ export function dbmateUrl(
     application_name: sessionName,
     connect_timeout: "10", // in s
     ...serverLimits,
+    ...(limits && {
+      lock_timeout: String(limits.lockTimeoutMs),
+      statement_timeout: String(limits.statementTimeoutMs),
+    }),
   });
   for (const key of ["sslrootcert", "sslcert", "sslkey"] as const) {
     const file = settings[key];

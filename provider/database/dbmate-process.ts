@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientBase } from "pg";
-import { dbmateUrl } from "./client-config";
-import { detailOf } from "./postgres-error";
+import { dbmateUrl, type SessionLimits } from "./client-config";
+import { detailOf, sqlstateOf } from "./postgres-error";
 import type { ConnectionSettings } from "./settings";
 
 /** How often it is looked up what dbmate's session does. */
@@ -18,15 +18,28 @@ export interface DbmateRun {
   readonly settings: ConnectionSettings;
   readonly schemaName: string;
   readonly directory: string;
+  /** What its session may not take longer for; by default what the server and the role say. */
+  readonly limits?: SessionLimits | undefined;
+}
+
+/** How a run of dbmate failed. */
+export interface DbmateFault {
+  /** In words, with no URL in it. */
+  readonly message: string;
+  /** PostgreSQL's code of the error, where it is PostgreSQL's. */
+  readonly sqlstate?: string | undefined;
 }
 
 /**
  * Runs `dbmate migrate` to its end.
  *
  * @param client Holds the lock on the schema.
- * @returns what went wrong, with no URL in it; undefined where nothing did.
+ * @returns what went wrong; undefined where nothing did.
  */
-export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<string | undefined> {
+export async function runDbmate(
+  run: DbmateRun,
+  client: ClientBase,
+): Promise<DbmateFault | undefined> {
   const { resolveBinary } = await import("dbmate");
   const { PGPASSWORD } = process.env;
   const child = spawn(
@@ -40,7 +53,12 @@ export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<str
     ],
     {
       env: {
-        DBMATE_URL: dbmateUrl(run.settings, run.schemaName, sessionName(run.schemaName)),
+        DBMATE_URL: dbmateUrl(
+          run.settings,
+          run.schemaName,
+          sessionName(run.schemaName),
+          run.limits,
+        ),
         // For PostgreSQL's DETAIL and HINT. What it prints stays in this process: see detailOf.
         PQGO_DEBUG: "1",
         ...(PGPASSWORD === undefined || run.settings.password !== undefined ? {} : { PGPASSWORD }),
@@ -61,9 +79,7 @@ export async function runDbmate(run: DbmateRun, client: ClientBase): Promise<str
     },
   ).finally(() => ended.abort());
   if (code === 0) return undefined;
-  return signal
-    ? `dbmate was ended by ${signal}; run again`
-    : `${explain(output)}; mend it and run again`;
+  return signal ? { message: `dbmate was ended by ${signal}; run again` } : explain(output);
 }
 
 /**
@@ -110,14 +126,19 @@ function instanceMark(): Record<string, string> {
 }
 
 /** The last error that dbmate printed, with what PostgreSQL said of it besides, and without any URL. */
-function explain(output: string): string {
+function explain(output: string): DbmateFault {
   const line = output
     .split("\n")
     .filter((text) => text.startsWith("Error:"))
     .at(-1);
-  if (line === undefined) return "dbmate failed without a message";
-  return (line + detailOf(output, line))
+  const said =
+    line === undefined ? "dbmate failed without a message" : line + detailOf(output, line);
+  const words = said
     .replace(/^Error:\s*/, "")
     .replace(/\b[a-z]+:\/\/\S+/gi, "(URL)")
     .trim();
+  return {
+    message: `${words}; mend it and run again`,
+    sqlstate: line === undefined ? undefined : sqlstateOf(output, line),
+  };
 }

@@ -1,8 +1,9 @@
 import { Semaphore } from "async-mutex";
 import type { ClientBase } from "pg";
-import { MigrationFailedError } from "../contract/errors";
+import { MigrationFailedError, TenantGoneError } from "../contract/errors";
 import { appliedVersions, assertUnedited, keepDigests, pendingFiles } from "./applied";
-import { runDbmate } from "./dbmate-process";
+import type { SessionLimits } from "./client-config";
+import { runDbmate, type DbmateFault } from "./dbmate-process";
 import { assertNotLost } from "./lost-data";
 import { migrationVersion, type MigrationDigests } from "./migrations";
 import { closeLogin, openLogin } from "./owner-login";
@@ -24,6 +25,12 @@ export interface MigrationRun {
   readonly recreate?: boolean;
   /** Whether the schema has an owner of its own, as whom they run. Default: `false`. */
   readonly isolate?: boolean;
+  /** Whether a schema that is not there is an error, and not made. Default: `false`. */
+  readonly mustExist?: boolean;
+  /** How long to wait for another run on the schema. Default: 0, without a limit: it may be at a long migration. */
+  readonly waitMs?: number;
+  /** Of the session in which they run. */
+  readonly limits?: SessionLimits;
 }
 
 // Each run holds two connections until it ends, and PostgreSQL has a hundred by default.
@@ -34,18 +41,27 @@ const slots = new Semaphore(8);
  * process where all are applied.
  *
  * @throws {@link MigrationFailedError} with the file's name and PostgreSQL's message;
- * {@link DataGoneError} where the schema was migrated before and nothing of that is left;
- * {@link ConfigurationError} where the database's variable is not usable; errors of pg as they are.
+ * {@link TenantGoneError} where the schema must exist and does not; {@link DataGoneError} where the schema was migrated before and nothing of that is left;
+ * {@link ConfigurationError} where the database's variable is not usable; errors of pg as they are: SQLSTATE 55P03
+ * where another run on the schema has not ended in time.
  */
 export async function migrate(run: MigrationRun): Promise<void> {
-  const { database, schemaName, isolate = false } = run;
-  const waitMs = 0; // without a limit: whoever has the lock may be at a long migration
+  const { database, schemaName, isolate = false, waitMs = 0 } = run;
   await slots.runExclusive(() =>
     withSchemaLock(database, schemaName, waitMs, async (client) => {
       await assertNotLost(client, schemaName, run.recreate);
+      if (run.mustExist) await assertThere(client, schemaName);
       await (isolate ? migrateAsOwner(client, run) : migrateAsConnected(client, run));
     }),
   );
+}
+
+/** dbmate makes a schema that is not there: of a tenant that was removed just now, it would be nobody's. */
+async function assertThere(client: ClientBase, schemaName: string): Promise<void> {
+  const { rowCount } = await client.query("select from pg_namespace where nspname = $1", [
+    schemaName,
+  ]);
+  if (rowCount === 0) throw new TenantGoneError(`there is no schema ${schemaName} any more`);
 }
 
 async function migrateAsConnected(client: ClientBase, run: MigrationRun): Promise<void> {
@@ -84,13 +100,13 @@ interface Migrator {
 }
 
 async function apply(client: ClientBase, run: MigrationRun, migrator: Migrator): Promise<void> {
-  const { schemaName, directory, files } = run;
+  const { schemaName, directory, files, limits } = run;
   const before = await migrator.applied();
   const onRecord = await assertUnedited(client, schemaName, files, directory, before);
   const isCurrent = pendingFiles(files, before).length === 0;
   const fault = isCurrent
     ? undefined
-    : await runDbmate({ settings: await migrator.login(), schemaName, directory }, client);
+    : await runDbmate({ settings: await migrator.login(), schemaName, directory, limits }, client);
   const applied =
     fault === undefined ? Object.keys(files).map(migrationVersion) : await migrator.applied();
   // Digests may be missing where all files are applied: a run may have been killed between the two.
@@ -111,13 +127,14 @@ async function hasTables(client: ClientBase, schemaName: string): Promise<boolea
 
 function failure(
   { schemaName, files }: MigrationRun,
-  fault: string,
+  fault: DbmateFault,
   applied: readonly string[],
 ): MigrationFailedError {
   const total = Object.keys(files).length;
   const pending = pendingFiles(files, applied);
   return new MigrationFailedError(
-    `migration ${pending[0] ?? "run"} failed in schema ${schemaName}: ${fault}. ` +
+    `migration ${pending[0] ?? "run"} failed in schema ${schemaName}: ${fault.message}. ` +
       `${total - pending.length} of ${total} are applied and stay`,
+    { sqlstate: fault.sqlstate },
   );
 }

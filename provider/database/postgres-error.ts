@@ -9,6 +9,21 @@
  * @returns such as `. DETAIL: Key (code)=(a) is duplicated.`; `""` where PostgreSQL said no more.
  */
 export function detailOf(output: string, message: string): string {
+  const fields = fieldsOf(output, message);
+  return (["D", "H"] as const)
+    .flatMap((code) => (fields.has(code) ? [`. ${titles[code]}: ${fields.get(code) ?? ""}`] : []))
+    .join("")
+    .replaceAll(/\s+/g, " ")
+    .slice(0, LONGEST_CHARACTERS);
+}
+
+/** The SQLSTATE of that error; undefined where it is not PostgreSQL's. Takes what {@link detailOf} does. */
+export function sqlstateOf(output: string, message: string): string | undefined {
+  return fieldsOf(output, message).get("C");
+}
+
+/** All fields of the error, by their codes; none where the last one that was printed is another. */
+function fieldsOf(output: string, message: string): ReadonlyMap<string, string> {
   const [, quoted = ""] = [...output.matchAll(errorResponse)].at(-1) ?? [];
   const fields = new Map(
     unquote(quoted)
@@ -16,12 +31,7 @@ export function detailOf(output: string, message: string): string {
       .map((field) => [field.slice(0, 1), field.slice(1)]),
   );
   const [words] = fields.get("M")?.split("\n") ?? [];
-  if (words === undefined || !message.includes(words)) return "";
-  return (["D", "H"] as const)
-    .flatMap((code) => (fields.has(code) ? [`. ${titles[code]}: ${fields.get(code) ?? ""}`] : []))
-    .join("")
-    .replaceAll(/\s+/g, " ")
-    .slice(0, LONGEST_CHARACTERS);
+  return words !== undefined && message.includes(words) ? fields : new Map<string, string>();
 }
 
 /** The fields' codes: https://www.postgresql.org/docs/current/protocol-error-fields.html */

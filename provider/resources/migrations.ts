@@ -12,6 +12,7 @@ import { migrationVersion, newestVersion, type MigrationDigests } from "../datab
 import { inTransaction, withConnection } from "../database/pool";
 import { grantContents, protectVersions } from "../database/product-roles";
 import { notRepaired } from "../database/drift/tables";
+import { withSchemaLock } from "../database/schema-lock";
 import { emptySchema } from "../database/schema";
 import { unpublish } from "../database/tenant-status";
 import { rules } from "../contract/rules";
@@ -103,6 +104,9 @@ const shape = {
   isolateMigrations: z.boolean().optional(),
   importFrom: z.string().min(1).optional(),
 };
+
+/** How long a schema that is to be dropped waits for a migration in it, as it would for a lock on its tables. */
+const DROP_WAIT_MS = 60_000;
 
 const digests = { files: true, version: true };
 
@@ -196,14 +200,17 @@ export const migrations = {
     const takeOut = async (client: PoolClient) => {
       if (tenantId) await unpublish(client, { tenantId, status: "deleted", productRoles });
     };
-    await dropInParts(urlEnv, id, takeOut);
-    await inTransaction(urlEnv, async (client) => {
-      // In the same transaction, so that nobody finds an active tenant without its tables.
-      await takeOut(client);
-      await emptySchema(client, id);
-      await client.query("delete from public.tenant_migration_digests where schema_name = $1", [
-        id,
-      ]);
+    // Whoever migrates it at that moment would make its tables again.
+    await withSchemaLock(urlEnv, id, DROP_WAIT_MS, async () => {
+      await dropInParts(urlEnv, id, takeOut);
+      await inTransaction(urlEnv, async (client) => {
+        // In the same transaction, so that nobody finds an active tenant without its tables.
+        await takeOut(client);
+        await emptySchema(client, id);
+        await client.query("delete from public.tenant_migration_digests where schema_name = $1", [
+          id,
+        ]);
+      });
     });
   },
 };

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
-import { tenantLock, type Query } from "../database/database";
+import { tenantLock } from "../../provider/database/tenant-lock";
+import type { Query } from "../database/database";
 import { enqueue, RUN_OPERATION } from "./jobs";
 import type { Suspects } from "./two-looks";
 

@@ -6,6 +6,7 @@ import {
   withSessionLock,
 } from "../../provider/database/pool";
 import { parseDatabaseUrl, type ConnectionSettings } from "../../provider/database/settings";
+import { tenantLock } from "../../provider/database/tenant-lock";
 import { BusyError, DatabaseDownError, DomainError } from "../system/errors";
 
 /** Runs one statement and gives its rows. @throws DatabaseDownError; an error of pg where the statement is refused. */
@@ -35,9 +36,6 @@ export interface Database {
 
 /** How long an instance waits for the tenant's lock while another one holds it. */
 const LOCK_WAIT_MS = 60_000;
-
-/** The name of the lock that is held while a tenant is worked on. The lock's key is `hashtextextended(name, 0)`. */
-export const tenantLock = (tenantId: string) => `pulumi-tenant operation on tenant ${tenantId}`;
 
 /**
  * Makes the handle of a database. Connections are opened when they are needed.

@@ -40,7 +40,7 @@ export class Coverage {
     private readonly report: (line: string) => void,
   ) {
     this.known = this.kept();
-    this.code = digestOf(tree, ["provider", "program", "service", "test/support"]);
+    this.code = digestOf(tree, ["provider", "program", "fleet", "service", "test/support"]);
   }
 
   private kept(): Record<string, Covered> {
@@ -98,7 +98,7 @@ const v8File = z.object({
 /** Each process of the test has written a file. */
 function partsIn(folder: string, tree: Tree): Record<string, number[]> {
   const dist = pathToFileURL(path.join(tree.root, "dist/")).href;
-  const mutable = /^(?:provider|program|service)\//;
+  const mutable = /^(?:provider|program|fleet|service)\//;
   const run = new Map<string, Uint8Array>();
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const text = readFileSync(path.join(folder, name), "utf8");

@@ -85,7 +85,7 @@ async function tryMutants(
 /** The built test files that are run, by their paths in `dist`. */
 function testsOf({ unit, e2e }: Options): string[] {
   const below = (kind: string) =>
-    ["provider", "program", "service"]
+    ["provider", "program", "fleet", "service"]
       .map((part) => `dist/test/${kind}/${part}`)
       .filter((folder) => existsSync(path.join(checkout, folder)));
   const folders = [

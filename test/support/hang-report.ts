@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { lockOf } from "../../service/cluster/liveness";
-import { tenantLock } from "../../service/database/database";
+import { tenantLock } from "../../provider/database/tenant-lock";
 
 /** How many of the last lines of a log are told. */
 const LINES = 15;

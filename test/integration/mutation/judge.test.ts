@@ -41,7 +41,7 @@ let judge: Judge;
 
 beforeAll(() => {
   const inDist = (name: string) => path.join(checkout, "dist", name);
-  for (const name of ["provider", "program", "service", "test/support", "test/mutation"]) {
+  for (const name of ["provider", "program", "fleet", "service", "test/support", "test/mutation"]) {
     mkdirSync(inDist(name), { recursive: true });
   }
   mkdirSync(path.dirname(inDist(testFile)), { recursive: true });

@@ -84,7 +84,7 @@ const clients: [string, (settings: ConnectionSettings) => Promise<unknown>][] = 
       const schemaName = `dbmate_${++count}`;
       const run = { settings: database, schemaName, directory: tenantMigrationsDir };
       const fault = await runDbmate(run, watcher).finally(() => watcher.end());
-      if (fault !== undefined) throw new Error(fault);
+      if (fault !== undefined) throw new Error(fault.message);
     },
   ],
   [

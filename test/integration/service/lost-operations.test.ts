@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { pino } from "pino";
-import { tenantLock } from "../../../service/database/database";
+import { tenantLock } from "../../../provider/database/tenant-lock";
 import { enqueue } from "../../../service/cluster/jobs";
 import { Suspects } from "../../../service/cluster/two-looks";
 import { mendJobs, queueLost } from "../../../service/cluster/lost-operations";

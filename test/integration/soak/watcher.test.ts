@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Client } from "pg";
 import { watchForHang } from "../../soak/watcher";
-import { tenantLock } from "../../../service/database/database";
+import { tenantLock } from "../../../provider/database/tenant-lock";
 import { lockOf } from "../../../service/cluster/liveness";
 import { hangReport } from "../../support/hang-report";
 import { noEngine, startService, startServiceApp } from "../../support/service-app";

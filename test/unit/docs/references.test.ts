@@ -36,7 +36,7 @@ describe.each(docPages)("%s", (page) => {
   it("names paths that are there", () => {
     const paths = found(
       page,
-      /`((?:provider|program|service|engine|scripts|migrations|docs|examples|bench|test)\/[\w./-]*)`/g,
+      /`((?:provider|program|fleet|service|engine|scripts|migrations|docs|examples|bench|test)\/[\w./-]*)`/g,
     );
     expect(paths.filter((named) => !existsSync(path.join(checkout, named)))).toEqual([]);
   });

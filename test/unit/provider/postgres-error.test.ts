@@ -1,4 +1,4 @@
-import { detailOf } from "../../../provider/database/postgres-error";
+import { detailOf, sqlstateOf } from "../../../provider/database/postgres-error";
 
 /** As dbmate's driver prints a message of the protocol: its fields, each behind its letter. */
 const printed = (fields: Record<string, string>) => {
@@ -13,6 +13,11 @@ const fields = { S: "ERROR", C: "23505", M: 'could not create unique index \\"a\
 test("DETAIL and HINT are told, in this order and on one line", () => {
   const output = `applying\n${printed({ ...fields, H: "Look\\tthere.", D: "Key (code)=(a)\\nis twice." })}\nmore`;
   expect(detailOf(output, message)).toBe(". DETAIL: Key (code)=(a) is twice.. HINT: Look there.");
+});
+
+test("the SQLSTATE is that of the error of which dbmate speaks", () => {
+  expect(sqlstateOf(printed(fields), message)).toBe("23505");
+  expect(sqlstateOf(printed({ ...fields, M: "another" }), message)).toBeUndefined();
 });
 
 test("nothing else of the output is", () => {

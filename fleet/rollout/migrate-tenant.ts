@@ -1,0 +1,95 @@
+import type { ClientBase } from "pg";
+import {
+  ConfigurationError,
+  MigrationFailedError,
+  TenantError,
+  TenantGoneError,
+} from "../../provider/contract/errors";
+import { migrate } from "../../provider/database/dbmate";
+import { ownerRoleOf } from "../../provider/database/owner-role";
+import { isDatabaseError, withConnection } from "../../provider/database/pool";
+import { schemaLock } from "../../provider/database/schema-lock";
+import type { DatabaseAddress } from "../../provider/database/settings";
+import { tenantLock } from "../../provider/database/tenant-lock";
+import type { Rollout } from "./rollout";
+
+/** What came of the migrations of one tenant. `busy`: it was in the middle of something else. */
+export type Outcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "gone" }
+  | { readonly kind: "busy" }
+  /** `locked`: a migration did not get a lock in time, and was rolled back. */
+  | { readonly kind: "locked" | "failed"; readonly message: string };
+
+/** How long it may take until the schema's lock is had, which was free a moment before. */
+const LOCK_WAIT_MS = 1_000;
+
+/**
+ * Brings one tenant to all files of a rollout, as step 4 of a set-up does. Whether its schema has an owner of its own
+ * stays as it is.
+ *
+ * @param directory The folder that the files are in.
+ * @throws whatever is not about this tenant alone, such as the error of a database that is down.
+ */
+export async function migrateTenant(
+  database: DatabaseAddress,
+  { files, options }: Rollout,
+  directory: string,
+  tenantId: string,
+): Promise<Outcome> {
+  const schemaName = `tenant_${tenantId}`;
+  const found = await withConnection(database, (client) => look(client, tenantId, schemaName));
+  if (found === "gone") return { kind: "gone" };
+  if (found === "busy") return { kind: "busy" };
+  try {
+    await migrate({
+      ...{ database, schemaName, directory, files, isolate: found.isolated },
+      ...{ mustExist: true, waitMs: LOCK_WAIT_MS, limits: options },
+    });
+    return { kind: "done" };
+  } catch (error) {
+    if (error instanceof TenantGoneError) {
+      const after = await withConnection(database, (client) => look(client, tenantId, schemaName));
+      if (after === "gone") return { kind: "gone" };
+    }
+    return outcomeOf(error);
+  }
+}
+
+/** What is to be known of a tenant before it is migrated. */
+async function look(
+  client: ClientBase,
+  tenantId: string,
+  schemaName: string,
+): Promise<"gone" | "busy" | { readonly isolated: boolean }> {
+  const { rows } = await client.query<{ there: boolean; free: boolean }>(
+    // A tried lock is released at the end of the statement.
+    `select exists (select from public.tenants where id = $1 and owner is not null) as there,
+      pg_try_advisory_xact_lock(hashtextextended($2, 0))
+        and pg_try_advisory_xact_lock(hashtextextended($3, 0)) as free`,
+    [tenantId, tenantLock(tenantId), schemaLock(schemaName)],
+  );
+  if (rows[0]?.there !== true) return "gone";
+  if (!rows[0].free) return "busy";
+  return { isolated: (await ownerRoleOf(client, schemaName)).owns };
+}
+
+function outcomeOf(error: unknown): Outcome {
+  const sqlstate =
+    error instanceof MigrationFailedError
+      ? error.sqlstate
+      : isDatabaseError(error)
+        ? error.code
+        : undefined;
+  if (sqlstate !== undefined && serverIsDown.test(sqlstate)) throw error;
+  const isTenants = error instanceof TenantError && !(error instanceof ConfigurationError);
+  if (!(isTenants || isDatabaseError(error))) throw error;
+  // lock_not_available
+  return { kind: sqlstate === "55P03" ? "locked" : "failed", message: error.message };
+}
+
+/**
+ * SQLSTATE classes of a server that cannot work now: 08 connection, 28 login, 3D no such database, 53 resources,
+ * 57P shutting down, 58 system. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const serverIsDown = /^(08|28|3D|53|57P|58)/;
