@@ -8,8 +8,8 @@ export const help = `Migrates many tenants, by the very code that migrates one.
   npm run fleet -- plan          which files migrate would apply to how many tenants, with their statements
   npm run fleet -- migrate       brings every tenant to all files, as a rollout
   npm run fleet -- resume [ID]   goes on with a rollout, also beside others who run it (default: the newest)
-  npm run fleet -- watch ID      shows how far a rollout is
-  npm run fleet -- pause ID      lets it end what is at work, and take no other tenant
+  npm run fleet -- watch [ID]    shows how far a rollout is
+  npm run fleet -- pause [ID]    lets it end what is at work, and take no other tenant
   npm run fleet -- cancel ID     the same for good
 
 Which tenants, for status, plan and migrate:

@@ -7,7 +7,6 @@ import { beginRollout } from "../rollout/begin";
 import { newestRollout } from "../rollout/read";
 import { runRollout } from "../rollout/run";
 import { resumeRollout } from "../rollout/steer";
-import { ConfigurationError } from "../../provider/contract/errors";
 import { readSettings, type FleetSettings } from "../settings";
 
 /** `migrate`: brings the chosen tenants to every file of the folder. */
@@ -27,7 +26,6 @@ export async function resume(args: Arguments): Promise<number> {
   const { database, directory } = settings;
   await makeControlTables(settings);
   const id = args.id ?? (await withConnection(database, newestRollout));
-  if (id === undefined) throw new ConfigurationError("there is no rollout yet");
   await resumeRollout(database, id, readMigrations(directory));
   return run(args, settings, id);
 }

@@ -79,7 +79,7 @@ export async function notBesideAnother<T>(work: Promise<T>): Promise<T> {
     // unique_violation
     if (!isDatabaseError(error, "23505")) throw error;
     throw new ConfigurationError(
-      "another rollout has not ended: resume it, or cancel it (npm run fleet -- status shows it)",
+      "another rollout has not ended (npm run fleet -- watch shows it): resume it, or cancel it",
       { cause: error },
     );
   }

@@ -17,12 +17,14 @@ export async function readRollout(client: ClientBase, id: string): Promise<Rollo
   return { ...rollout, files };
 }
 
-/** The newest rollout's id; undefined where there was none yet. */
-export async function newestRollout(client: ClientBase): Promise<string | undefined> {
+/** The newest rollout's id. @throws {@link ConfigurationError} where there was none yet. */
+export async function newestRollout(client: ClientBase): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     "select id from public.rollouts order by created_at desc limit 1",
   );
-  return rows[0]?.id;
+  const [rollout] = rows;
+  if (rollout === undefined) throw new ConfigurationError("there is no rollout yet");
+  return rollout.id;
 }
 
 /** Counts a rollout's tenants. @throws {@link ConfigurationError} where there is none of this id. */
