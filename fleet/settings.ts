@@ -16,6 +16,8 @@ export interface FleetSettings {
  * @throws {@link ConfigurationError} that says what to set.
  */
 export function readSettings(migrations: string | undefined): FleetSettings {
+  // First, since most often it is the service's whole environment that is not there.
+  const database = connectionSettings();
   const { TENANT_MIGRATIONS_DIR, INIT_CWD } = process.env;
   // npm changes to the project's folder first. INIT_CWD is the folder in which it was called.
   const named = migrations && path.resolve(INIT_CWD ?? process.cwd(), migrations);
@@ -25,5 +27,5 @@ export function readSettings(migrations: string | undefined): FleetSettings {
       "TENANT_MIGRATIONS_DIR is not set: set it as the service has it, or name the folder by --migrations",
     );
   }
-  return { database: connectionSettings(), directory: path.resolve(directory) };
+  return { database, directory: path.resolve(directory) };
 }
