@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import { MigrationFailedError } from "../provider/contract/errors";
-import type { MigrationDigests } from "../provider/database/migrations";
+import { cureOfEdited, type MigrationDigests } from "../provider/database/migrations";
 import { chosenTenants, type Choice } from "./choice";
 
 /**
@@ -46,7 +46,7 @@ export async function assertNoneEdited(
   const lines = rows.map(({ file, edited, tenants, slugs }) => {
     const more = tenants > NAMED ? ` and ${tenants - NAMED} more` : "";
     const what = edited
-      ? "was edited after it was applied: restore it, and write a new migration instead"
+      ? `was edited after it was applied: ${cureOfEdited}`
       : "is applied, and not in the folder: bring the folder up to date, or restore the file";
     return `${file} ${what} (${slugs.join(", ")}${more})`;
   });

@@ -48,22 +48,24 @@ export async function tellAdoptions(
   if (found === undefined) return;
   for (const [index, adoption] of adoptions.entries()) {
     const there = found.find(({ id }) => id === adoption.tenantId);
-    await pulumi.log.info(inWords(adoption, there, emails[index]), adoption.resource);
-    for (const fault of faultsOfFolder(adoption, there)) {
+    const files = filesIn(adoption.migrationsDir);
+    await pulumi.log.info(inWords(adoption, there, files, emails[index]), adoption.resource);
+    for (const fault of faultsOfFolder(adoption, there, files)) {
       await pulumi.log.warn(fault, adoption.resource);
     }
   }
 }
 
 function inWords(
-  { name, tenantId, migrationsDir }: Adoption,
+  { name, tenantId }: Adoption,
   found: Found | undefined,
+  files: MigrationDigests = {},
   email = "",
 ): string {
   if (found === undefined || tenantId === undefined) {
     return `adopts no tenant: none has the slug, so ${name} is made`;
   }
-  const pending = pendingIn(migrationsDir, found);
+  const pending = pendingOf(files, found);
   const applied = Object.keys(found.files).length;
   const facets = {
     row: found.row,
@@ -91,14 +93,17 @@ function inWords(
 }
 
 /** The files that are to be applied. Of a schema without digests, the applied ones are not known here. */
-function pendingIn(migrationsDir: string, { files, migrated }: Found): string[] {
+function pendingOf(wanted: MigrationDigests, { files, migrated }: Found): string[] {
   if (migrated && Object.keys(files).length === 0) return [];
-  return Object.keys(filesIn(migrationsDir) ?? {}).filter((file) => files[file] === undefined);
+  return Object.keys(wanted).filter((file) => files[file] === undefined);
 }
 
 /** The tenant may have been made with other migrations: `up` would refuse it half way, in step 4. */
-function faultsOfFolder({ name, migrationsDir }: Adoption, found?: Found): string[] {
-  const files = filesIn(migrationsDir);
+function faultsOfFolder(
+  { name, migrationsDir }: Adoption,
+  found?: Found,
+  files?: MigrationDigests,
+): string[] {
   if (found === undefined || files === undefined) return [];
   return faultsOf(files, found.files, folderOf(migrationsDir)).map(
     (fault) => `pulumi up will refuse ${name}: ${fault}`,

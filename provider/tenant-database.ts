@@ -217,5 +217,5 @@ function readRoles(roles: readonly string[] = []): readonly string[] | undefined
 /** Where several addresses refuse a connection, Node's error has an empty message, and only a code. */
 function messageOf(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException;
-  return message || String(code);
+  return message || String(code ?? error);
 }

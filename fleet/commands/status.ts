@@ -17,6 +17,7 @@ export async function status({ options, migrations, json }: Arguments): Promise<
   console.log(json ? JSON.stringify(groups) : describe(groups));
   return 0;
 }
+
 /** How many slugs are named before it only says how many more there are. */
 const NAMED = 20;
 

@@ -1,6 +1,11 @@
 import type { ClientBase } from "pg";
 import { MigrationFailedError } from "../contract/errors";
-import { migrationVersion, missingMessage, type MigrationDigests } from "./migrations";
+import {
+  cureOfEdited,
+  migrationVersion,
+  missingMessage,
+  type MigrationDigests,
+} from "./migrations";
 import { rowsIfAny } from "./pool";
 
 /**
@@ -61,8 +66,7 @@ export async function assertUnedited(
   const edited = differing.filter((file) => files[file] !== undefined);
   if (edited.length === 0) return rows.length;
   throw new MigrationFailedError(
-    `${edited.join(", ")} was edited after it was applied in schema ${schemaName}: ` +
-      `restore it, and write a new migration instead`,
+    `${edited.join(", ")} was edited after it was applied in schema ${schemaName}: ${cureOfEdited}`,
   );
 }
 

@@ -41,7 +41,8 @@ const slots = new Semaphore(8);
  * process where all are applied.
  *
  * @throws {@link MigrationFailedError} with the file's name and PostgreSQL's message;
- * {@link TenantGoneError} where the schema must exist and does not; {@link DataGoneError} where the schema was migrated before and nothing of that is left;
+ * {@link TenantGoneError} where the schema must exist and does not;
+ * {@link DataGoneError} where the schema was migrated before and nothing of that is left;
  * {@link ConfigurationError} where the database's variable is not usable; errors of pg as they are: SQLSTATE 55P03
  * where another run on the schema has not ended in time.
  */

@@ -55,6 +55,9 @@ export function newestVersion(digests: MigrationDigests): string {
   return Object.keys(digests).map(migrationVersion).sort().at(-1) ?? "";
 }
 
+/** What to do about an applied file that is not as it was. */
+export const cureOfEdited = "restore it, and write a new migration instead";
+
 /**
  * Says of applied files that the folder does not have them, and what to do about it: nobody can restore a file
  * of this package, and a folder may be an older version of itself.
@@ -67,7 +70,7 @@ export function missingMessage(missing: readonly string[], directory: string): s
   }
   return missing.every((file) => migrationVersion(file) > newest)
     ? `the migrations' folder ${older}: bring it up to date, or restore what was taken out of it`
-    : `${names} is gone after it was applied: restore it, and write a new migration instead`;
+    : `${names} is gone after it was applied: ${cureOfEdited}`;
 }
 
 function listFiles(directory: string): string[] {

@@ -2,6 +2,7 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { MigrationsUnreadableError } from "../contract/errors";
 import {
+  cureOfEdited,
   missingMessage,
   publicMigrationsDir,
   readMigrations,
@@ -48,10 +49,7 @@ export function faultsOf(
   const applied = Object.entries(history);
   const edited = applied.filter(([file, digest]) => (files[file] ?? digest) !== digest);
   const missing = Object.keys(history).filter((file) => files[file] === undefined);
-  const faults = edited.map(
-    ([file]) =>
-      `${file} was edited after it was applied: restore it, and write a new migration instead`,
-  );
+  const faults = edited.map(([file]) => `${file} was edited after it was applied: ${cureOfEdited}`);
   if (missing.length > 0) faults.push(missingMessage(missing, directory));
   return faults;
 }

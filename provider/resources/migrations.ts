@@ -1,10 +1,9 @@
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { PoolClient } from "pg";
 import { z } from "zod";
 import { baseline } from "../database/baseline";
 import { migrate, type MigrationRun } from "../database/dbmate";
-import { dropInParts } from "../database/drop-in-parts";
+import { dropContents } from "../database/drop-contents";
 import { loadArchive } from "../database/load-archive";
 import { readLiveSchema } from "../database/live-schema";
 import type { DatabaseIdentity } from "../database/identity";
@@ -12,8 +11,6 @@ import { migrationVersion, newestVersion, type MigrationDigests } from "../datab
 import { inTransaction, withConnection } from "../database/pool";
 import { grantContents, protectVersions } from "../database/product-roles";
 import { notRepaired } from "../database/drift/tables";
-import { withSchemaLock } from "../database/schema-lock";
-import { emptySchema } from "../database/schema";
 import { unpublish } from "../database/tenant-status";
 import { rules } from "../contract/rules";
 import {
@@ -105,9 +102,6 @@ const shape = {
   importFrom: z.string().min(1).optional(),
 };
 
-/** How long a schema that is to be dropped waits for a migration in it, as it would for a lock on its tables. */
-const DROP_WAIT_MS = 60_000;
-
 const digests = { files: true, version: true };
 
 type Inputs = z.infer<z.ZodObject<typeof shape>> &
@@ -197,20 +191,8 @@ export const migrations = {
     const { urlEnv, productRoles } = props;
     // A schema of another name is no tenant's.
     const tenantId = rules.id.safeParse(id.replace(/^tenant_/, "")).data;
-    const takeOut = async (client: PoolClient) => {
+    await dropContents(urlEnv, id, async (client) => {
       if (tenantId) await unpublish(client, { tenantId, status: "deleted", productRoles });
-    };
-    // Whoever migrates it at that moment would make its tables again.
-    await withSchemaLock(urlEnv, id, DROP_WAIT_MS, async () => {
-      await dropInParts(urlEnv, id, takeOut);
-      await inTransaction(urlEnv, async (client) => {
-        // In the same transaction, so that nobody finds an active tenant without its tables.
-        await takeOut(client);
-        await emptySchema(client, id);
-        await client.query("delete from public.tenant_migration_digests where schema_name = $1", [
-          id,
-        ]);
-      });
     });
   },
 };

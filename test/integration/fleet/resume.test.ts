@@ -16,6 +16,15 @@ async function holdTable(slug: string): Promise<Client> {
   await holder.query(`begin; lock table "${await fleet.schemaOf(slug)}".a`);
   return holder;
 }
+
+/** Starts a rollout that waits for its first tenant, until the holder ends. */
+async function startHeld() {
+  const holder = await holdTable("t-001");
+  const runner = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
+  await eventually(fleet.isWaitingForLock);
+  return { holder, runner };
+}
+
 const rolloutId = async () => {
   const [row] = await fleet.sql<{ id: string }>("select id from public.rollouts");
   return row?.id ?? "";
@@ -64,9 +73,10 @@ test("killed three times on the way, it is resumed, and nothing is applied twice
 test("Ctrl-C ends what is at work and leaves the rest; resume without an ID takes the newest rollout", async () => {
   const slugs = await fleet.addTenants(4);
   fleet.write("2_more.sql", once);
-  const holder = await holdTable("t-001");
-  const { child, ended } = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
-  await eventually(fleet.isWaitingForLock);
+  const {
+    holder,
+    runner: { child, ended },
+  } = await startHeld();
   child.kill("SIGINT");
   await eventually(() => fleet.said(child, /ending what is at work/));
   await holder.end();
@@ -85,9 +95,7 @@ test("Ctrl-C ends what is at work and leaves the rest; resume without an ID take
 test("two runners share a rollout: while one is held up, the other does the rest", async () => {
   const slugs = await fleet.addTenants(6);
   fleet.write("2_more.sql", once);
-  const holder = await holdTable("t-001");
-  const first = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
-  await eventually(fleet.isWaitingForLock);
+  const { holder, runner: first } = await startHeld();
   const second = fleet.start("resume", await rolloutId());
   await eventually(async () => (await counts()).done === 5 || undefined);
   expect(await counts()).toEqual({ done: 5, pending: 1, taken: 1 });
@@ -100,9 +108,7 @@ test("two runners share a rollout: while one is held up, the other does the rest
 test("paused it takes no other tenant, says so to who runs and who watches it, and goes on when resumed", async () => {
   const slugs = await fleet.addTenants(3);
   fleet.write("2_more.sql", once);
-  const holder = await holdTable("t-001");
-  const runner = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
-  await eventually(fleet.isWaitingForLock);
+  const { holder, runner } = await startHeld();
   const id = await rolloutId();
   const watcher = fleet.start("watch", id, "--json");
   await eventually(() => fleet.said(watcher.child, /"event":"progress"/));
@@ -125,9 +131,10 @@ test("paused it takes no other tenant, says so to who runs and who watches it, a
 test("cancelled it has ended for good, and the next rollout takes what is left", async () => {
   const slugs = await fleet.addTenants(2);
   fleet.write("2_more.sql", once);
-  const holder = await holdTable("t-001");
-  const { child, ended } = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
-  await eventually(fleet.isWaitingForLock);
+  const {
+    holder,
+    runner: { child, ended },
+  } = await startHeld();
   child.kill("SIGKILL");
   await ended;
   const id = await rolloutId();
@@ -142,9 +149,7 @@ test("cancelled it has ended for good, and the next rollout takes what is left",
 test("a folder with other files than those that are rolled out is refused, and so is a rollout that there is not", async () => {
   await fleet.addTenants(2);
   fleet.write("2_more.sql", once);
-  const holder = await holdTable("t-001");
-  const runner = fleet.start("migrate", "--concurrency", "1", "--lock-timeout", "1m");
-  await eventually(fleet.isWaitingForLock);
+  const { holder, runner } = await startHeld();
   fleet.write("3_most.sql", once);
   expect((await fleet.run("resume")).stderr).toMatch(
     /is running with other files .*: pause it first/,

@@ -303,8 +303,8 @@ describe("at once", () => {
         );
         return (most >= 4 && accepted.length === 6) || undefined;
       });
-      // Nothing shows that a fifth will not begin, so this gives one time to. With too little of it the
-      // test passes where more are let run; it never fails where the code is right.
+      // A fifth run, which must not begin, would begin in this time. Where a slow machine lets it begin later, the
+      // test does not notice it; where the code is right, the test never fails.
       await delay(500);
       const outcome = await succeed(tenant);
       running -= 1;
