@@ -17,4 +17,5 @@ export {
   DataGoneError,
   OvertakenError,
   ArchiveError,
+  OwnerChangedError,
 } from "./contract/errors";

@@ -4,6 +4,7 @@ import { countTables } from "./database/schema";
 import { withConnection } from "./database/pool";
 import { valueOf } from "./outputs";
 import { isUnknown } from "./resources/dynamic";
+import { refusedEnd } from "./resources/record-owner";
 import { rules } from "./contract/rules";
 
 /** What a program declares, as ids. A preview knows those of resources that are in the state already. */
@@ -71,7 +72,7 @@ async function warnOfAll([databases = [], tenants = []]: readonly unknown[][]): 
 }
 
 async function warnOf(tenant: TenantInState): Promise<void> {
-  const { name, urlEnv, schemaName, forceDestroy, release } = tenant;
+  const { name, urlEnv, schemaName, forceDestroy, release, owner } = tenant;
   const leftOut = `tenant ${name} is declared no more: its end`;
   if (release === true) {
     await pulumi.log.warn(
@@ -79,11 +80,18 @@ async function warnOf(tenant: TenantInState): Promise<void> {
     );
     return;
   }
+  // A preview has to work without a database: then nobody knows who has the tenant.
+  const refused = await withConnection(urlEnv, (client) =>
+    refusedEnd(client, schemaName.replace(/^tenant_/, ""), owner),
+  ).catch(() => undefined);
+  if (refused !== undefined) {
+    await pulumi.log.warn(`${leftOut} will be refused: ${refused}`);
+    return;
+  }
   if (!forceDestroy) {
     await pulumi.log.warn(`${leftOut} keeps schema ${schemaName} and its data`);
     return;
   }
-  // A preview has to work without a database: then the number of tables is not known.
   const tables = await withConnection(urlEnv, (client) => countTables(client, schemaName)).catch(
     () => "all its",
   );
@@ -92,6 +100,8 @@ async function warnOf(tenant: TenantInState): Promise<void> {
 
 interface TenantInState extends z.infer<typeof migrationsStep> {
   readonly name: string;
+  /** Undefined where the state is from before the last step kept it, or that step was never done. */
+  readonly owner: string | undefined;
 }
 
 const migrationsStep = z.object({
@@ -100,6 +110,8 @@ const migrationsStep = z.object({
   forceDestroy: z.boolean(),
   release: z.boolean().optional(),
 });
+
+const membershipStep = z.object({ owner: rules.owner.optional() });
 
 const state = z.object({
   outputs: z.record(z.string(), z.object({ type: z.string(), outputs: z.unknown() })),
@@ -115,7 +127,12 @@ async function tenantsInState(): Promise<TenantInState[]> {
     .map(([urn, step]) => ({
       name: urn.split("::").at(-1) ?? urn,
       ...migrationsStep.parse(step.outputs),
+      owner: ownerIn(outputs[urn.replace(/:Migrations(?=::)/, ":Membership")]?.outputs),
     }));
+}
+
+function ownerIn(membership: unknown): string | undefined {
+  return membershipStep.safeParse(membership).data?.owner;
 }
 
 /** Whether a preview knows the id. Of a resource that is yet to be made, it is empty or marked as unknown. */

@@ -198,7 +198,7 @@ export class Tenant extends pulumi.ComponentResource {
     const membership = new AdminMembership(
       name,
       {
-        ...{ ...common, ...release },
+        ...{ ...common, ...release, owner },
         tenantId,
         userId: admin.id,
         status,

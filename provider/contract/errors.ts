@@ -17,6 +17,7 @@ export const tenantErrorCodes = [
   "DATA_GONE",
   "OVERTAKEN",
   "ARCHIVE_REFUSED",
+  "OWNER_CHANGED",
 ] as const;
 
 /** One of {@link tenantErrorCodes}. */
@@ -163,6 +164,14 @@ export class OvertakenError extends TenantError {
  */
 export class ArchiveError extends TenantError {
   readonly code = "ARCHIVE_REFUSED";
+}
+
+/**
+ * A stack is to end a tenant that somebody else has taken since, or that nobody owns any more. Nothing of the
+ * tenant was changed. The message names who has it, and how the stack's state forgets it.
+ */
+export class OwnerChangedError extends TenantError {
+  readonly code = "OWNER_CHANGED";
 }
 
 const refusals = ["OTHER_DATABASE", "DATA_GONE", "OVERTAKEN"] as const;

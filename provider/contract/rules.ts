@@ -116,6 +116,8 @@ export const rules = {
   /** A UUID in lower case. */
   id: z.uuid().transform((value) => value.toLowerCase()),
   /** The name of a role in PostgreSQL, as it is, with no quotes. */
+  /** Who declares a tenant: `organization/project/stack::name`. */
+  owner: z.string().min(1).max(1000),
   roleName: z
     .string()
     .refine((value) => value.length > 0, "must not be empty")

@@ -21,6 +21,7 @@ import {
   type RawInputs,
 } from "./dynamic";
 import type { DatabaseArgs } from "./one-database";
+import { assertOwnToEnd } from "./record-owner";
 import { namingConflicts } from "./slug-conflicts";
 
 /** The inputs of step 5. */
@@ -31,6 +32,8 @@ export interface AdminMembershipArgs extends DatabaseArgs {
   userId: pulumi.Input<string>;
   /** What the tenant is to be. */
   status: pulumi.Input<DeclaredStatus>;
+  /** Who declares the tenant, as in its record: nobody else's is ended. */
+  owner?: pulumi.Input<string>;
   /** Which declaration of the tenant this is: see {@link OvertakenError}. */
   generation?: pulumi.Input<number> | undefined;
   /** The marks of the steps before: see `newMark`. */
@@ -62,6 +65,7 @@ const shape = {
   userId: rules.id,
   status: z.enum(declaredStatuses),
   role: z.literal("ADMIN").default("ADMIN"),
+  owner: rules.owner.optional(),
   generation: z.int().positive().optional(),
   mark,
   forceDestroy: z.boolean(),
@@ -86,6 +90,8 @@ export const adminMembership = {
   diff(_id: string, olds: Inputs, news: Inputs) {
     return diffInputs({ ...shape, gate: true }, withRole(olds), news, {
       replaces: ["tenantId", "userId"],
+      // A state from before it was kept gets it with the next change.
+      ignores: olds.owner === undefined ? ["owner"] : [],
     });
   },
 
@@ -122,10 +128,14 @@ export const adminMembership = {
     return { outs: updatedOutputs({ ...shape, gate: true }, olds, news) };
   },
 
-  /** Also without `forceDestroy` it is the first step of a tenant's deletion, and takes it out of service. */
+  /**
+   * Also without `forceDestroy` it is the first step of a tenant's deletion, and takes it out of service. Where it
+   * refuses, because the tenant is somebody else's by now, the engine does not come to the steps that drop data.
+   */
   async delete(_id: string, props: Inputs) {
     if (props.release === true) return;
     await inTransaction(props.urlEnv, async (client) => {
+      await assertOwnToEnd(client, props.tenantId, props.owner);
       await unpublish(client, { ...props, status: "deleted" });
       if (props.forceDestroy) await unlink(client, props);
     });

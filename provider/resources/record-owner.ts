@@ -1,4 +1,6 @@
-import type { PoolClient } from "pg";
+import type { ClientBase, PoolClient } from "pg";
+import { OwnerChangedError } from "../contract/errors";
+import { urnOf } from "../contract/tenant-urn";
 import { slugTaken } from "./slug-conflicts";
 
 /** Which tenant without an owner is to get one. */
@@ -68,4 +70,44 @@ export async function assertOwned(
     [id, owner, ownerBefore ?? owner],
   );
   if (rowCount !== 0) throw await slugTaken(client, { slug, tenantId: id, owner });
+}
+
+/**
+ * Checks, before a tenant is ended, that it is still the owner's by whose state it ends. Locks the row until the
+ * transaction ends. A tenant without a row is nobody else's.
+ *
+ * @param owner By the state; undefined in one from before the last step kept it, and then anybody's will do.
+ * @throws {@link OwnerChangedError}
+ */
+export async function assertOwnToEnd(
+  client: PoolClient,
+  tenantId: string,
+  owner: string | undefined,
+): Promise<void> {
+  await client.query("select from public.tenants where id = $1 for update", [tenantId]);
+  const refused = await refusedEnd(client, tenantId, owner);
+  if (refused !== undefined) throw new OwnerChangedError(refused);
+}
+
+/**
+ * Why a tenant must not be ended by a state that has this owner; undefined where it may be. For a preview, which
+ * says it beforehand.
+ */
+export async function refusedEnd(
+  client: ClientBase,
+  tenantId: string,
+  owner: string | undefined,
+): Promise<string | undefined> {
+  if (owner === undefined) return undefined;
+  const { rows } = await client.query<{ slug: string; owner: string | null }>(
+    "select slug, owner from public.tenants where id = $1 and owner is distinct from $2",
+    [tenantId, owner],
+  );
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const whose = row.owner === null ? "has no owner any more" : `is ${row.owner}'s now`;
+  return (
+    `tenant ${row.slug} (id ${tenantId}) ${whose}, and no more ${owner}'s: nothing of it was changed. To take it out ` +
+    `of this stack's state alone: pulumi state delete --target-dependents --yes '${urnOf(owner) ?? owner}'`
+  );
 }

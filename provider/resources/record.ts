@@ -69,7 +69,7 @@ const shape = {
   tenantId: rules.id.optional(),
   name: rules.name,
   slug: rules.slug,
-  owner: z.string().min(1).max(1000),
+  owner: rules.owner,
   status: z.enum(["suspended", "deleted"]).optional(),
   generation: z.int().positive().optional(),
   forceDestroy: z.boolean(),

@@ -187,3 +187,27 @@ describe("a tenant that is deleted", () => {
     ).toEqual([]);
   });
 });
+
+describe("a tenant that another has taken since", () => {
+  it("is not ended by the stack that had it, which the preview says, and whose state forgets it", async () => {
+    await apply({ ...acme, forceDestroy: true });
+    const [{ id } = { id: "" }] = await rows();
+    await project.sql(`insert into "tenant_${id}".a values (7)`);
+    await project.sql("update tenants set owner = 'o/p/other::acme' where id = $1", [id]);
+    await project.configure([bystander], migrationsDir);
+    const refusal = `tenant acme (id ${id}) is o/p/other::acme's now, and no more `;
+    const preview = await project.run("preview");
+    expect(preview).toContain(`its end will be refused: ${refusal}`);
+    expect(preview).not.toContain("DROPS");
+    const { code, output } = await project.tryRun(...up);
+    expect(code).not.toBe(0);
+    expect(output).toContain(refusal);
+    expect(await rows()).toMatchObject([{ id, slug: "acme", status: "active" }]);
+    expect(await project.sql(`select id from "tenant_${id}".a`)).toEqual([{ id: 7 }]);
+
+    const [, advice = ""] = /state alone: pulumi (.*?'.*?')/.exec(output) ?? [];
+    await project.run(...advice.trim().replaceAll("'", "").split(" "));
+    await project.run("preview", "--refresh", "--expect-no-changes");
+    expect(await rows()).toMatchObject([{ id, slug: "acme", status: "active" }]);
+  });
+});

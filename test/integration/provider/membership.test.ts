@@ -176,6 +176,56 @@ describe("delete", () => {
   });
 });
 
+describe("the end of a tenant that is somebody else's by now", () => {
+  const give = (tenantId: string, owner: string | null) =>
+    database.sql("update tenants set owner = $2 where id = $1", [tenantId, owner]);
+
+  it.each([
+    ["another's", "o/shop/other::acme", "is o/shop/other::acme's now"],
+    ["nobody's", null, "has no owner any more"],
+  ])("is refused where it is %s, and nothing of it changes", async (_whose, owner, words) => {
+    const inputs = await declared(true, { owner: "o/shop/dev::acme" });
+    const { id, outs } = await adminMembership.create(inputs);
+    await give(inputs.tenantId, owner);
+    const end = adminMembership.delete(id, outs);
+    await expect(end).rejects.toMatchObject({ code: "OWNER_CHANGED" });
+    await expect(end).rejects.toThrow(words);
+    await expect(end).rejects.toThrow(
+      "pulumi state delete --target-dependents --yes 'urn:pulumi:dev::shop::pulumi-tenant:index:Tenant::acme'",
+    );
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+    expect(await membersOf(inputs.tenantId)).toHaveLength(1);
+    await give(inputs.tenantId, "o/shop/dev::acme");
+    await adminMembership.delete(id, outs);
+    expect(await statusOf(inputs.tenantId)).toBe("deleted");
+  });
+
+  it("changes nothing where it is released, whoever has it", async () => {
+    const inputs = await declared(true, { owner: "o/shop/dev::acme", release: true });
+    const { id, outs } = await adminMembership.create(inputs);
+    await give(inputs.tenantId, "o/shop/other::acme");
+    await adminMembership.delete(id, outs);
+    expect(await statusOf(inputs.tenantId)).toBe("active");
+  });
+
+  it("goes on where the tenant's row is gone", async () => {
+    const inputs = await declared(true, { owner: "o/shop/dev::acme" });
+    const { id, outs } = await adminMembership.create(inputs);
+    await database.sql("delete from tenant_users where tenant_id = $1", [inputs.tenantId]);
+    await database.sql("delete from tenants where id = $1", [inputs.tenantId]);
+    await expect(adminMembership.delete(id, outs)).resolves.toBeUndefined();
+  });
+
+  it("is known by the owner, whose change is one of the step, but for a state that has none", async () => {
+    const inputs = await declared(true, { owner: "o/shop/dev::acme" });
+    const { owner, ...old } = inputs;
+    expect(owner).toBe("o/shop/dev::acme");
+    expect(adminMembership.diff("", old, inputs).changes).toBe(false);
+    const renamed = { ...inputs, owner: "o/shop/dev::other" };
+    expect(adminMembership.diff("", inputs, renamed)).toEqual({ changes: true, replaces: [] });
+  });
+});
+
 describe("a status that is declared", () => {
   const timesOf = async (tenantId: string) =>
     (
