@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { orders, type RolloutOptions } from "./rollout/rollout";
+import { orders, usualOptions, type RolloutOptions } from "./rollout/rollout";
 
 /** What `npm run fleet` says of itself. */
 export const help = `Migrates many tenants, by the very code that migrates one.
@@ -68,20 +68,33 @@ export function readArguments(args: string[]): "help" | Arguments {
   return {
     ...{ command, id, migrations: values.migrations, json: values.json },
     concurrency: wholeNumber("concurrency", values.concurrency, 1, 8),
-    options: {
-      owner: values.owner,
-      only: (values.only ?? "").split(",").filter((slug) => slug !== ""),
-      order: oneOf("order", values.order, orders),
-      canary: wholeNumber("canary", values.canary, 0),
-      maxFailures: maxFailures(values),
-      lockTimeoutMs: durationMs("lock-timeout", values["lock-timeout"]),
-      statementTimeoutMs: durationMs("statement-timeout", values["statement-timeout"]),
-      lockRetries: wholeNumber("lock-retries", values["lock-retries"], 0),
-    },
+    options: { ...usualOptions, ...optionsIn(values) },
   };
 }
 
-function maxFailures(values: ReturnType<typeof parse>["values"]): number | null {
+type Values = ReturnType<typeof parse>["values"];
+
+/** What is asked for otherwise than usual. */
+function optionsIn(values: Values): Partial<RolloutOptions> {
+  const { canary, order, "lock-retries": lockRetries } = values;
+  const { "lock-timeout": lockTimeout, "statement-timeout": statementTimeout } = values;
+  return {
+    ...(values.owner !== undefined && { owner: values.owner }),
+    ...(values.only !== undefined && {
+      only: values.only.split(",").filter((slug) => slug !== ""),
+    }),
+    ...(order !== undefined && { order: oneOf("order", order, orders) }),
+    ...(canary !== undefined && { canary: wholeNumber("canary", canary, 0) }),
+    maxFailures: maxFailures(values),
+    ...(lockTimeout !== undefined && { lockTimeoutMs: durationMs("lock-timeout", lockTimeout) }),
+    ...(statementTimeout !== undefined && {
+      statementTimeoutMs: durationMs("statement-timeout", statementTimeout),
+    }),
+    ...(lockRetries !== undefined && { lockRetries: wholeNumber("lock-retries", lockRetries, 0) }),
+  };
+}
+
+function maxFailures(values: Values): number | null {
   const most = values["max-failures"];
   if (oneOf("on-error", values["on-error"], ["continue", "stop"]) === "stop") return 1;
   return most === undefined ? null : wholeNumber("max-failures", most, 1);
@@ -118,15 +131,15 @@ function parse(args: string[]) {
       args,
       allowPositionals: true,
       options: {
-        owner: { ...text, default: "service" },
+        owner: text,
         only: text,
-        canary: { ...text, default: "0" },
-        order: { ...text, default: "oldest" },
+        canary: text,
+        order: text,
         "on-error": { ...text, default: "continue" },
         "max-failures": text,
-        "lock-timeout": { ...text, default: "2s" },
-        "statement-timeout": { ...text, default: "1h" },
-        "lock-retries": { ...text, default: "20" },
+        "lock-timeout": text,
+        "statement-timeout": text,
+        "lock-retries": text,
         concurrency: { ...text, default: "8" },
         migrations: text,
         json: flag,

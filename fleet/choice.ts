@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { ConfigurationError } from "../provider/contract/errors";
+import { TenantsUnknownError } from "./errors";
 
 /** Which tenants a command is about. */
 export interface Choice {
@@ -31,7 +31,7 @@ const allTenants = `
 /**
  * Checks that every slug that was named is a chosen tenant's.
  *
- * @throws {@link ConfigurationError} naming the others.
+ * @throws {@link TenantsUnknownError} naming the others.
  */
 export async function assertChosen(client: ClientBase, { owner, only }: Choice): Promise<void> {
   const { rows } = await client.query<{ slug: string }>(
@@ -41,5 +41,7 @@ export async function assertChosen(client: ClientBase, { owner, only }: Choice):
   );
   if (rows.length === 0) return;
   const slugs = rows.map(({ slug }) => slug).join(", ");
-  throw new ConfigurationError(`--only names no tenant of --owner ${owner}: ${slugs}`);
+  throw new TenantsUnknownError(
+    `no tenant of ${owner === "all" ? "any owner" : owner} has the slug ${slugs}`,
+  );
 }

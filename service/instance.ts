@@ -13,13 +13,15 @@ import { purgeDue } from "./operations/purge-due";
 import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
 import { deleteOld } from "./operations/store/store";
+import { deleteOldRollouts } from "./rollouts/read";
+import { runRollouts } from "./rollouts/runner";
 
 /** What one instance of the service needs to work on operations. */
 export interface InstanceParts extends Omit<OperationParts, "log"> {
   /** Its id, a UUID. Default: a random one. */
   readonly id?: string;
   readonly operations: ServedOperations;
-  /** How many days an operation is kept after its end. */
+  /** How many days an operation, or a rollout, is kept after its end. */
   readonly retentionDays: number;
   /** Whether deleted tenants are purged by themselves, when their time has come. */
   readonly purges: boolean;
@@ -27,6 +29,8 @@ export interface InstanceParts extends Omit<OperationParts, "log"> {
   readonly drift: Omit<DriftParts, "database" | "log">;
   /** How many seconds there are from one look at all tenants to the next; 0 for no looks. */
   readonly driftCheckS: number;
+  /** How many tenants it migrates at once in a rollout. */
+  readonly rolloutConcurrency: number;
   /** How many operations, and so engine runs, it works on at once. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -40,6 +44,8 @@ export interface Instance {
   readonly sessionTrouble: () => string | undefined;
   /** Why it takes no jobs from the queue; undefined while it does. */
   readonly queueTrouble: () => string | undefined;
+  /** To be called when there may be a rollout to run. */
+  readonly lookForRollouts: () => void;
 }
 
 /**
@@ -82,8 +88,11 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     throw error;
   }
   void alive.then(parts.runs.startAhead);
+  const { migrationsDir } = parts.drift;
+  const { rolloutConcurrency } = parts;
+  const rollouts = runRollouts({ database, migrationsDir, rolloutConcurrency, log });
   const stopAll = async () => {
-    await queue.stop();
+    await Promise.all([queue.stop(), rollouts.stop()]);
     stopping.abort();
     await watching;
     operations.close();
@@ -96,6 +105,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
     stop: () => (stopped ??= stopAll()),
     sessionTrouble: session.trouble,
     queueTrouble: queue.trouble,
+    lookForRollouts: rollouts.look,
   };
 }
 
@@ -128,9 +138,10 @@ function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
   };
 }
 
-/** Deletes operations that ended before the retention time, and idempotency keys that have expired. */
+/** Deletes operations and rollouts that ended before the retention time, and idempotency keys that have expired. */
 async function deleteHistory({ database, retentionDays, log }: InstanceParts): Promise<void> {
   await forgetOldKeys(database.query);
   const deleted = await deleteOld(database.query, retentionDays);
+  await deleteOldRollouts(database.query, retentionDays);
   if (deleted > 0) log.info({ deleted }, "old operations were deleted");
 }

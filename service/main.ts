@@ -32,6 +32,8 @@ import { makeRoot, makeWorkDir } from "./pulumi/work-dir";
 import { addressOf, checkPort, closeServer, listen } from "./http/server";
 import { Shutdown } from "./system/shutdown";
 import { stacksOf } from "./pulumi/stacks/stacks";
+import { migrateOnStart } from "./rollouts/on-start";
+import { serveRollouts } from "./rollouts/rollouts";
 import { sayWelcome } from "./welcome";
 
 /** The pause before the first retry of an operation whose failure may be temporary. */
@@ -136,6 +138,7 @@ async function start(): Promise<void> {
     purges: config.purges,
     drift,
     driftCheckS: config.driftCheckS,
+    rolloutConcurrency: config.rolloutConcurrency,
     operations,
     log,
     retryDelayMs: RETRY_DELAY_MS,
@@ -144,10 +147,12 @@ async function start(): Promise<void> {
     () => startInstance(parts),
     (started) => started.stop(),
   );
+  const rollouts = serveRollouts(database, migrationsDir, instance.lookForRollouts);
+  await migrateOnStart(rollouts, config.migrateOnStart, log);
   const permit = createPermit(config.tokens);
   const isStopping = () => shutdown.begun;
   const app = createApp({
-    ...{ log, permit, database, operations, drift, isStopping },
+    ...{ log, permit, database, operations, rollouts, drift, isStopping },
     ratePerMinute: config.rateLimit,
     streams: config.streams,
     tryEngine: runs.tryEngine,

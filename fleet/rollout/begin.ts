@@ -1,9 +1,9 @@
 import type { ClientBase } from "pg";
-import { ConfigurationError } from "../../provider/contract/errors";
 import type { MigrationDigests } from "../../provider/database/migrations";
-import { inTransaction, isDatabaseError } from "../../provider/database/pool";
+import { inTransaction, isDatabaseError, withConnection } from "../../provider/database/pool";
 import type { DatabaseAddress } from "../../provider/database/settings";
 import { assertChosen, chosenTenants } from "../choice";
+import { RolloutConflictError } from "../errors";
 import { assertNoneEdited, lacksAny } from "../lacking";
 import type { Rollout, RolloutOptions } from "./rollout";
 
@@ -11,22 +11,26 @@ import type { Rollout, RolloutOptions } from "./rollout";
  * Makes a rollout of all chosen tenants that lack a file; it is run by `runRollout`.
  *
  * @param files What the folder of migrations holds.
+ * @param served Given where the instances of the service are to run it.
  * @returns its id; undefined where no tenant lacks any.
- * @throws {@link MigrationFailedError} where an applied file was edited, or is gone; {@link ConfigurationError} where
- * a slug is no tenant's, or another rollout has not ended.
+ * @throws {@link MigrationFailedError} where an applied file was edited, or is gone; {@link TenantsUnknownError} where
+ * a slug is no tenant's; {@link RolloutConflictError} where another rollout has not ended.
  */
 export async function beginRollout(
   database: DatabaseAddress,
   options: RolloutOptions,
   files: MigrationDigests,
+  served?: { readonly askedBy: string | null },
 ): Promise<string | undefined> {
   return notBesideAnother(
+    database,
     inTransaction(database, async (client) => {
       await assertChosen(client, options);
       await assertNoneEdited(client, options, files);
       const { rows } = await client.query<{ id: string }>(
-        "insert into public.rollouts (files, options) values ($1, $2) returning id",
-        [files, options],
+        `insert into public.rollouts (files, options, is_served, asked_by) values ($1, $2, $3, $4)
+        returning id`,
+        [files, options, served !== undefined, served?.askedBy ?? null],
       );
       const [{ id } = { id: "" }] = rows;
       if ((await addLacking(client, { id, files, options })) > 0) return id;
@@ -71,16 +75,21 @@ export async function addLacking(
   return rowCount ?? 0;
 }
 
-/** @throws {@link ConfigurationError} instead of the error of a second rollout beside one that has not ended. */
-export async function notBesideAnother<T>(work: Promise<T>): Promise<T> {
+/** @throws {@link RolloutConflictError} instead of the error of a second rollout beside one that has not ended. */
+export async function notBesideAnother<T>(database: DatabaseAddress, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
     // unique_violation
     if (!isDatabaseError(error, "23505")) throw error;
-    throw new ConfigurationError(
-      "another rollout has not ended (npm run fleet -- watch shows it): resume it, or cancel it",
-      { cause: error },
+    const { rows } = await withConnection(database, (client) =>
+      client.query<{ id: string }>(
+        "select id from public.rollouts where status in ('running', 'paused')",
+      ),
     );
+    const other = rows[0] === undefined ? "another rollout" : `rollout ${rows[0].id}`;
+    throw new RolloutConflictError(`${other} has not ended: resume it, or cancel it`, {
+      cause: error,
+    });
   }
 }

@@ -1,15 +1,15 @@
 import type { ClientBase } from "pg";
-import { ConfigurationError } from "../../provider/contract/errors";
+import { RolloutUnknownError } from "../errors";
 import type { Rollout, RolloutFailure, RolloutProgress } from "./rollout";
 
-/** Reads a rollout. @throws {@link ConfigurationError} where there is none of this id. */
+/** Reads a rollout. @throws {@link RolloutUnknownError} where there is none of this id. */
 export async function readRollout(client: ClientBase, id: string): Promise<Rollout> {
   const { rows } = await client.query<Rollout>(
     "select id, status, reason, files, options from public.rollouts where id::text = $1",
     [id],
   );
   const [rollout] = rows;
-  if (rollout === undefined) throw new ConfigurationError(`there is no rollout ${id}`);
+  if (rollout === undefined) throw new RolloutUnknownError(`there is no rollout ${id}`);
   // PostgreSQL has an order of its own.
   const files = Object.fromEntries(
     Object.entries(rollout.files).sort(([one], [other]) => (one < other ? -1 : 1)),
@@ -17,17 +17,17 @@ export async function readRollout(client: ClientBase, id: string): Promise<Rollo
   return { ...rollout, files };
 }
 
-/** The newest rollout's id. @throws {@link ConfigurationError} where there was none yet. */
+/** The newest rollout's id. @throws {@link RolloutUnknownError} where there was none yet. */
 export async function newestRollout(client: ClientBase): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     "select id from public.rollouts order by created_at desc limit 1",
   );
   const [rollout] = rows;
-  if (rollout === undefined) throw new ConfigurationError("there is no rollout yet");
+  if (rollout === undefined) throw new RolloutUnknownError("there is no rollout yet");
   return rollout.id;
 }
 
-/** Counts a rollout's tenants. @throws {@link ConfigurationError} where there is none of this id. */
+/** Counts a rollout's tenants. @throws {@link RolloutUnknownError} where there is none of this id. */
 export async function readProgress(client: ClientBase, id: string): Promise<RolloutProgress> {
   const { rows } = await client.query<RolloutProgress>(
     `select r.id, r.status, r.reason, count(*)::int as tenants,
@@ -40,7 +40,7 @@ export async function readProgress(client: ClientBase, id: string): Promise<Roll
     [id],
   );
   const [progress] = rows;
-  if (progress === undefined) throw new ConfigurationError(`there is no rollout ${id}`);
+  if (progress === undefined) throw new RolloutUnknownError(`there is no rollout ${id}`);
   return progress;
 }
 

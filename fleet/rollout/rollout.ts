@@ -16,6 +16,12 @@ export interface RolloutOptions extends Choice, SessionLimits {
   readonly lockRetries: number;
 }
 
+/** What holds where nobody asks for anything else. */
+export const usualOptions: RolloutOptions = {
+  ...{ owner: "service", only: [], order: "oldest", canary: 0, maxFailures: null },
+  ...{ lockTimeoutMs: 2_000, statementTimeoutMs: 3_600_000, lockRetries: 20 },
+};
+
 /** `running` is one that goes on when somebody runs it; the last three have ended, and a failed one can be resumed. */
 export type RolloutStatus = "running" | "paused" | "cancelled" | "succeeded" | "failed";
 

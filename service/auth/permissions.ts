@@ -6,6 +6,7 @@ export const permissions = [
   "DELETE_TENANT",
   "PURGE_TENANT",
   "EXPORT_TENANT",
+  "MIGRATE_TENANTS",
 ] as const;
 
 /** One of the permissions. */

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { tenantMigrationsDir } from "../../provider/database/migrations";
 import { developmentSecrets } from "./development-secrets";
 import type { EngineOptions } from "./engine-options";
-import { EnvironmentError, parseEnvironment, variables } from "./variables";
+import { EnvironmentError, migrationsOnStart, parseEnvironment, variables } from "./variables";
 import { secretVerification, type TokenSettings } from "../auth/token-settings";
 
 /** The service's settings, read from the environment, checked and complete. */
@@ -51,6 +51,10 @@ export interface Config {
   readonly purges: boolean;
   /** How many seconds there are from one look at all tenants to the next; 0 for no looks. */
   readonly driftCheckS: number;
+  /** Whether tenants are brought to new migrations at the start. */
+  readonly migrateOnStart: (typeof migrationsOnStart)[number];
+  /** How many tenants an instance migrates at once in a rollout. */
+  readonly rolloutConcurrency: number;
   readonly logLevel: string;
 }
 
@@ -119,6 +123,8 @@ export function readServiceConfig(env: NodeJS.ProcessEnv): Config {
     purgeAfterDays: values.RETENTION_DAYS,
     purges: values.PURGE,
     driftCheckS: values.DRIFT_CHECK,
+    migrateOnStart: values.MIGRATE_ON_START ?? (embedded ? "all" : "off"),
+    rolloutConcurrency: values.ROLLOUT_CONCURRENCY,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -11,6 +11,9 @@ import { jwtPublicKey, jwtSecret } from "../auth/token-settings";
 
 const logLevels = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
 
+/** What `MIGRATE_ON_START` can be. */
+export const migrationsOnStart = ["off", "canary", "all"] as const;
+
 const integer = (least: number, most: number) =>
   z
     .string()
@@ -157,6 +160,15 @@ export const variables = z.object({
     .describe(
       "Seconds from one look at all tenants, whether they are as wanted, to the next; a minute at least. 0 turns it off",
     ),
+  MIGRATE_ON_START: z
+    .enum(migrationsOnStart, `must be one of ${migrationsOnStart.join(", ")}`)
+    .optional()
+    .describe(
+      "Whether the service brings its tenants to new migrations when it starts, as a rollout that `npm run fleet -- watch` shows: `all`, `canary` (three first, alone) or `off`. Default: `off`; in embedded mode `all`",
+    ),
+  ROLLOUT_CONCURRENCY: integer(1, 8)
+    .default(2)
+    .describe("Tenants that an instance migrates at once in a rollout"),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")

@@ -65,6 +65,7 @@ const statusCodes: Readonly<Partial<Record<ErrorCode, number>>> = {
   NOT_FOUND: 404,
   TENANT_CONFLICT: 409,
   TENANT_BUSY: 409,
+  ROLLOUT_CONFLICT: 409,
   KEY_REUSED: 422,
 };
 

@@ -7,11 +7,13 @@ import { UnavailableAnswer } from "./errors";
 import { healthRoutes, type Trial } from "./health";
 import type { DriftParts } from "../drift/drift";
 import { operationRoutes } from "./operations";
+import { rolloutRoutes } from "./rollouts";
 import { tenantRoutes } from "./tenants";
 import { logRequests } from "./request-log";
-import type { StreamLimits } from "./stream-places";
+import { StreamPlaces, type StreamLimits } from "./stream-places";
 import type { Database } from "../database/database";
 import type { Operations } from "../operations/operations";
+import type { Rollouts } from "../rollouts/rollouts";
 
 /** What the HTTP service needs. */
 export interface AppParts {
@@ -19,6 +21,7 @@ export interface AppParts {
   readonly permit: Permit;
   readonly database: Database;
   readonly operations: Operations;
+  readonly rollouts: Rollouts;
   /** What is wanted of all tenants alike. */
   readonly drift: Omit<DriftParts, "database" | "log">;
   /** How many operations a token's subject may ask for in a minute. */
@@ -41,6 +44,7 @@ export function createApp({
   permit,
   database,
   operations,
+  rollouts,
   drift,
   ratePerMinute,
   streams,
@@ -70,7 +74,9 @@ export function createApp({
       drift: { ...drift, database, log },
     }),
   );
-  app.use("/api/operations", operationRoutes(permit, operations, streams));
+  const places = new StreamPlaces(streams);
+  app.use("/api/operations", operationRoutes(permit, operations, places));
+  app.use("/api/rollouts", rolloutRoutes(permit, rollouts, places));
   app.use(healthRoutes({ database, tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
   app.use(notFound);
   app.use(answerErrors);

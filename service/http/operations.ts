@@ -5,15 +5,15 @@ import { mayView, type Permit } from "./permit";
 import { kinds } from "../operations/kinds";
 import type { Operations } from "../operations/operations";
 import { operationStatuses } from "../operations/store/list";
-import type { KindName, Operation } from "../operations/store/operation";
+import { isSettled, type KindName, type Operation } from "../operations/store/operation";
 import { onlyMethods } from "./answers";
 import { parseInput } from "./body";
 import { cursorText, makeCursor, readCursor, timePlace } from "./cursor";
 import { HttpError } from "./errors";
 import { limit, someOf, withoutParameters } from "./list-parameters";
 import { viewOf } from "./operation-answers";
-import { sendEvents } from "./server-sent-events";
-import { StreamPlaces, type StreamLimits } from "./stream-places";
+import { sendEvents, type StateEvent } from "./server-sent-events";
+import type { StreamPlaces } from "./stream-places";
 
 const kindNames = Object.keys(kinds) as KindName[];
 
@@ -32,10 +32,9 @@ const operationsRequest = z.strictObject({
 export function operationRoutes(
   permit: Permit,
   operations: Operations,
-  streams: StreamLimits,
+  places: StreamPlaces,
 ): Router {
   const router = Router();
-  const places = new StreamPlaces(streams);
 
   async function find(request: Request): Promise<Operation> {
     const { id } = parseInput(z.object({ id: rules.id }), request.params);
@@ -73,7 +72,7 @@ export function operationRoutes(
       const { id } = await find(request);
       const giveBack = places.take(request.caller?.subject ?? null);
       try {
-        await sendEvents(request, response, (signal) => operations.follow(id, signal));
+        await sendEvents(request, response, (signal) => asEvents(operations.follow(id, signal)));
       } finally {
         giveBack();
       }
@@ -81,4 +80,11 @@ export function operationRoutes(
     .all(onlyMethods("GET"));
 
   return router;
+}
+
+async function* asEvents(states: AsyncIterable<Operation>): AsyncGenerator<StateEvent> {
+  for await (const operation of states) {
+    const { version } = operation;
+    yield { version, isLast: isSettled(operation), data: viewOf(operation) };
+  }
 }

@@ -1,8 +1,5 @@
 import { once } from "node:events";
 import type { Request, Response } from "express";
-import type { Operation } from "../operations/store/operation";
-import { isSettled } from "../operations/store/operation";
-import { viewOf } from "./operation-answers";
 
 /** How often a comment is sent on an open stream: proxies close connections on which nothing is sent. */
 const HEARTBEAT_MS = 15_000;
@@ -10,10 +7,20 @@ const HEARTBEAT_MS = 15_000;
 /** How long a client may read nothing of what waits for it before its stream is closed. */
 const STALLED_MS = 30_000;
 
+/** A state of something that is followed, as an event. */
+export interface StateEvent {
+  /** Grows from state to state, so that a caller can say which was the last that it has had; none where nothing counts. */
+  readonly version?: number;
+  /** Whether no other state comes after it. */
+  readonly isLast: boolean;
+  /** The whole state. */
+  readonly data: object;
+}
+
 /**
- * Streams the states of an operation as server-sent events, up to its end: `step` for each state on the
- * way, and `end` for the last. An event's id is the operation's version and its data the whole operation, so a
- * caller that reconnects with `Last-Event-ID` and gets the next state has missed nothing.
+ * Streams the states of something as server-sent events, up to its end: `step` for each state on the way, and `end` for
+ * the last. An event's id is the state's version and its data the whole state, so a caller that reconnects with
+ * `Last-Event-ID` and gets the next state has missed nothing.
  *
  * A client that reads slower than states come does not get all of them, so nothing piles up in memory for
  * it. One that does not read at all is disconnected, `stalledMs` after its connection has filled up.
@@ -23,7 +30,7 @@ const STALLED_MS = 30_000;
 export async function sendEvents(
   request: Request,
   response: Response,
-  follow: (signal: AbortSignal) => AsyncIterable<Operation>,
+  follow: (signal: AbortSignal) => AsyncIterable<StateEvent>,
   stalledMs = STALLED_MS,
 ): Promise<void> {
   const gone = new AbortController();
@@ -48,9 +55,9 @@ export async function sendEvents(
     clearTimeout(impatient);
   };
   try {
-    for await (const operation of follow(gone.signal)) {
+    for await (const state of follow(gone.signal)) {
       // The end is sent even to a caller that has had it: without any event it would reconnect for ever.
-      if (operation.version > seen || isSettled(operation)) response.write(eventOf(operation));
+      if ((state.version ?? Infinity) > seen || state.isLast) response.write(textOf(state));
       if (response.writableNeedDrain) await drained();
     }
   } finally {
@@ -59,7 +66,7 @@ export async function sendEvents(
   }
 }
 
-function eventOf(operation: Operation): string {
-  const name = isSettled(operation) ? "end" : "step";
-  return `id: ${operation.version}\nevent: ${name}\ndata: ${JSON.stringify(viewOf(operation))}\n\n`;
+function textOf({ version, isLast, data }: StateEvent): string {
+  const id = version === undefined ? "" : `id: ${version}\n`;
+  return `${id}event: ${isLast ? "end" : "step"}\ndata: ${JSON.stringify(data)}\n\n`;
 }

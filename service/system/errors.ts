@@ -7,6 +7,7 @@ export const errorCodes = [
   "METHOD_NOT_ALLOWED",
   "TENANT_CONFLICT",
   "TENANT_BUSY",
+  "ROLLOUT_CONFLICT",
   "BODY_TOO_LARGE",
   "UNSUPPORTED_BODY",
   "KEY_REUSED",
@@ -34,6 +35,12 @@ export class TenantConflictError extends DomainError {
 export class TenantBusyError extends DomainError {
   override readonly name = "TenantBusyError";
   readonly code = "TENANT_BUSY";
+}
+
+/** A rollout cannot be begun, or steered, as it was asked: the message says what is in the way. */
+export class RolloutRefusedError extends DomainError {
+  override readonly name = "RolloutRefusedError";
+  readonly code = "ROLLOUT_CONFLICT";
 }
 
 /** There is no tenant with the id. */

@@ -17,6 +17,8 @@ export interface FleetRun {
 /** A database with tenants that all have the files of a folder, cheaply made. */
 export interface Fleet {
   readonly url: () => string;
+  /** The folder of the tenants' migrations. */
+  readonly folder: string;
   /** Runs a statement as the tables' owner. */
   readonly sql: <T extends QueryResultRow>(statement: string, values?: unknown[]) => Promise<T[]>;
   /** Empties the database of tenants, and the folder of files but for the first. */
@@ -103,7 +105,7 @@ export function useFleet(): Fleet {
   }
 
   return {
-    ...{ url: () => database.url, sql, write, start, schemaOf },
+    ...{ url: () => database.url, folder, sql, write, start, schemaOf },
     run: (...args) => start(...args).ended,
     said: (child, words) =>
       words.test(Object.values(printed.get(child) ?? {}).join("")) || undefined,

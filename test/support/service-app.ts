@@ -8,6 +8,7 @@ import { startInstance, type Instance } from "../../service/instance";
 import { serveOperations, type ServedOperations } from "../../service/operations/operations";
 import { redactor } from "../../service/system/redact";
 import { openDatabase, type Database } from "../../service/database/database";
+import { serveRollouts } from "../../service/rollouts/rollouts";
 import type { EngineRuns, RunOutcome } from "../../service/pulumi/engine-runs";
 import type { StepEvent } from "../../service/pulumi/steps";
 import { addressOf, listen } from "../../service/http/server";
@@ -112,6 +113,7 @@ export async function startService(
       drift: driftOf(options),
       // The schedule would come in the middle of a test.
       driftCheckS: 0,
+      rolloutConcurrency: 2,
     });
   });
 }
@@ -151,6 +153,9 @@ export async function startServiceApp(
     }),
     database,
     operations,
+    rollouts: serveRollouts(database, driftOf({ drift }).migrationsDir, () =>
+      instance?.lookForRollouts(),
+    ),
     drift: driftOf({ drift }),
     ratePerMinute,
     streams,

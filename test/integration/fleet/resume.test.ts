@@ -122,7 +122,7 @@ test("paused it takes no other tenant, says so to who runs and who watches it, a
   });
   expect(await counts()).toEqual({ done: 1, pending: 2, taken: 0 });
   expect((await fleet.run("migrate")).stderr).toMatch(
-    /another rollout has not ended .*: resume it/,
+    /rollout \S+ has not ended: resume it, or cancel it/,
   );
   expect((await fleet.run("resume", id)).code).toBe(0);
   await expectEachOnce(slugs);

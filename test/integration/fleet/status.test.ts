@@ -58,7 +58,7 @@ test("a slug that is no tenant's, and a command that there is not, are refused",
   await fleet.addTenants(1);
   expect(await fleet.run("status", "--only", "t-001,nobody")).toEqual({
     ...{ code: 1, stdout: "" },
-    stderr: "--only names no tenant of --owner service: nobody\n",
+    stderr: "no tenant of service has the slug nobody\n",
   });
   expect((await fleet.run("stauts")).stderr).toBe(
     "name one of status, plan, migrate, resume, watch, pause, cancel: see --help\n",

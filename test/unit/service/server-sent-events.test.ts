@@ -3,7 +3,6 @@ import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import express from "express";
 import { sendEvents } from "../../../service/http/server-sent-events";
-import type { Operation } from "../../../service/operations/store/operation";
 
 let server: Server;
 let client: Socket;
@@ -19,8 +18,7 @@ async function stream(stalledMs: number) {
   async function* states(signal: AbortSignal) {
     while (!signal.aborted) {
       sent.states += 1;
-      const state = { slug: "x".repeat(100_000), version: sent.states, status: "running" };
-      yield { ...state, failure: null } as Partial<Operation> as Operation;
+      yield { version: sent.states, isLast: false, data: { slug: "x".repeat(100_000) } };
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
