@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { partsOf } from "./migration-file";
 import type { TenantGroup } from "./status";
+import type { Warning } from "./warnings";
 
 /** Tenants that would get the same files. */
 interface PlannedGroup {
@@ -16,10 +18,12 @@ export interface Plan {
   readonly groups: readonly PlannedGroup[];
   /** What each of the files does, by its name: its text between `migrate:up` and `migrate:down`. */
   readonly statements: Readonly<Record<string, string>>;
+  /** What may stop the product while it runs. */
+  readonly warnings: readonly Warning[];
 }
 
 /** Plans from how the tenants stand. @param directory The folder that the files are in. */
-export function planOf(status: readonly TenantGroup[], directory: string): Plan {
+export function planOf(status: readonly TenantGroup[], directory: string): Omit<Plan, "warnings"> {
   const groups = new Map<string, { files: readonly string[]; slugs: string[] }>();
   for (const { lacks, behind } of status.filter((group) => group.lacks.length > 0)) {
     const key = JSON.stringify(lacks);
@@ -37,10 +41,6 @@ export function planOf(status: readonly TenantGroup[], directory: string): Plan 
   };
 }
 
-/** The part of a file that is applied. dbmate's own rule: https://github.com/amacneil/dbmate#creating-migrations */
 function upOf(file: string): string {
-  const [, up = ""] =
-    /^--\s*migrate:up.*?$([^]*?)(?:^--\s*migrate:down|(?![^]))/m.exec(readFileSync(file, "utf8")) ??
-    [];
-  return up.trim();
+  return partsOf(readFileSync(file, "utf8")).up;
 }

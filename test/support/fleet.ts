@@ -25,6 +25,8 @@ export interface Fleet {
   readonly reset: () => Promise<void>;
   /** Writes a migration into the folder, such as `2_more.sql`. */
   readonly write: (file: string, up: string) => void;
+  /** Writes a file of the folder as it is. */
+  readonly writeWhole: (file: string, text: string) => void;
   readonly remove: (file: string) => void;
   /**
    * Makes tenants with what is in the folder by now, `prefix-001` and on, the oldest first.
@@ -78,8 +80,9 @@ export function useFleet(): Fleet {
   });
   const sql = async <T extends QueryResultRow>(statement: string, values: unknown[] = []) =>
     (await pool.query<T>(statement, values)).rows;
+  const writeWhole = (file: string, text: string) => writeFileSync(path.join(folder, file), text);
   const write = (file: string, up: string) =>
-    writeFileSync(path.join(folder, file), `-- migrate:up\n${up};\n-- migrate:down\n`);
+    writeWhole(file, `-- migrate:up\n${up};\n-- migrate:down\n`);
   const schemaOf = async (slug: string) => {
     const [row] = await sql<{ id: string }>("select id from public.tenants where slug = $1", [
       slug,
@@ -105,7 +108,7 @@ export function useFleet(): Fleet {
   }
 
   return {
-    ...{ url: () => database.url, folder, sql, write, start, schemaOf },
+    ...{ url: () => database.url, folder, sql, write, writeWhole, start, schemaOf },
     run: (...args) => start(...args).ended,
     said: (child, words) =>
       words.test(Object.values(printed.get(child) ?? {}).join("")) || undefined,

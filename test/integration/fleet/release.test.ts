@@ -44,7 +44,41 @@ test("a plan groups the tenants by what they would get, and changes nothing", as
       "2_more.sql": "create table b (id int);",
       "3_most.sql": "create table c (id int);",
     },
+    warnings: [],
   });
   expect(await fleet.sql("select from public.rollouts")).toEqual([]);
   expect(await fleet.applied("old-001")).toEqual(["1"]);
+});
+
+test("a plan warns of what locks or rewrites a table that is there, with its line, and of nothing else", async () => {
+  await fleet.addTenants(1);
+  fleet.write(
+    "2_more.sql",
+    "create table b (id int primary key);\ncreate index on b (id);\n\nalter table a add name text not null;\n" +
+      "alter table a alter id type bigint;\ncreate index on a (id)",
+  );
+  const { stdout, code } = await fleet.run("plan", "--json");
+  const { warnings } = JSON.parse(stdout) as { warnings: { line: number; rule: string }[] };
+  expect(warnings.map(({ line, rule }) => `${line} ${rule}`)).toEqual([
+    ...["5 adding-required-field", "6 changing-column-type", "7 require-concurrent-index-creation"],
+  ]);
+  expect(code).toBe(0);
+  expect((await fleet.run("plan")).stdout).toMatch(
+    /^Warnings, by squawk:\n2_more\.sql:5 adding-required-field: .*\n.*\n2_more\.sql:7 .*writes\.\n$/m,
+  );
+});
+
+test("a file that runs in no transaction may make an index concurrently without a warning", async () => {
+  await fleet.addTenants(1);
+  fleet.write("2_more.sql", "create table b (id int);\ncreate index concurrently on a (id)");
+  const rules = async () =>
+    (
+      JSON.parse((await fleet.run("plan", "--json")).stdout) as { warnings: { rule: string }[] }
+    ).warnings.map(({ rule }) => rule);
+  expect(await rules()).toEqual(["ban-concurrent-index-creation-in-transaction"]);
+  fleet.writeWhole(
+    "2_more.sql",
+    "-- migrate:up transaction:false\ncreate table b (id int);\ncreate index concurrently on a (id);\n",
+  );
+  expect(await rules()).toEqual([]);
 });
