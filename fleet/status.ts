@@ -13,6 +13,8 @@ export interface TenantGroup {
   readonly tenants: number;
   /** The slugs of those that lack a file, in their order; empty where none is lacked. */
   readonly behind: readonly string[];
+  /** Of these, the ones that a rollout came to last without success, and why. */
+  readonly failures: readonly { readonly slug: string; readonly message: string }[];
 }
 
 /**
@@ -32,15 +34,22 @@ export async function readStatus(
       select schema_name, array_agg(file) as files, max(file collate "C") as newest
       from public.tenant_migration_digests group by schema_name
     ),
+    last as (
+      select distinct on (tenant_id) tenant_id, t.status, failure
+      from public.rollout_tenants t join public.rollouts r on r.id = rollout_id
+      where t.status in ('done', 'failed') order by tenant_id, r.created_at desc
+    ),
     state as (
-      select owner, slug, newest, array(
+      select owner, slug, newest, case last.status when 'failed' then failure end as failure, array(
         select file from unnest($3::text[]) with ordinality as wanted (file, place)
         where file <> all(coalesce(files, '{}')) order by place
       ) as lacks
-      from chosen left join applied using (schema_name)
+      from chosen left join applied using (schema_name) left join last on tenant_id = chosen.id
     )
     select owner, newest, lacks, count(*)::int as tenants,
-      coalesce(array_agg(slug order by slug) filter (where cardinality(lacks) > 0), '{}') as behind
+      coalesce(array_agg(slug order by slug) filter (where cardinality(lacks) > 0), '{}') as behind,
+      coalesce(json_agg(json_build_object('slug', slug, 'message', failure) order by slug)
+        filter (where cardinality(lacks) > 0 and failure is not null), '[]') as failures
     from state group by owner, newest, lacks order by owner, newest nulls first, lacks desc`,
     [choice.owner, choice.only, Object.keys(files)],
   );

@@ -18,7 +18,7 @@ export async function status({ options, migrations, json }: Arguments): Promise<
   return 0;
 }
 
-/** How many slugs are named before it only says how many more there are. */
+/** How many slugs, and how many failures, are told at most. */
 const NAMED = 20;
 
 function describe(groups: readonly TenantGroup[]): string {
@@ -28,10 +28,15 @@ function describe(groups: readonly TenantGroup[]): string {
   ]);
   const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
   const behind = groups.flatMap((group) => group.behind);
+  const failures = groups
+    .flatMap((group) => group.failures)
+    .slice(0, NAMED)
+    .map(({ slug, message }) => [slug, message]);
   const more = behind.length > NAMED ? ` and ${behind.length - NAMED} more` : "";
   return [
     ...table(["owner", "version", "tenants", "lacks"], rows),
     `${sum(groups.map(({ tenants }) => tenants))} tenants, ${behind.length} behind` +
       (behind.length > 0 ? `: ${behind.slice(0, NAMED).join(", ")}${more}` : ""),
+    ...(failures.length > 0 ? ["", ...table(["failed", "why"], failures)] : []),
   ].join("\n");
 }

@@ -64,7 +64,7 @@ test("every tenant gets what it lacks, once, and has it on record", async () => 
   expect(await allApplied(declared)).toEqual([["1", "2", "3"]]);
   expect(await Promise.all(old.map(timesApplied))).toEqual(Array(5).fill(1));
   expect(JSON.parse((await fleet.run("status", "--json")).stdout)).toEqual([
-    { owner: "service", version: "4", lacks: [], tenants: 6, behind: [] },
+    { owner: "service", version: "4", lacks: [], tenants: 6, behind: [], failures: [] },
   ]);
   expect(await fleet.run("migrate")).toEqual({
     ...{ code: 0, stderr: "" },
@@ -85,9 +85,13 @@ test("one that fails is named with its file and PostgreSQL's message, stays as i
     ["1", "2", "3"],
     ["1", "2"],
   ]);
+  expect((await fleet.run("status")).stdout).toMatch(
+    /4 tenants, 1 behind: t-002\n\nfailed +why\nt-002 +migration 3_more\.sql failed .*already exists/,
+  );
   await mend("t-002");
   expect((await fleet.run("resume")).code).toBe(0);
   expect(await fleet.applied("t-002")).toEqual(["1", "2", "3"]);
+  expect((await fleet.run("status")).stdout).not.toContain("failed");
 });
 
 test("where a canary fails nobody else is touched; once the file is mended, all get it", async () => {

@@ -5,7 +5,7 @@ const fleet = useFleet();
 beforeEach(() => fleet.reset());
 
 const group = (values: Partial<TenantGroup>): TenantGroup => ({
-  ...{ owner: "service", version: "1", lacks: [], tenants: 1, behind: [], ...values },
+  ...{ owner: "service", version: "1", lacks: [], tenants: 1, behind: [], failures: [], ...values },
 });
 const groups = async (...args: string[]) => {
   const { code, stdout, stderr } = await fleet.run("status", "--json", ...args);
