@@ -114,7 +114,7 @@ export const rules = {
   /** A first or last name: 1 to 100 characters. */
   personName: text(100),
   /** A UUID in lower case. */
-  id: z.uuid().transform((value) => value.toLowerCase()),
+  id: z.uuid("must be a UUID").transform((value) => value.toLowerCase()),
   /** The name of a role in PostgreSQL, as it is, with no quotes. */
   /** Who declares a tenant: `organization/project/stack::name`. */
   owner: z.string().min(1).max(1000),

@@ -6,15 +6,16 @@ import type { TenantView } from "../tenants/tenants";
 import { HttpError, UnavailableAnswer } from "./errors";
 
 /**
- * An operation as callers see it: who asked for it, and those who may view tenants. Neither the body of the
- * request nor its Idempotency-Key is told.
+ * An operation as callers see it: who asked for it, and those who may view tenants. Of the request's body only the
+ * reason is told, which is for people; its Idempotency-Key is not.
  */
 export function viewOf(operation: Operation): Record<string, unknown> {
   const { id, kind, tenantId, slug, status, steps, attempts, failure } = operation;
-  const { subject, createdAt, startedAt, finishedAt } = operation;
+  const { subject, createdAt, startedAt, finishedAt, request } = operation;
   return {
     ...{ id, kind, tenantId, slug, askedBy: subject, status, steps, attempts },
     ...{ createdAt, startedAt, finishedAt },
+    ...(typeof request.reason === "string" && { reason: request.reason }),
     ...(failure === null
       ? {}
       : { failure: { ...failures[failure.kind], message: failure.message } }),

@@ -77,7 +77,7 @@ const faults = [
   "tenant t12: adminPassword: must have at least 8 characters",
   "tenant t17: migrationsDir: 1_a.sql was edited after it was applied",
   "tenant t18: adminEmail: cannot change from admin@t18.example",
-  "tenant t21: id: Invalid UUID",
+  "tenant t21: id: must be a UUID",
   "tenant t25: slug: is tenant t24's already",
   "tenant t30: migrationsDir: the migrations' folder",
 ];

@@ -109,7 +109,7 @@ describe("the example's life", () => {
     expect(code).not.toBe(0);
     expect(output).toContain("tenant acme: adminEmail: must be an e-mail address");
     expect(output).toContain("tenant globex: plan: is not a known field");
-    expect(output).toContain("tenant umbrella: id: Invalid UUID");
+    expect(output).toContain("tenant umbrella: id: must be a UUID");
     expect(output).toContain("tenants[3]: slug: acme is another tenant's already");
     expect(output).not.toContain(plaintextPassword);
 

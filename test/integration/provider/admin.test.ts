@@ -70,7 +70,7 @@ describe("check", () => {
   it("says which rules the program found broken", () => {
     const news = typed("no uuid", { password: "refused: must have at least 8 characters" });
     expect(adminUser.check({}, news)).toMatchObject({
-      inputs: { faults: ["id: Invalid UUID", "adminPassword: must have at least 8 characters"] },
+      inputs: { faults: ["id: must be a UUID", "adminPassword: must have at least 8 characters"] },
       failures: [],
     });
   });

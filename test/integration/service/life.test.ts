@@ -96,6 +96,10 @@ describe("suspend and resume", () => {
     expect(suspended.body.suspendedAt).toEqual(time);
     expect((await view(service, id)).body).toEqual(suspended.body);
     expect((await view(service, bystander)).body).toMatchObject({ status: "active" });
+    const asked = await send(`${service.url}/api/operations?tenantId=${id}&kind=suspend`, {
+      token,
+    });
+    expect(asked.body.data).toMatchObject([{ kind: "suspend", reason: "not paid" }]);
     expect(runs.asked.at(-1)).toMatchObject({ id, suspended: true, generation: 2 });
     const resumed = await ask(service, id, "resume");
     expect(resumed).toMatchObject({ status: 200, body: { status: "active", suspendedAt: null } });

@@ -77,7 +77,7 @@ describe("under Pulumi's mocks, without a database and without an environment, a
           "slug: must have at least 3 characters; must be of a-z and 0-9, with single hyphens inside",
           "adminEmail: must be an e-mail address",
           "adminLastName: must not be empty",
-          "id: Invalid UUID",
+          "id: must be a UUID",
         ]
           .map((fault) => `tenant acme: ${fault}`)
           .join("\n"),
