@@ -12,6 +12,7 @@ import { endOrphans } from "./system/processes";
 import { purgeDue } from "./operations/purge-due";
 import { forgetOldKeys } from "./operations/idempotency";
 import { runOperation, type OperationParts } from "./operations/run-operation";
+import { followRollouts } from "./operations/follow-rollouts";
 import { deleteOld } from "./operations/store/store";
 import { deleteOldRollouts } from "./rollouts/read";
 import { runRollouts } from "./rollouts/runner";
@@ -73,13 +74,14 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   // Awaited before any stack is reserved: other instances take back the stacks of one whose lock is free.
   const alive = session.hold(instance.id);
   const stopping = new AbortController();
+  let isStopping = false;
   let watching = Promise.resolve();
   let queue: Queue;
   try {
     endOrphans();
     await database.transaction(pruneInstances);
     watching = watchForDeadWorkers(database, log, stopping.signal);
-    queue = await reportDatabaseDown(startQueue(queueParts(parts, session)));
+    queue = await reportDatabaseDown(startQueue(queueParts(parts, session, () => isStopping)));
   } catch (error) {
     // If the session stayed open, its lock would let the other instances take this one for alive.
     stopping.abort();
@@ -92,6 +94,7 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
   const { rolloutConcurrency } = parts;
   const rollouts = runRollouts({ database, migrationsDir, rolloutConcurrency, log });
   const stopAll = async () => {
+    isStopping = true;
     await Promise.all([queue.stop(), rollouts.stop()]);
     stopping.abort();
     await watching;
@@ -110,8 +113,12 @@ export async function startInstance(parts: InstanceParts): Promise<Instance> {
 }
 
 /** What the queue needs. The session holds a lock for each of its workers, which shows it alive. */
-function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
-  const { database, concurrency, log } = parts;
+function queueParts(
+  parts: InstanceParts,
+  session: KeptConnection,
+  isStopping: () => boolean,
+): QueueParts {
+  const { database, concurrency, runs, log } = parts;
   return {
     ...{ database, concurrency, log },
     work: (id) => runOperation(id, parts),
@@ -122,6 +129,10 @@ function queueParts(parts: InstanceParts, session: KeptConnection): QueueParts {
       purge_due: {
         cron: "* * * * *",
         work: () => (parts.purges ? purgeDue(parts) : Promise.resolve()),
+      },
+      follow_rollouts: {
+        cron: "* * * * *",
+        work: () => followRollouts({ database, runs, log, isStopping }),
       },
       drift_look: {
         cron: "* * * * *",

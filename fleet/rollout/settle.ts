@@ -9,7 +9,10 @@ export interface Taken {
   readonly runner: string;
 }
 
-/** Notes that a tenant has every file, or that it is not there any more. */
+/**
+ * Notes that a tenant has every file, or that it is not there any more. The state of its stack, where the service has
+ * it, does not know of the files then. To be called in a transaction.
+ */
 export async function settle(
   client: ClientBase,
   { id, tenantId, runner }: Taken,
@@ -21,6 +24,10 @@ export async function settle(
     where rollout_id = $1 and tenant_id = $2 and runner = $3`,
     [id, tenantId, runner, status],
   );
+  if (status !== "done") return;
+  await client.query("update public.service_tenants set is_state_behind = true where id = $1", [
+    tenantId,
+  ]);
 }
 
 /**

@@ -14,6 +14,7 @@ import { tenantById } from "../tenants/tenants";
 import { wantedWith } from "../tenants/wanted";
 import { declarationOf, isLost } from "../tenants/wanted-tenant";
 import { conclude, isApplied, RETRIES, RETRIES_OF_STATE } from "./conclude";
+import { setFollowed } from "./follow-rollouts";
 import { kindOf, nameOf } from "./kinds";
 import { recordSteps } from "./progress";
 import { runsFor } from "./runs-for";
@@ -97,6 +98,10 @@ async function bringToWanted(operation: Operation, parts: OperationParts): Promi
     }
     await steps.written();
     await conclude(operation, wanted, outcome, parts);
+    await setFollowed(
+      query,
+      stack.map(({ id }) => id),
+    );
   });
 }
 

@@ -1,11 +1,12 @@
 import { Client } from "pg";
 import { openDatabase } from "../../../service/database/database";
+import { followRollouts } from "../../../service/operations/follow-rollouts";
 import { migrateOnStart } from "../../../service/rollouts/on-start";
 import { serveRollouts } from "../../../service/rollouts/rollouts";
 import { pino } from "pino";
 import { useFleet } from "../../support/fleet";
 import { eventually } from "../../support/killable-service";
-import { noEngine, startService, type ServiceApp } from "../../support/service-app";
+import { FakeEngineRuns, noEngine, startService, type ServiceApp } from "../../support/service-app";
 import { send, type Answer } from "../../support/service-client";
 import { signed } from "../../support/service-tokens";
 
@@ -234,6 +235,62 @@ test("one that a command has begun is the command's, until it is resumed over HT
   expect((await get(service, `/${id}`)).body).toMatchObject({ status: "running", done: 0 });
   await ask(service, `/${id}/resume`);
   expect(await ended(service, id)).toMatchObject({ status: "succeeded", done: 2 });
+});
+
+describe("the states of the service's stacks", () => {
+  const database = open;
+  const follow = (runs: FakeEngineRuns) =>
+    followRollouts({
+      ...{ database: database(), runs, isStopping: () => false },
+      log: pino({ level: "silent" }),
+    });
+  const engine = (result: "succeeded" | "interrupted" | "failed") =>
+    new FakeEngineRuns(() => Promise.resolve({ result, faults: [] }));
+  const behind = () =>
+    fleet.sql("select slug from public.service_tenants where is_state_behind order by slug");
+
+  beforeEach(async () => {
+    const service = await start();
+    const slugs = await fleet.addTenants(3);
+    await fleet.addTenants(1, { prefix: "declared", owner: "acme/shop/prod" });
+    fleet.write("2_more.sql", more);
+    const { body } = await ask(service, "", "POST", { owner: "all" });
+    await ended(service, body.id);
+    expect(await behind()).toEqual(slugs.map((slug) => ({ slug })));
+    await service.close();
+    services.pop();
+  });
+
+  it("follow by a run for each tenant, once", async () => {
+    const runs = engine("succeeded");
+    await follow(runs);
+    expect(runs.asked.map(({ slug }) => slug).sort()).toEqual(["t-001", "t-002", "t-003"]);
+    expect(await behind()).toEqual([]);
+    await follow(runs);
+    expect(runs.asked).toHaveLength(3);
+  });
+
+  it("wait while an operation does, and are tried again after a run that was cut off", async () => {
+    await fleet.sql(
+      `insert into public.operations (id, kind, tenant_id, slug, request, steps)
+      select gen_random_uuid(), 'suspend', id, slug, '{}', '{}' from public.tenants where slug = 't-002'`,
+    );
+    const runs = engine("succeeded");
+    await follow(runs);
+    expect(runs.asked).toEqual([]);
+    await fleet.sql("delete from public.operations");
+    const cutOff = engine("interrupted");
+    await follow(cutOff);
+    expect(cutOff.asked).toHaveLength(1);
+    expect(await behind()).toHaveLength(3);
+  });
+
+  it("are left to the tenant's next operation where the run fails", async () => {
+    const runs = engine("failed");
+    await follow(runs);
+    expect(runs.asked).toHaveLength(3);
+    expect(await behind()).toEqual([]);
+  });
 });
 
 describe("at the start of the service", () => {
