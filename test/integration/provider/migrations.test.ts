@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client } from "pg";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
+import { dropContents } from "../../../provider/database/drop-contents";
+import { withSchemaLock } from "../../../provider/database/schema-lock";
 import { migrations } from "../../../provider/resources";
 import { badNetworkTo } from "../../support/bad-network";
 import { eventually } from "../../support/killable-service";
@@ -325,6 +327,18 @@ describe("read", () => {
 });
 
 describe("delete", () => {
+  it("drops nothing of a schema whose migration does not end, and says so", async () => {
+    const name = await schema();
+    const { outs } = await migrations.create(declared(name));
+    const tables = await tablesOf(name);
+    await withSchemaLock(outs.urlEnv, name, 0, async () => {
+      const end = dropContents(outs.urlEnv, name, () => Promise.resolve(), 100);
+      await expect(end).rejects.toMatchObject({ code: "SCHEMA_IN_USE" });
+      await expect(end).rejects.toThrow(`schema ${name} is being migrated, and was not dropped`);
+    });
+    expect(await tablesOf(name)).toEqual(tables);
+  });
+
   it("leaves everything without forceDestroy", async () => {
     const name = await schema();
     const { outs } = await migrations.create(declared(name, { forceDestroy: false }));
