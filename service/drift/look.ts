@@ -39,6 +39,11 @@ export async function lookIfDue(parts: LookParts): Promise<void> {
   });
 }
 
+/** Has the next look come within a minute, because something was done to many tenants. */
+export async function lookSoon(query: Query): Promise<void> {
+  await query("delete from public.service_drift_looks");
+}
+
 async function lookAtAll(parts: LookParts): Promise<void> {
   const { database, log } = parts;
   const { query } = database;

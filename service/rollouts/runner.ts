@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { runRollout } from "../../fleet/rollout/run";
 import type { Database } from "../database/database";
+import { lookSoon } from "../drift/look";
 import { findRollout } from "./read";
 
 /** How often an instance looks whether there is a rollout to run, that another instance has begun. */
@@ -82,6 +83,8 @@ async function runIfAny(parts: RolloutRunnerParts, stop: AbortSignal): Promise<v
   await runRollout({ database: database.settings, directory, concurrency, stop }, rollout);
   const end = await findRollout(database.query, rollout);
   if (end === undefined) return;
+  // Tenants with the same files have the same tables: the look names those that have not.
+  if (end.status !== "running") await lookSoon(database.query);
   const { status, tenants, done, failed, failures } = end;
   for (const { slug, message } of failures.slice(0, NAMED)) {
     log.warn({ rollout, tenant: slug, reason: message }, "the tenant was not migrated");

@@ -60,6 +60,7 @@ test("a rollout is begun, run by the service, and told as it goes, up to its end
   const service = await start();
   const slugs = await fleet.addTenants(5);
   fleet.write("2_more.sql", more);
+  await fleet.sql("insert into public.service_drift_looks (began_at) values (now())");
   const begun = await ask(service, "", "POST", { canary: 2, order: "newest" });
   expect(begun).toMatchObject({
     status: 202,
@@ -85,6 +86,9 @@ test("a rollout is begun, run by the service, and told as it goes, up to its end
     data: [expect.objectContaining({ id, status: "succeeded", finishedAt })],
     meta: { limit: 1, nextCursor: null },
   });
+  // The next look at all tenants is due: it names those whose tables are not as the files make them.
+  const looks = () => fleet.sql("select from public.service_drift_looks");
+  await eventually(async () => (await looks()).length === 0 || undefined);
 });
 
 test("where no tenant lacks a file, there is nothing to begin", async () => {
