@@ -6,7 +6,7 @@ import { Client } from "pg";
 import { checkout } from "../obtain/places";
 import { findEmbeddedPostgres } from "../postgres/embedded";
 import { startTemporaryPostgres } from "../postgres/temporary";
-import { defaultSslMode } from "../../provider/connections/tls";
+import { tlsFault, tlsOptions, tlsSettings } from "../../provider/connections/tls";
 import { reasonOf, runTool } from "../../scripts/tool.cjs";
 import { type Finding, finding } from "./finding";
 
@@ -85,14 +85,20 @@ async function versionOf(connectionString: string): Promise<string> {
 /** The one row of a query. */
 async function asked<Row extends object>(database: string, query: string): Promise<Row> {
   const url = new URL(database);
-  // As the service does, which never takes pg's own default.
-  if (!url.searchParams.has("sslmode")) {
-    url.searchParams.set("sslmode", defaultSslMode(url.hostname));
-  }
-  const client = new Client({ connectionString: url.href, connectionTimeoutMillis: 5000 });
+  const tls = tlsSettings(url);
+  if (typeof tls === "string") throw new Error(`DATABASE_URL ${tls}`);
+  // As the service does: pg takes the parameters of a URL for others than they are.
+  url.search = "";
+  const client = new Client({
+    connectionString: url.href,
+    ssl: tlsOptions(tls),
+    connectionTimeoutMillis: 5000,
+  });
   client.on("error", () => undefined);
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => {
+      throw tlsFault(error, tls.host);
+    });
     const [row] = (await client.query<Row>(query)).rows;
     if (row === undefined) throw new Error("The database gave no answer");
     return row;

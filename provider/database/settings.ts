@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { defaultSslMode, isThisMachine, sslModes, type TlsSettings } from "../connections/tls";
+import { isThisMachine, tlsSettings, type TlsSettings } from "../connections/tls";
 import { rules } from "../contract/rules";
 import { ConfigurationError } from "../contract/errors";
 
@@ -88,8 +87,7 @@ export function parseDatabaseUrl(text: string, variable: string): ConnectionSett
   if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
     throw fault("must start with postgres:// or postgresql://");
   }
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  if (host === "") throw fault("names no host: a socket cannot be used, give a host name");
+  if (url.hostname === "") throw fault("names no host: a socket cannot be used, give a host name");
   const database = decodeURIComponent(url.pathname.slice(1));
   if (database === "") throw fault("names no database");
   const user = decodeURIComponent(url.username);
@@ -98,35 +96,18 @@ export function parseDatabaseUrl(text: string, variable: string): ConnectionSett
   if (unknown.length > 0) {
     throw fault(`has a parameter that is not supported: ${unknown.join(", ")}`);
   }
-  const file = (key: string) => url.searchParams.get(key) ?? undefined;
-  const [sslrootcert, sslcert, sslkey] = ["sslrootcert", "sslcert", "sslkey"].map(file);
-  if ((sslcert === undefined) !== (sslkey === undefined)) {
-    throw fault("has one of sslcert and sslkey: give both, or neither");
-  }
-  const mode = url.searchParams.get("sslmode") ?? defaultSslMode(host);
-  if (mode === "prefer" || mode === "allow") {
-    throw fault(
-      `has sslmode=${mode}, which goes on in plain text without a word: ${say(sslModes)}`,
-    );
-  }
-  const sslmode = z.enum(sslModes).safeParse(mode);
-  if (!sslmode.success) throw fault(`has an sslmode that is not known: ${say(sslModes)}`);
+  const tls = tlsSettings(url);
+  if (typeof tls === "string") throw fault(tls);
   return Object.freeze({
-    host,
+    ...tls,
     port: url.port === "" ? 5432 : Number(url.port),
     database,
     user,
     password: url.password === "" ? undefined : decodeURIComponent(url.password),
-    sslmode: sslmode.data,
-    sslrootcert,
-    sslcert,
-    sslkey,
   });
 }
 
 const queryKeys = new Set(["sslmode", "sslrootcert", "sslcert", "sslkey"]);
-
-const say = (modes: readonly string[]) => `set one of ${modes.join(", ")}`;
 
 /**
  * What to warn of where a connection to another machine does not check who answers there.

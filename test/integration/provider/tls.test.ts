@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Client } from "pg";
+import { tryDatabase } from "../../../engine/doctor/database";
 import { serverAccount } from "../../../engine/postgres/account";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../../../engine/postgres/embedded";
 import { runDbmate } from "../../../provider/database/dbmate-process";
@@ -141,5 +142,29 @@ describe.each(clients)("%s, to another machine,", (_, connect) => {
     await connect(settings(elsewhere, known, "known"));
     const unknown = settings(elsewhere, { sslrootcert: ours.ca }, "known");
     await expect(connect(unknown)).rejects.toThrow("valid client certificate");
+  });
+});
+
+describe("the doctor", () => {
+  const problemOf = async (host: string, parameters: Record<string, string>) => {
+    const url = new URL(server.superuserUrl);
+    url.hostname = host;
+    url.search = new URLSearchParams(parameters).toString();
+    return (await tryDatabase({ DATABASE_URL: url.href })).problem;
+  };
+
+  test("connects as the service does, where pg by itself would not", async () => {
+    expect(await problemOf(elsewhere, { sslmode: "require" })).toBeUndefined();
+    const named = { sslrootcert: ours.ca, sslmode: "verify-ca" };
+    expect(await problemOf("localhost", named)).toBeUndefined();
+  });
+
+  test("says what to do about a server that is not trusted, and of a mode that is not taken", async () => {
+    expect(await problemOf(elsewhere, {})).toMatch(distrust);
+    const named = { sslrootcert: ours.ca, sslmode: "verify-full" };
+    expect(await problemOf("localhost", named)).toContain("set sslmode=verify-ca");
+    expect(await problemOf(elsewhere, { sslmode: "prefer" })).toContain(
+      "DATABASE_URL has sslmode=prefer",
+    );
   });
 });
