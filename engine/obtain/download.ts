@@ -120,7 +120,11 @@ async function unpacked(
   }
   const found = await digestOf(file);
   if (found !== sha256) {
-    report(`${what}: REFUSED: the SHA-256 of ${url} is ${found}, and ${sha256} is pinned`);
+    report(
+      `${what}: REFUSED, nothing of it is run: the SHA-256 of ${url} is ${found}, and ${sha256} is pinned. Look ` +
+        "up which of them the release names: if the first, correct its line in engine/obtain/checksums.txt, or in " +
+        "the file that ENGINE_CHECKSUMS names; if not, what you download was changed on the way",
+    );
     return false;
   }
   await mkdir(directory, { recursive: true });

@@ -283,7 +283,8 @@ describe("on an open network", () => {
     );
     expect(said.join("\n")).toMatch(
       new RegExp(
-        `REFUSED: the SHA-256 of https://\\S+${changed} is [\\da-f]{64}, and [\\da-f]{64} is pinned`,
+        `REFUSED, nothing of it is run: the SHA-256 of https://\\S+${changed} is [\\da-f]{64}, and [\\da-f]{64} is ` +
+          "pinned. Look up .* correct its line in .*ENGINE_CHECKSUMS",
       ),
     );
     expect(existsSync(inTree("it-ran"))).toBe(false);
