@@ -37,7 +37,7 @@ export function checkAnswers(ledger: Ledger, facts: Facts): Check[] {
       return !rightForGood.has(nameOf(ask.outcome)) && lineOf(ask);
     }),
     checkEach("a bad request is refused as it must be", bad, (ask) => {
-      const right = [String(ask.refusal), "503", "no answer"];
+      const right = [String(ask.refusal), "503", "not sent", "no answer"];
       return !right.includes(nameOf(ask.outcome)) && lineOf(ask);
     }),
     checkEach("and makes nothing", bad, (ask) => {
@@ -64,13 +64,17 @@ export function checkAnswers(ledger: Ledger, facts: Facts): Check[] {
     }),
     checkEach("a read is answered rightly", reads, ({ what, right, outcome }) => {
       const is = nameOf(outcome);
-      return ![...right.map(String), "503", "no answer"].includes(is) && `${what}: ${is}`;
+      return (
+        ![...right.map(String), "503", "not sent", "no answer"].includes(is) && `${what}: ${is}`
+      );
     }),
   ];
 }
 
 /** 503 and no answer are right while something is down; it is down now and then all the time. */
-const rightForGood = new Set(["201", "202", "409", "422", "503", "hung up", "no answer"]);
+const rightForGood = new Set([
+  ...["201", "202", "409", "422", "503", "hung up", "not sent", "no answer"],
+]);
 
 function withStatus(asked: readonly Asked[], status: number): Asked[] {
   return asked.filter(({ outcome }) => typeof outcome === "object" && outcome.status === status);

@@ -39,7 +39,7 @@ export async function send(
   { method = "POST", path, token, body, headers, hangUpAfter }: Sent,
 ): Promise<Received> {
   const nothing = { body: {}, text: "" };
-  if (address === undefined) return { outcome: "no answer", ...nothing };
+  if (address === undefined) return { outcome: "not sent", ...nothing };
   const patience = new AbortController();
   const { signal } = patience;
   const limit = setTimeout(() => patience.abort(), hangUpAfter ?? PATIENCE);
@@ -61,12 +61,20 @@ export async function send(
     const id = typeof read.id === "string" ? read.id : undefined;
     const retryAfter = response.headers.has("retry-after");
     return { outcome: { status: response.status, id, retryAfter }, body: read, text };
-  } catch {
-    if (!signal.aborted) return { outcome: "no answer", ...nothing };
-    return { outcome: hangUpAfter === undefined ? "timed out" : "hung up", ...nothing };
+  } catch (error) {
+    if (signal.aborted) {
+      return { outcome: hangUpAfter === undefined ? "timed out" : "hung up", ...nothing };
+    }
+    return { outcome: isRefused(error) ? "not sent" : "no answer", ...nothing };
   } finally {
     clearTimeout(limit);
   }
+}
+
+/** Whether nobody listened at the address. */
+function isRefused(error: unknown): boolean {
+  const { cause } = error instanceof Error ? error : {};
+  return cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED";
 }
 
 /** Announces a body, sends half of it and breaks the connection. */

@@ -1,7 +1,7 @@
 import { nextLife, newLife, verbNames, type Life } from "../support/tenant-life";
 import { checkEach, groupBy, type Check } from "./check";
 import type { Facts, OperationFact, TenantFact } from "./facts";
-import type { Ledger } from "./ledger";
+import type { Ledger, Outcome } from "./ledger";
 
 /** A time in which a tenant had a slug. */
 interface Hold {
@@ -27,8 +27,10 @@ export function checkHistories(ledger: Ledger, facts: Facts): Check[] {
   const { operations, tenants } = facts;
   const histories = historiesOf(facts);
   const tenantOf = new Map(tenants.map((tenant) => [tenant.id, tenant]));
-  const asked = groupBy(ledger.verbs, ({ tenantId, verb }) => `${verb} ${tenantId}`);
-  const setUps = groupBy(ledger.asked, ({ wanted }) => wanted.slug);
+  const wasSent = ({ outcome }: { outcome: Outcome }) => outcome !== "not sent";
+  const verbs = ledger.verbs.filter(wasSent);
+  const asked = groupBy(verbs, ({ tenantId, verb }) => `${verb} ${tenantId}`);
+  const setUps = groupBy(ledger.asked.filter(wasSent), ({ wanted }) => wanted.slug);
   return [
     checkEach("an accepted operation succeeded", operations, (operation) => {
       const { status, retries } = operation;

@@ -12,7 +12,9 @@ export type Outcome =
   | { readonly status: number; readonly id?: string | undefined; readonly retryAfter?: boolean }
   /** The caller did not wait for the answer. */
   | "hung up"
-  /** The connection broke, or there was nobody to connect to. */
+  /** There was nobody to connect to. */
+  | "not sent"
+  /** The connection broke. */
   | "no answer"
   /** The caller lost patience, long after an answer was due. */
   | "timed out";

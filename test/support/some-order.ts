@@ -1,81 +1,67 @@
-import { nextLife, slugTaken, type Life, type VerbBody, type VerbName } from "./tenant-life";
-
-/** After so many states the search gives up: each request without an answer doubles what is to be tried. */
-const MOST_STATES = 300_000;
-
-/** A request for one tenant, and what its caller was told. Times are in ms by one clock. */
-export interface Told {
-  readonly sentAt: number;
-  /** Infinity where no answer came, or one that does not say what became of it. */
-  readonly endedAt: number;
-  readonly verb: VerbName | "view";
-  readonly body: VerbBody;
-  /**
-   * `done`: it was accepted, or there was nothing to do. `refused`: 409 for the tenant's status, or for a slug.
-   * `gone`: 404. `unknown`: nothing is promised. What a view has shown is in {@link Told.shown}.
-   */
-  readonly answer: "done" | "refused" | "gone" | "unknown";
-  readonly shown?: { readonly status: string; readonly name: string; readonly slug: string };
-}
+import { Met, Queue } from "./order-search";
+import { looksSame, nextLife, slugTaken, type Life } from "./tenant-life";
+import type { Shown, Told } from "./told";
+import { unheard } from "./unheard";
 
 /**
  * Whether there is an order in which the requests, one after the other, get these answers and end as the
  * tenant was found: an order in which none comes before one that was answered before it was sent. So the last
  * acknowledged write wins, and of those that nobody waited for, any may have been done or not.
  *
- * This is the search of Wing and Gong for linearizable histories, with states that were met before left out.
+ * This is the search of Wing and Gong for linearizable histories. Orders in which fewer of the requests without an
+ * answer are done are tried first: what they cannot reach from somewhere, more of them used up before cannot either.
  *
- * @param isEnd Whether a tenant can be what was found at the end.
+ * @param end What was found at the end: `purged` where the tenant was not there, undefined where nobody looked.
  * @throws Error when it gives up, having found neither an order nor that there is none.
  */
 export function isSomeOrder(
   first: Life,
   told: readonly Told[],
-  isEnd: (life: Life) => boolean,
+  end: Shown | "purged" | undefined,
 ): boolean {
   const events = [...told].sort((one, other) => one.sentAt - other.sentAt);
-  const met = new Set<string>();
-
-  function search(life: Life, before: readonly boolean[]): boolean {
-    const done = settle(life, events, before);
-    const key = `${done.map(Number).join("")} ${JSON.stringify(life)}`;
-    if (met.has(key)) return false;
-    if (met.size >= MOST_STATES) throw new Error(`no order was found in ${MOST_STATES} states`);
-    met.add(key);
-    const isOver = events.every(
-      ({ answer }, index) => done[index] === true || answer === "unknown",
-    );
-    if (isOver && isEnd(life)) return true;
-    const tried = new Set<string>();
-    return ready(events, done).some((index) => {
-      const event = events[index];
-      const next = after(life, event);
-      if (event?.answer === "unknown") {
-        // One that changes nothing may as well not have been done, and of several that ask for the same thing, of
-        // which each may come last, any stands for all.
-        const asked = JSON.stringify([event.verb, event.body]);
-        if (next === life || tried.has(asked)) return false;
-        tried.add(asked);
-      }
-      return next !== undefined && search(next, done.with(index, true));
-    });
+  const known = events.filter(({ answer }) => answer !== "unknown");
+  const wishes = unheard(first, events, end);
+  const [done, used] = [known.map(() => false), wishes.map(() => 0)];
+  const open = new Queue({ life: first, done, used });
+  const met = new Met();
+  for (let place = open.take(); place !== undefined; place = open.take()) {
+    const { life, used } = place;
+    const done = settle(life, known, place.done);
+    if (!met.isNew({ life, done, used })) continue;
+    if (done.every(Boolean) && isEnd(life, end)) return true;
+    for (const index of ready(known, done)) {
+      const next = after(life, known[index]);
+      if (next !== undefined) open.add({ life: next, done: done.with(index, true), used });
+    }
+    const until = firstEnd(known, done);
+    for (const [index, twins] of wishes.entries()) {
+      // Of those that ask for the same, the first one could have come before each other.
+      const wish = twins[used[index] ?? 0];
+      if (wish === undefined || wish.sentAt > until) continue;
+      const next = after(life, wish);
+      // One that changes nothing may as well not have been done.
+      if (next === undefined || next === life) continue;
+      open.add({ life: next, done, used: used.with(index, (used[index] ?? 0) + 1) });
+    }
   }
+  return false;
+}
 
-  return search(
-    first,
-    events.map(() => false),
-  );
+function isEnd(life: Life, end: Shown | "purged" | undefined): boolean {
+  if (end === undefined) return true;
+  return end === "purged" ? life.status === end : looksSame(life, end);
 }
 
 /**
  * Takes the looks and refusals that can come now: to take them later would be no better. What was done and changes
  * nothing now is not taken here: later it may be needed for its effect.
  */
-function settle(life: Life, events: readonly Told[], before: readonly boolean[]): boolean[] {
+function settle(life: Life, known: readonly Told[], before: readonly boolean[]): boolean[] {
   const done = [...before];
   for (;;) {
-    const index = ready(events, done).find(
-      (each) => isPure(events[each]) && after(life, events[each]) === life,
+    const index = ready(known, done).find(
+      (each) => isPure(known[each]) && after(life, known[each]) === life,
     );
     if (index === undefined) return done;
     done[index] = true;
@@ -86,10 +72,14 @@ const isPure = (told: Told | undefined) =>
   told?.verb === "view" || told?.answer === "refused" || told?.answer === "gone";
 
 /** Those that no other one comes before for certain. */
-function ready(events: readonly Told[], done: readonly boolean[]): number[] {
-  const pending = events.flatMap((event, index) => (done[index] ? [] : [{ event, index }]));
-  const firstEnd = Math.min(...pending.map(({ event }) => event.endedAt));
-  return pending.filter(({ event }) => event.sentAt <= firstEnd).map(({ index }) => index);
+function ready(known: readonly Told[], done: readonly boolean[]): number[] {
+  const until = firstEnd(known, done);
+  return known.flatMap(({ sentAt }, index) => (done[index] || sentAt > until ? [] : [index]));
+}
+
+/** When the first of those that are left was answered: what was sent later comes after it. */
+function firstEnd(known: readonly Told[], done: readonly boolean[]): number {
+  return Math.min(...known.flatMap(({ endedAt }, index) => (done[index] ? [] : [endedAt])));
 }
 
 /** The tenant after the request; undefined where it could not have been answered so. */

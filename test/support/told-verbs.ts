@@ -1,6 +1,6 @@
 import { send, type Answer } from "./service-client";
-import type { Told } from "./some-order";
 import { verbRequest, type VerbBody, type VerbName } from "./tenant-life";
+import type { Told } from "./told";
 
 /** A verb that is sent for a tenant. */
 export interface SentVerb {

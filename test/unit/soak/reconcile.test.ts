@@ -100,7 +100,7 @@ function verb(
   name: VerbAsked["verb"],
   number: number,
   second: number,
-  status: number | "no answer",
+  status: number | "no answer" | "not sent",
   more: Partial<VerbAsked> = {},
 ): VerbAsked {
   return {
@@ -520,15 +520,24 @@ describe("a caller was told what is not so:", () => {
   });
 });
 
+const suspendedFirst = (): Facts => ({
+  ...wellFacts(),
+  tenants: firstChanged(wellFacts().tenants, { status: "suspended", wanted: "suspended" }),
+  operations: [...wellFacts().operations, operationOf("suspend", 1, 20, 21)],
+  schemas: changed(wellFacts().schemas, `tenant_${id(1)}`, (is) => ({ ...is, rights: [] })),
+});
+
 test("what nobody was told may have been done or not", () => {
   const unanswered = told(verb("suspend", 1, 20, "no answer"), verb("delete", 1, 21, "no answer"));
   expect(failed(wellFacts(), unanswered)).toEqual([]);
-  const suspended = { status: "suspended", wanted: "suspended" };
-  const facts = {
-    ...wellFacts(),
-    tenants: firstChanged(wellFacts().tenants, suspended),
-    operations: [...wellFacts().operations, operationOf("suspend", 1, 20, 21)],
-    schemas: changed(wellFacts().schemas, `tenant_${id(1)}`, (is) => ({ ...is, rights: [] })),
-  };
-  expect(failed(facts, unanswered)).toEqual([]);
+  expect(failed(suspendedFirst(), unanswered)).toEqual([]);
+});
+
+test("what was never sent has done nothing", () => {
+  const unsent = told(verb("suspend", 1, 20, "not sent"));
+  expect(failed(wellFacts(), unsent)).toEqual([]);
+  expect(failed(suspendedFirst(), unsent)).toEqual([
+    "the answers about a tenant, and its end, are those of some order",
+    "and somebody asked for it",
+  ]);
 });

@@ -1,5 +1,6 @@
-import { isSomeOrder, type Told } from "../../support/some-order";
-import { newLife, type Life, type VerbBody, type VerbName } from "../../support/tenant-life";
+import { isSomeOrder } from "../../support/some-order";
+import { newLife, type VerbBody, type VerbName } from "../../support/tenant-life";
+import type { Told } from "../../support/told";
 
 const first = newLife("Acme Corp", "acme");
 
@@ -18,10 +19,8 @@ function view([sentAt, endedAt]: readonly [number, number], status: string, slug
   return { sentAt, endedAt, verb: "view", body: {}, answer: "done", shown };
 }
 
-const ends =
-  (status: string) =>
-  (life: Life): boolean =>
-    life.status === status;
+const ends = (status: string, name = "Acme Corp", slug = "acme") =>
+  status === "purged" ? status : { status, name, slug };
 
 const never = Infinity;
 
@@ -113,4 +112,19 @@ test("thirty requests at once, of which nobody heard, are searched in a moment",
   );
   expect(isSomeOrder(first, many.slice(0, 12), ends("purged"))).toBe(false);
   expect(isSomeOrder(first, many, ends("suspended"))).toBe(true);
+});
+
+test("a hundred requests, each for something else, of which nobody heard, are searched in a moment", () => {
+  const many = Array.from({ length: 25 }, (_, index) => [
+    told([index, never], "change", "unknown", { name: `Name ${index}` }),
+    told([index, never], "change", "unknown", { slug: `slug-${index}` }),
+    told([index, never], index % 2 === 0 ? "delete" : "restore", "unknown"),
+    told([index, never], index % 2 === 0 ? "suspend" : "resume", "unknown"),
+  ]).flat();
+  const seen = [view([30, 31], "suspended", "slug-7"), view([32, 33], "deleted", "slug-9")];
+  const all = [...many, ...seen];
+  expect(isSomeOrder(first, all, ends("active", "Name 4", "slug-9"))).toBe(true);
+  expect(isSomeOrder(first, all, ends("active", "Name 4", "slug-9000"))).toBe(false);
+  // Nobody brings back a tenant that was seen to be gone.
+  expect(isSomeOrder(first, [...all, told([34, 35], "resume", "gone")], undefined)).toBe(false);
 });
