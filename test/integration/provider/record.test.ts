@@ -133,6 +133,30 @@ describe("read", () => {
   });
 });
 
+describe("a refresh that finds the tenant's data gone", () => {
+  it("has the next check fail, unless recreate says that it may be made anew", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    const bystander = await tenantRecord.create(declared());
+    await database.sql("insert into tenant_migration_digests values ($1, '1_a.sql', $2)", [
+      ...[`tenant_${id}`, "0".repeat(64)],
+    ]);
+    const found = await tenantRecord.read(id, outs);
+    const state = "inputs" in found ? found.inputs : {};
+    const faultsOf = (news: object) =>
+      tenantRecord.check(state, { ...inputs, ...news }).inputs.faults;
+    expect(faultsOf({})).toEqual([
+      expect.stringMatching(
+        `DATA_GONE: of tenant ${inputs.slug} is gone: schema tenant_${id}, with what 1 migrations`,
+      ),
+    ]);
+    expect(faultsOf({ recreate: false })).toHaveLength(1);
+    expect(faultsOf({ recreate: true })).toBeUndefined();
+    expect(tenantRecord.diff(id, found.props as Inputs, inputs).changes).toBe(true);
+    expect(await tenantRecord.read(bystander.id, bystander.outs)).not.toHaveProperty("inputs");
+  });
+});
+
 describe("diff and update", () => {
   it("changes name and slug in place", async () => {
     const inputs = declared();

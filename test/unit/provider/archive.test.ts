@@ -72,6 +72,16 @@ test.each([0, 100, 512, 700, 3_000])(
   },
 );
 
+test("one that was cut off between two entries is refused for its manifest", async () => {
+  const tar = pack();
+  tar.entry({ name: "data/plain.csv" }, "x");
+  tar.finalize();
+  await pipeline(tar as AsyncIterable<unknown>, createWriteStream(file("no-manifest.tar")));
+  await expect(readArchive(file("no-manifest.tar"))).rejects.toThrow(
+    "no-manifest.tar has no manifest: it was cut off",
+  );
+});
+
 test("one whose bytes were changed is refused, and the file is named", async () => {
   const whole = readFileSync(await written("to-change.tar"));
   whole[600] = (whole[600] ?? 0) ^ 1;

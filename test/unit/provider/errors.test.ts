@@ -31,3 +31,10 @@ test.each(classes.map((Class) => [Class.name, Class] as const))(
     expect(error.message).toMatch(/(^|: )the words$/);
   },
 );
+
+test("of what the engine reports as text, those that another run cannot heal are told by their code", () => {
+  const told = classes.filter((Class) => errors.isRefusal(`error: ${new Class("words").message}`));
+  expect(told.map(({ name }) => name).sort()).toEqual([
+    ...["DataGoneError", "OtherDatabaseError", "OvertakenError"],
+  ]);
+});

@@ -1,12 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import {
   newestVersion,
   publicMigrationsDir,
   readMigrations,
   tenantMigrationsDir,
 } from "../../../provider/database/migrations";
+import { fromProgram } from "../../../provider/resources/migrations-folder";
 
 const directory = mkdtempSync(path.join(tmpdir(), "migrations-"));
 afterAll(() => {
@@ -57,5 +59,20 @@ describe("the package's own migrations", () => {
   it("are the control tables, and at least five files for every tenant", () => {
     expect(Object.keys(readMigrations(publicMigrationsDir)).length).toBeGreaterThanOrEqual(3);
     expect(Object.keys(readMigrations(tenantMigrationsDir)).length).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe("a folder that is named from Pulumi.yaml's", () => {
+  const root = jest.spyOn(pulumi.runtime, "getRootDirectory");
+  afterAll(() => root.mockRestore());
+
+  it.each([
+    ["in the same folder", ".", "migrations", "migrations"],
+    ["that folder itself", ".", ".", "."],
+    ["of a program in a folder of its own", "..", "migrations", path.join("..", "migrations")],
+    ["by its whole path", "..", "/srv/migrations", "/srv/migrations"],
+  ])("is found from the program's: %s", (_what, folder, named, found) => {
+    root.mockReturnValue(path.resolve(folder));
+    expect(fromProgram(named)).toBe(found);
   });
 });
