@@ -89,8 +89,7 @@ async function runIfAny(parts: RolloutRunnerParts, stop: AbortSignal): Promise<v
   for (const { slug, message } of failures.slice(0, NAMED)) {
     log.warn({ rollout, tenant: slug, reason: message }, "the tenant was not migrated");
   }
-  log[failed > 0 ? "warn" : "info"](
-    { rollout, status, tenants, done, failed },
-    "the rollout stands",
-  );
+  const words =
+    status === "running" ? "this instance has left the rollout" : "the rollout has ended";
+  log[failed > 0 ? "warn" : "info"]({ rollout, status, tenants, done, failed }, words);
 }
