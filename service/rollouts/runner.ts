@@ -90,6 +90,6 @@ async function runIfAny(parts: RolloutRunnerParts, stop: AbortSignal): Promise<v
     log.warn({ rollout, tenant: slug, reason: message }, "the tenant was not migrated");
   }
   const words =
-    status === "running" ? "this instance has left the rollout" : "the rollout has ended";
+    status === "running" ? "this instance has left the rollout" : "the rollout runs no more";
   log[failed > 0 ? "warn" : "info"]({ rollout, status, tenants, done, failed }, words);
 }
