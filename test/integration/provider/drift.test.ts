@@ -161,6 +161,24 @@ test("migrations that were applied to no more than a part are compared with what
   expect(facets?.[0]?.found).toContain("20260101000006");
 });
 
+test("a schema that somebody opened to everybody is told, and no other", async () => {
+  const tenants = await makeTenants(database, 3);
+  const [opened, , readable] = tenants.map(({ id }) => `tenant_${id}`);
+  const [{ me } = { me: "" }] = await database.sql<{ me: string }>("select current_user as me");
+  // A role that only may not make anything there is not one who can use it.
+  for (const tenant of tenants) {
+    await database.sql(`grant create on schema "tenant_${tenant.id}" to public`);
+  }
+  await database.sql(`grant usage on schema "${opened}" to public`);
+  await database.sql(`grant usage on schema "${readable}" to pg_read_all_data`);
+  const found = await drift(tenants, ["pg_read_all_data"]);
+  expect(me).not.toBe("pg_read_all_data");
+  expect([...found.values()].map((facets) => facets.map((facet) => facet.found))).toEqual([
+    ["open to PUBLIC"],
+    ["closed"],
+  ]);
+});
+
 describe("whose a schema is:", () => {
   const schemaOf = async (id: string, isolate: boolean) => {
     const wanted = { id, declared: undefined, repair: ENGINE };

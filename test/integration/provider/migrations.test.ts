@@ -14,6 +14,7 @@ import { dropContents } from "../../../provider/database/drop-contents";
 import { withSchemaLock } from "../../../provider/database/schema-lock";
 import { migrations } from "../../../provider/resources";
 import { badNetworkTo } from "../../support/bad-network";
+import { createTestDatabase } from "../../support/database";
 import { eventually } from "../../support/killable-service";
 import { checked, useResourceDatabase } from "../../support/resources";
 
@@ -122,6 +123,14 @@ describe("check", () => {
     ).toBe(false);
   });
 
+  it("says that the folder is to be named, of a tenant alone", () => {
+    const unnamed = { migrationsDir: undefined };
+    expect(faultsOf(migrations.check({}, typed("s", unnamed)))).toEqual([
+      "migrationsDir: is missing: name it on TenantDatabase",
+    ]);
+    expect(faultsOf(migrations.check({}, typed("public", unnamed)))).toEqual([]);
+  });
+
   it("reports a folder that cannot be read as a fault of migrationsDir", () => {
     expect(
       migrations.check({}, typed("s", { migrationsDir: "no/such/folder" })).inputs.faults,
@@ -144,6 +153,19 @@ describe("create", () => {
       "schema_migrations",
     ]);
     expect(await tablesOf("public")).toEqual(before);
+  });
+
+  it("of the control tables tells which database it is, also in the run that makes it", async () => {
+    const fresh = await createTestDatabase();
+    process.env.FRESH_URL = fresh.url;
+    const inputs = declared("public", { urlEnv: "FRESH_URL", migrationsDir: undefined });
+    const name = new URL(fresh.url).pathname.slice(1);
+    const { outs } = await migrations.create(inputs);
+    expect(outs).toMatchObject({ database: { id: expect.any(String) as string, name } });
+    expect((await migrations.create(inputs)).outs).toMatchObject({
+      database: (outs as { database?: object }).database,
+    });
+    await fresh.drop();
   });
 
   it("run twice applies every file once", async () => {
@@ -205,13 +227,18 @@ describe("create", () => {
       `do $$ begin raise exception E'no "way"\\nfurther' using detail = E'two\nlines \\\\ ü 🐘', hint = 'turn'; end $$`,
       ". DETAIL: two lines \\ ü 🐘. HINT: turn; mend it",
     ],
+    [
+      "do $$ begin raise exception 'ask https://me:secret@db.example/x for it'; end $$",
+      "failed in schema SCHEMA: pq: ask (URL) for it (P0001); mend it",
+    ],
     ["select nothing_known()", /function nothing_known\(\) does not exist .*\. HINT: No function/],
   ])("that fails shows PostgreSQL's DETAIL and HINT: %s", async (statement, shown) => {
     const name = await schema();
     const text = `-- migrate:up\ncreate table a (id text); ${statement};\n-- migrate:down\n`;
     const directory = folder({ "1_a.sql": text });
     const attempt = migrations.create(declared(name, { migrationsDir: directory }));
-    await expect(attempt).rejects.toThrow(shown);
+    const words = typeof shown === "string" ? shown.replace("SCHEMA", name) : shown;
+    await expect(attempt).rejects.toThrow(words);
     const { password } = new URL(process.env[database.urlEnv] ?? "");
     await expect(attempt).rejects.not.toThrow(password);
   });
@@ -228,6 +255,28 @@ describe("create", () => {
     await expect(migrations.create(declared(name, { migrationsDir: directory }))).rejects.toThrow(
       /^1_a\.sql was edited after it was applied/,
     );
+  });
+
+  it("makes tables that are gone anew, empty, only where recreate says so", async () => {
+    const [name, bystander] = [await schema(), await schema()];
+    const directory = folder({ "1_a.sql": good });
+    for (const each of [name, bystander]) {
+      await migrations.create(declared(each, { migrationsDir: directory }));
+    }
+    await database.sql(`drop table "${name}".schema_migrations`);
+    const again = declared(name, { migrationsDir: directory });
+    await expect(migrations.create(again)).rejects.toThrow(
+      `is gone: the tables of schema ${name}, with what 1 migrations had made`,
+    );
+    await database.sql(`drop schema "${name}" cascade`);
+    await expect(migrations.create(again)).rejects.toThrow(`is gone: schema ${name}, with`);
+    expect(await tablesOf(name)).toEqual([]);
+    await migrations.create(declared(bystander, { migrationsDir: directory }));
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await migrations.create({ ...again, recreate: true });
+    expect(said.mock.calls.flat()).toEqual([expect.stringContaining("is made anew, EMPTY")]);
+    said.mockRestore();
+    expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
   });
 
   it("ends the session of a run that was killed, and runs its file again", async () => {
@@ -254,8 +303,12 @@ describe("create", () => {
     await lost;
   });
 
-  it("ends a dbmate whose connection has gone silent, and the next run finishes", async () => {
-    const name = await schema();
+  it("ends a dbmate whose connection has gone silent, and none that is at work; the next run finishes", async () => {
+    const [name, atWork] = [await schema(), await schema()];
+    const long = good.replace("create table", "select pg_sleep(23); create table");
+    const working = migrations.create(
+      declared(atWork, { migrationsDir: folder({ "1_a.sql": long }) }),
+    );
     const network = await badNetworkTo(process.env[database.urlEnv] ?? "");
     process.env.BAD_URL = network.through(process.env[database.urlEnv] ?? "");
     const slow = good.replace("create table", "select pg_sleep(2); create table");
@@ -269,7 +322,7 @@ describe("create", () => {
         `select from pg_stat_activity where datname = current_database()
         and application_name like 'pulumi-tenant migrations%' and wait_event = 'PgSleep'`,
       );
-      return rows.length > 0 ? true : undefined;
+      return rows.length > 1 ? true : undefined;
     });
     network.silence("the newest");
     const began = performance.now();
@@ -277,6 +330,8 @@ describe("create", () => {
     expect(performance.now() - began).toBeLessThan(40_000);
     await migrations.create(inputs);
     expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
+    await working;
+    expect(await tablesOf(atWork)).toEqual(["a", "schema_migrations"]);
     await network.close();
   }, 90_000);
 

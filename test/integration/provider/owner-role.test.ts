@@ -68,6 +68,32 @@ describe("a tenant that was not isolated", () => {
     expect(await roles(tenant.role)).toEqual([]);
   });
 
+  it("gives its role nothing that another role owns, and nothing of another schema", async () => {
+    const [tenant, bystander] = [
+      await newTenant("create table t (id int)"),
+      await newTenant("create table t (id int)"),
+    ];
+    const { outs } = await migrations.create(tenant.inputs());
+    await migrations.create(bystander.inputs());
+    await asSuperuser(`create table "${tenant.schemaName}".theirs (id int)`);
+    await database.sql(
+      `alter default privileges in schema "${bystander.schemaName}" grant select on tables to public`,
+    );
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await migrations.update(tenant.schemaName, outs, tenant.inputs(true));
+    said.mockRestore();
+    expect(await ownersIn(tenant.schemaName)).toEqual([tenant.role]);
+    expect(await ownersIn(bystander.schemaName)).toEqual([connected]);
+    expect(
+      await database.sql(
+        "select rolname from pg_class c join pg_roles r on r.oid = relowner where c.oid = $1::regclass",
+        [`"${tenant.schemaName}".theirs`],
+      ),
+    ).not.toEqual([{ rolname: tenant.role }]);
+    const later = "select from pg_default_acl where defaclnamespace = $1::regnamespace";
+    expect(await database.sql(later, [`"${tenant.schemaName}"`])).toEqual([]);
+  });
+
   it("stays open to the product's role and to the connected one, tables to come too", async () => {
     const tenant = await newTenant("create table t (id int)");
     const { outs } = await migrations.create(tenant.inputs());
@@ -126,6 +152,9 @@ describe("a refresh", () => {
     const { props } = await migrations.read(tenant.schemaName, tenant.inputs(true));
     expect(props).toMatchObject({ version: "1" });
 
+    // Of another tenant more is on record.
+    const bystander = await newTenant("create table t (id int)", "create table u (id int)");
+    await migrations.create(bystander.inputs(true));
     tenant.add(2, "lock table t");
     const reader = await readerOf(tenant.schemaName);
     const run = migrations.create(tenant.inputs(true));

@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { Client } from "pg";
+import { serverOf } from "../../../provider/connections/server";
 import { withConnection, withSessionLock } from "../../../provider/database/pool";
 import { badNetworkTo } from "../../support/bad-network";
 import { eventually } from "../../support/killable-service";
@@ -81,4 +83,31 @@ test("the lock of a connection that goes silent is free again", async () => {
   await withSessionLock("DATABASE_URL", "the lock", 30_000, (client) => client.query("select"));
   expect(await holder).toMatch(/Connection terminated/);
   await network.close();
+}, 60_000);
+
+test("the end of a lost session ends no newer one that has its number, and no other role's", async () => {
+  const sessions: Client[] = [];
+  const session = async (url: string) => {
+    const client = new Client(url).on("error", () => undefined);
+    sessions.push(client);
+    await client.connect();
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    return { client, pid: rows[0]?.pid ?? 0 };
+  };
+  // A superuser may end any session.
+  const superuser = new URL(process.env.TEST_POSTGRES_URL ?? "");
+  superuser.pathname = new URL(database.url()).pathname;
+  const lost = await session(superuser.href);
+  const others = await session(database.url());
+  const newer = await session(superuser.href);
+  const ended = new Promise((resolve) => lost.client.once("end", resolve));
+  const now = performance.now();
+  const server = serverOf({ connectionString: superuser.href }, Client);
+  // The first is asked for alone, and those that come meanwhile together.
+  server.end({ pid: newer.pid, connectedAtMs: now - 3_600_000 });
+  server.end({ pid: others.pid, connectedAtMs: now });
+  server.end({ pid: lost.pid, connectedAtMs: now });
+  await ended;
+  for (const { client } of [newer, others]) await client.query("select");
+  await Promise.all(sessions.map((client) => client.end()));
 }, 60_000);

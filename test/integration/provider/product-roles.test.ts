@@ -262,7 +262,7 @@ describe("the list of product roles", () => {
     named.membership = await publish(named, { productRoles: [product] });
     await as(login, `insert into ${made.schema}.a (text) values ('x')`);
     await migrateOn(named, { productRoles: [reports] });
-    await publish(named, { productRoles: [reports] });
+    named.membership = await publish(named, { productRoles: [reports] });
     const left = await superuser.query(
       `select from pg_shdepend where refobjid = $1::regrole and dbid = (select oid from pg_database
         where datname = current_database()) and (
@@ -275,6 +275,8 @@ describe("the list of product roles", () => {
     await superuser.query(`grant ${quoted(reports)} to ${quoted(login)}`);
     expect(await as(login, `select text from ${made.schema}.a`)).toEqual([{ text: "x" }]);
     await superuser.query(`revoke ${quoted(reports)} from ${quoted(login)}`);
+    const unnamed = await publish(named, { productRoles: undefined });
+    for (const property of ["productRoles", "gate"]) expect(unnamed).not.toHaveProperty(property);
   });
 
   it("with a role that is not there is refused before anything is made", async () => {

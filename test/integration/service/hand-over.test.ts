@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { RunOutcome } from "../../../service/pulumi/engine-runs";
 import { FakeEngineRuns, startService, type AskedTenant } from "../../support/service-app";
+import { eventually } from "../../support/killable-service";
 import { postSetUp, send, tenantBody } from "../../support/service-client";
 import { ownedByService, useServiceDatabase } from "../../support/service-database";
 import { signed } from "../../support/service-tokens";
@@ -162,6 +163,15 @@ describe("adopt", () => {
     expect((await post("adopt", { id }, { as: creator })).status).toBe(403);
   });
 
+  test("refuses a slug for which a set-up was accepted that has no row yet", async () => {
+    const id = await nobodys("promised");
+    await database.addWanted("promised");
+    expect(await post("adopt", { id })).toMatchObject({
+      ...{ status: 409, body: { code: "TENANT_CONFLICT", message: "The slug promised is taken" } },
+    });
+    expect(await wanted(id)).toEqual([]);
+  });
+
   test("that a stack was faster than ends in a conflict that names it, and is forgotten", async () => {
     const id = await nobodys("contested");
     does = async () => {
@@ -186,6 +196,36 @@ describe("adopt", () => {
       status: 200,
       body: { managedBy: "service" },
     });
+  });
+
+  test("refuses a tenant that is at work, and names the operation", async () => {
+    const [id, bystander] = [await nobodys("at-work"), await nobodys("idle")];
+    let goOn: () => void = () => undefined;
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    does = async (tenant) => {
+      await mayGoOn;
+      await take(tenant.id, ownedByService(tenant.id));
+      return database.apply(tenant);
+    };
+    const first = post("adopt", { id });
+    const operation = await eventually(async () => {
+      const [row] = await database.sql<{ id: string }>(
+        "select id from public.operations where tenant_id = $1",
+        [id],
+      );
+      return row?.id;
+    });
+    const second = await post("adopt", { id });
+    goOn();
+    expect((await first).status).toBe(200);
+    expect(second).toMatchObject({
+      status: 409,
+      body: {
+        code: "TENANT_BUSY",
+        message: `Operation ${operation} (adopt) of the tenant is under way`,
+      },
+    });
+    expect((await post("adopt", { id: bystander })).status).toBe(200);
   });
 
   test("of ten at once, one adopts the tenant", async () => {

@@ -59,6 +59,15 @@ describe("a run that misbehaves fails alone, one that", () => {
   });
 });
 
+test("tells whether the program had got its tenants, and so may have changed something", async () => {
+  const ends = [];
+  for (const tenantId of ["behaves", "never arrives"]) {
+    await begin(hosts[0]);
+    ends.push(await hosts[0]?.finish({ tenantId, tenants: [], mayDelete: [] }));
+  }
+  expect(ends).toMatchObject([{ reached: true }, { reached: false }]);
+});
+
 test("a run that waits for a host which dies begins in another", async () => {
   const [host] = hosts;
   await begin(host);
