@@ -36,7 +36,7 @@ export const help = `Puts one small fault at a time into a copy of the built pro
   --seed       a whole number: the same one chooses the same mutants of unchanged lines (default: 1)
   --folder     mutates files whose paths begin so, or one line: --folder provider/tenant.ts:40;
                may be given several times (default: ${mutatedFolders.join(", ")})
-  --unit       runs unit tests only, on mutants that they cover
+  --unit       runs unit tests only, on mutants that they cover: none of SQL
   --e2e        runs end-to-end tests too, on what the others let live
   --seconds    begins no other mutant after so long; the score is of those that were tried
   --tests      how many test files a mutant has to survive, those most likely first (default: 12)

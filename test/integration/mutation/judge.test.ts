@@ -8,6 +8,7 @@ import { copyTree, type Tree } from "../../mutation/tree";
 
 const real = path.resolve(__dirname, "../../../..");
 const testFile = "test/integration/provider/size.test.js";
+const unitTest = "test/unit/provider/size.test.js";
 
 const code = `
 exports.isBig = (n) => n > 10;
@@ -38,15 +39,19 @@ const checkout = mkdtempSync(path.join(tmpdir(), "checkout-"));
 const stop = new AbortController();
 let tree: Tree;
 let judge: Judge;
+/** One that has a unit test only. */
+let unitJudge: Judge;
 
 beforeAll(() => {
   const inDist = (name: string) => path.join(checkout, "dist", name);
   for (const name of ["provider", "program", "fleet", "service", "test/support", "test/mutation"]) {
     mkdirSync(inDist(name), { recursive: true });
   }
-  mkdirSync(path.dirname(inDist(testFile)), { recursive: true });
   writeFileSync(inDist("provider/size.js"), code);
-  writeFileSync(inDist(testFile), tests);
+  for (const file of [testFile, unitTest]) {
+    mkdirSync(path.dirname(inDist(file)), { recursive: true });
+    writeFileSync(inDist(file), tests);
+  }
   writeFileSync(
     path.join(checkout, "jest.config.js"),
     'module.exports = { rootDir: "dist/test" };',
@@ -57,17 +62,18 @@ beforeAll(() => {
   tree = copyTree(checkout, stop.signal);
   const coverage = new Coverage(tree, path.join(checkout, "coverage.json"), () => undefined);
   judge = new Judge({ tree, coverage, tests: [testFile], mostTests: 3 });
+  unitJudge = new Judge({ tree, coverage, tests: [unitTest], mostTests: 3 });
 });
 afterAll(() => {
   tree.remove();
   rmSync(checkout, { recursive: true });
 });
 
-async function fateOf(original: string, replacement: string) {
+async function fateOf(original: string, replacement: string, mutator = "test", by = judge) {
   const start = code.indexOf(original);
-  const change = { mutator: "test", start, end: start + original.length, original, replacement };
+  const change = { mutator, start, end: start + original.length, original, replacement };
   const broken = code.replace(original, replacement);
-  const { fate } = await judge.judge(
+  const { fate } = await by.judge(
     { ...change, file: "provider/size.ts", line: 1, key: "" },
     { code: broken, offset: start },
   );
@@ -81,6 +87,11 @@ test.each([
 ])("a mutant is %s", async (_, original, replacement, fate) => {
   expect(await fateOf(original, replacement)).toBe(fate);
   expect(tree.read("provider/size.js")).toBe(code);
+});
+
+test("a mutant of SQL is not tried on a unit test, which has no database", async () => {
+  expect(await fateOf("n > 10", "n < 10", "SQL", unitJudge)).toBe("unreached");
+  expect(await fateOf("n > 10", "n < 10", "test", unitJudge)).toBe("killed");
 });
 
 test("a mutant of a file that no test loads is unreached", async () => {
