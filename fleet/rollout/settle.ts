@@ -87,6 +87,9 @@ export async function fail(
  */
 export async function conclude(client: ClientBase, rollout: Rollout): Promise<RolloutStatus> {
   const { id } = rollout;
+  // One after the other: the second of two has to see the tenants that the first has added, or it would end the rollout
+  // without them.
+  await client.query("select from public.rollouts where id = $1 for update", [id]);
   const { rows } = await client.query<{ status: RolloutStatus; pending: boolean }>(
     `select status, exists (
       select from public.rollout_tenants where rollout_id = $1 and status = 'pending'

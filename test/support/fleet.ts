@@ -40,7 +40,7 @@ export interface Fleet {
   /** The versions that are applied in a tenant's schema. */
   readonly applied: (slug: string) => Promise<string[]>;
   readonly schemaOf: (slug: string) => Promise<string>;
-  /** True while a statement in the database waits for a lock; undefined otherwise. */
+  /** True while the migration of a tenant that a rollout has taken waits for a table; undefined otherwise. */
   readonly isWaitingForLock: () => Promise<true | undefined>;
   /** Starts the command as a process of its own. */
   readonly start: (...args: string[]) => StartedFleet;
@@ -115,7 +115,10 @@ export function useFleet(): Fleet {
     remove: (file) => rmSync(path.join(folder, file)),
     async isWaitingForLock() {
       const waiting = await sql(
-        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+        // A command waits for other locks too, before it has read the folder.
+        `select from pg_stat_activity
+        where wait_event_type = 'Lock' and wait_event = 'relation' and datname = current_database()
+          and exists (select from public.rollout_tenants where runner is not null)`,
       );
       return waiting.length > 0 || undefined;
     },

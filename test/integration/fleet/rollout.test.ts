@@ -1,4 +1,8 @@
 import { Client } from "pg";
+import { readRollout } from "../../../fleet/rollout/read";
+import { conclude } from "../../../fleet/rollout/settle";
+import { withConnection } from "../../../provider/database/pool";
+import { parseDatabaseUrl } from "../../../provider/database/settings";
 import { tenantLock } from "../../../provider/database/tenant-lock";
 import { useFleet } from "../../support/fleet";
 import { eventually } from "../../support/killable-service";
@@ -232,6 +236,33 @@ test("a tenant in the middle of another operation is taken when that has ended; 
     ) as string,
   });
   expect(await timesApplied(busy)).toBe(1);
+});
+
+test("of two runners that find no tenant left, the second does not end a rollout to which the first adds one", async () => {
+  await fleet.addTenants(1);
+  fleet.write("2_more.sql", more);
+  await fleet.run("migrate");
+  const rollout = await withConnection(parseDatabaseUrl(fleet.url(), "URL"), async (client) =>
+    readRollout(client, await rolloutId()),
+  );
+  await fleet.sql("update public.rollouts set status = 'running', finished_at = null");
+  fleet.remove("2_more.sql");
+  await fleet.addTenants(1, { prefix: "late" });
+  const [first, second] = [new Client(fleet.url()), new Client(fleet.url())];
+  await Promise.all([first, second].map((client) => client.connect()));
+  await Promise.all([first, second].map((client) => client.query("begin")));
+  expect(await conclude(first, rollout)).toBe("running");
+  const ended = conclude(second, rollout);
+  await eventually(async () => {
+    const waiting = await fleet.sql(
+      "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+    );
+    return waiting.length > 0 || undefined;
+  });
+  await first.query("commit");
+  expect(await ended).toBe("running");
+  await second.query("commit");
+  await Promise.all([first, second].map((client) => client.end()));
 });
 
 test("a tenant that came to lack a file during the rollout gets it too", async () => {
