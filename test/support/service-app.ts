@@ -93,6 +93,8 @@ export interface ServiceAppOptions {
   readonly purgeAfterDays?: number;
   /** Whether deleted tenants are purged by themselves. Default: true. */
   readonly purges?: boolean;
+  /** Why providers are not kept running. Default: they are. */
+  readonly slow?: string;
   /** What is wanted of all tenants alike. Default: this package's own migrations, and no roles. */
   readonly drift?: Partial<AppParts["drift"]>;
 }
@@ -133,6 +135,7 @@ export async function startServiceApp(
     purgeAfterDays = 30,
     ratePerMinute = 1_000,
     streams = { perSubject: 100, total: 1_000 },
+    slow,
     drift = {},
   }: ServiceAppOptions = {},
   work?: (operations: ServedOperations, log: Logger) => Promise<Instance>,
@@ -164,6 +167,7 @@ export async function startServiceApp(
       sessionTrouble: instance.sessionTrouble,
       queueTrouble: instance.queueTrouble,
     }),
+    providersTrouble: () => slow,
     isStopping: () => service.stopping,
   });
   const server = await listen(app, "127.0.0.1", 0);

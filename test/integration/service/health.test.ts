@@ -1,4 +1,9 @@
-import { FakeEngineRuns, startServiceApp, type ServiceApp } from "../../support/service-app";
+import {
+  FakeEngineRuns,
+  startServiceApp,
+  type ServiceApp,
+  type ServiceAppOptions,
+} from "../../support/service-app";
 import { send } from "../../support/service-client";
 import { useServiceDatabase } from "../../support/service-database";
 
@@ -6,10 +11,10 @@ const database = useServiceDatabase();
 const services: ServiceApp[] = [];
 afterAll(() => Promise.all(services.map((service) => service.close())));
 
-async function serviceWith(trouble?: string) {
+async function serviceWith(trouble?: string, options: ServiceAppOptions = {}) {
   const runs = new FakeEngineRuns(() => Promise.reject(new Error("not asked")));
   runs.trouble = trouble;
-  const service = await startServiceApp(database.handle, runs);
+  const service = await startServiceApp(database.handle, runs, options);
   services.push(service);
   return { service, runs };
 }
@@ -19,6 +24,13 @@ test("ready is when database and engine were tried and work", async () => {
   const { status, body } = await send(`${service.url}/readyz`);
   expect(status).toBe(200);
   expect(body).toEqual({ status: "ready" });
+});
+
+test("ready is also when providers are not kept running, and it says why", async () => {
+  const { service } = await serviceWith(undefined, { slow: "there is no /proc" });
+  const { status, body } = await send(`${service.url}/readyz`);
+  expect(status).toBe(200);
+  expect(body).toEqual({ status: "ready", slow: "there is no /proc" });
 });
 
 test("an engine that does not work is named, and why is in the log only", async () => {

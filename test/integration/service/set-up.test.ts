@@ -454,6 +454,17 @@ describe("503, and one line that says which", () => {
     expect(service.log.join("")).not.toContain("secretpw");
   });
 
+  test("a run found no engine, which works again by the time that it is asked", async () => {
+    const { post, runs, failures } = await serviceWith(() =>
+      Promise.resolve({ result: "no engine", faults: ["no program host starts: spawn EAGAIN"] }),
+    );
+    expect((await post({ slug: "engine-was-away" })).body).toEqual(unavailable);
+    expect(runs.asked).toHaveLength(6);
+    expect(failures().at(-1)).toContain(
+      "the Pulumi engine is down: no program host starts: spawn EAGAIN",
+    );
+  });
+
   test("another run holds the stack", async () => {
     const { post, failures } = await serviceWith(() =>
       Promise.resolve({ result: "locked", faults: ["the stack is currently locked by 1 lock(s)"] }),
