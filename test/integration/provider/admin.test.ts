@@ -127,6 +127,17 @@ describe("create", () => {
     ]);
   });
 
+  it("links a user whom another tenant's set-up made just now, and leaves their password alone", async () => {
+    const [one, two] = [await tenant(), await tenant()];
+    const theirs = declared(one);
+    const { id } = await adminUser.create(theirs);
+    const linked = declared(two, { email: theirs.email, password: otherHash, firstName: "Eve" });
+    expect((await adminUser.create(linked)).id).toBe(id);
+    expect(await usersWith(theirs.email)).toMatchObject([
+      { password_hash: theirs.password, first_name: "Ana" },
+    ]);
+  });
+
   it("among twenty tenants at once makes one user for all", async () => {
     const tenants = await Promise.all(Array.from({ length: 20 }, tenant));
     const inputs = declared(tenants[0] ?? "");
@@ -313,6 +324,37 @@ describe("delete", () => {
     await member(member_of, id);
     await adminUser.delete(id, { ...outs, tenantId: linking });
     expect(await usersWith(inputs.email)).toHaveLength(1);
+  });
+
+  const tenantsOf = (id: string) =>
+    database.sql("select status from tenants where admin_user_id = $1", [id]);
+
+  it("keeps a user to whom another table of the product refers, and does the rest", async () => {
+    const inputs = declared(await tenant());
+    const { id, outs } = await adminUser.create(inputs);
+    await database.sql("create table public.notes (author uuid references public.users (id))");
+    await database.sql("insert into public.notes values ($1)", [id]);
+    await adminUser.delete(id, outs);
+    expect(await usersWith(inputs.email)).toHaveLength(1);
+    expect(await tenantsOf(id)).toEqual([]);
+    await database.sql("drop table public.notes");
+    await adminUser.delete(id, outs);
+    expect(await usersWith(inputs.email)).toEqual([]);
+  });
+
+  it("fails, and changes nothing, where a user cannot be removed for another reason", async () => {
+    const inputs = declared(await tenant());
+    const { id, outs } = await adminUser.create(inputs);
+    await database.sql(
+      `create function public.refuse() returns trigger language plpgsql
+      as 'begin raise exception $$kept by the product$$; end'`,
+    );
+    await database.sql(
+      "create trigger refuse before delete on public.users execute function public.refuse()",
+    );
+    await expect(adminUser.delete(id, outs)).rejects.toThrow("kept by the product");
+    await database.sql("drop function public.refuse() cascade");
+    expect(await tenantsOf(id)).toEqual([{ status: "provisioning" }]);
   });
 
   it("of all an admin's tenants at once leaves no user behind", async () => {

@@ -9,6 +9,8 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client } from "pg";
+import { processIds, readStat } from "../../../engine/system/proc";
+import { sessionName } from "../../../provider/database/dbmate-process";
 import { readMigrations, tenantMigrationsDir } from "../../../provider/database/migrations";
 import { dropContents } from "../../../provider/database/drop-contents";
 import { withSchemaLock } from "../../../provider/database/schema-lock";
@@ -58,6 +60,19 @@ function folder(files: Record<string, string>): string {
 const good = "-- migrate:up\ncreate table a (id int);\n-- migrate:down\ndrop table a;\n";
 const broken = "-- migrate:up\ncreate table b (id nonsense);\n-- migrate:down\n";
 const mended = broken.replace("nonsense", "int");
+
+/** The environment of the dbmate that this process has started; undefined until there is one. */
+function environmentOfDbmate(): Record<string, string> | undefined {
+  const isDbmate = (pid: number) => {
+    const stat = readStat(pid);
+    return stat?.parent === process.pid && stat.name === "dbmate";
+  };
+  const pid = processIds().find(isDbmate);
+  const text = pid === undefined ? "" : readFileSync(`/proc/${pid}/environ`, "utf8");
+  const entries = text.split("\0").filter(Boolean);
+  const named = entries.map((entry) => /^([^=]*)=(.*)$/s.exec(entry)?.slice(1) ?? []);
+  return entries.length === 0 ? undefined : (Object.fromEntries(named) as Record<string, string>);
+}
 
 /** The faults of a check: a tenant's are among its inputs, and those of the public schema fail it. */
 const faultsOf = ({ inputs, failures }: ReturnType<typeof migrations.check>) =>
@@ -290,7 +305,9 @@ describe("create", () => {
         `select pid from pg_stat_activity where datname = current_database() and ${kind}`,
       );
     const migrating = () => backends("application_name like 'pulumi-tenant migrations%'");
-    await eventually(async () => (await migrating()).length > 0 || undefined);
+    // Before that dbmate may not have read the file yet, and would read the mended one.
+    const asleep = () => backends("wait_event = 'PgSleep'");
+    await eventually(async () => (await asleep()).length > 0 || undefined);
     // What a kill of the provider does to its lock, while dbmate lives on.
     await database.sql(
       `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
@@ -301,6 +318,70 @@ describe("create", () => {
     expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
     expect(await migrating()).toEqual([]);
     await lost;
+  });
+
+  it("leaves alone what migrates another schema, and a copy of this one in another database", async () => {
+    const name = await schema();
+    const copy = await createTestDatabase();
+    const migrating = async (url: string | undefined, schemaName: string) => {
+      const application_name = sessionName(schemaName);
+      const client = new Client({ connectionString: url, application_name });
+      client.on("error", () => undefined);
+      await client.connect();
+      return client;
+    };
+    const others = [
+      await migrating(copy.superuserUrl, name),
+      await migrating(process.env[database.urlEnv], await schema()),
+    ];
+    try {
+      await migrations.create(declared(name));
+      for (const other of others) await other.query("select");
+    } finally {
+      await Promise.all(others.map((other) => other.end()));
+      await copy.drop();
+    }
+  });
+
+  it.each([
+    ["in the URL, and then nowhere else", true],
+    ["in PGPASSWORD, where the URL has none", false],
+  ])("gives dbmate the password %s, and no secret besides", async (_, isInUrl) => {
+    const url = new URL(process.env[database.urlEnv] ?? "");
+    const { password } = url;
+    if (!isInUrl) url.password = "";
+    const given = {
+      ...{ DBMATE_TEST_URL: url.href, PGPASSWORD: isInUrl ? "another" : password },
+      ...{ JWT_SECRET: "a-secret", PULUMI_TENANT_INSTANCE: "this one" },
+    };
+    const before = { ...process.env };
+    Object.assign(process.env, given);
+    const holder = new Client(before[database.urlEnv]);
+    await holder.connect();
+    try {
+      await holder.query("select pg_advisory_lock(4711)");
+      const waits = good.replace(
+        "create table",
+        "select pg_advisory_xact_lock(4711); create table",
+      );
+      const directory = folder({ "1_a.sql": waits });
+      const name = await schema();
+      const inputs = declared(name, { urlEnv: "DBMATE_TEST_URL", migrationsDir: directory });
+      const made = migrations.create(inputs);
+      const { DBMATE_URL = "", ...rest } = await eventually(environmentOfDbmate);
+      await holder.query("select pg_advisory_unlock(4711)");
+      await made;
+      expect(new URL(DBMATE_URL).password).toBe(isInUrl ? password : "");
+      expect(rest).toEqual({
+        ...{ PQGO_DEBUG: "1", PULUMI_TENANT_INSTANCE: "this one" },
+        ...(isInUrl ? {} : { PGPASSWORD: password }),
+      });
+      expect(await tablesOf(name)).toEqual(["a", "schema_migrations"]);
+    } finally {
+      for (const variable of Object.keys(given)) Reflect.deleteProperty(process.env, variable);
+      Object.assign(process.env, before);
+      await holder.end();
+    }
   });
 
   it("ends a dbmate whose connection has gone silent, and none that is at work; the next run finishes", async () => {

@@ -4,7 +4,9 @@ import path from "node:path";
 import { Client } from "pg";
 import { tryTenantRoles } from "../../../engine/doctor/database";
 import { readLiveSchema } from "../../../provider/database/live-schema";
+import { openLogin } from "../../../provider/database/owner-login";
 import { assertMayIsolate } from "../../../provider/database/owner-role";
+import { settingsOf } from "../../../provider/database/settings";
 import { migrations, tenantRecord } from "../../../provider/resources";
 import { createTestDatabase } from "../../support/database";
 import { closed, useIsolatedTenants, type MigrationInputs } from "../../support/isolated-tenants";
@@ -223,6 +225,25 @@ describe("after a kill", () => {
       await asSuperuser("select from pg_stat_activity where usename = $1", [tenant.role]),
     ).toEqual([]);
   });
+
+  it("in a migration that gave its session another name, the next run ends that session too", async () => {
+    const tenant = await newTenant("create table t (id int)");
+    await migrations.create(tenant.inputs(true));
+    const connection = new Client(process.env[urlEnv]);
+    await connection.connect();
+    const login = await openLogin(connection, settingsOf(urlEnv), tenant.role);
+    await connection.end();
+    const { host, port, database: name, user, password } = login;
+    const left = new Client({ host, port, database: name, user, password: password ?? "" });
+    left.on("error", () => undefined);
+    await left.connect();
+    await left.query(`begin; lock table "${tenant.schemaName}".t`);
+    tenant.add(2, "alter table t add column b int");
+    await migrations.create(tenant.inputs(true));
+    expect(await database.sql(`select b from "${tenant.schemaName}".t`)).toEqual([]);
+    await expect(left.query("select")).rejects.toThrow();
+    await left.end();
+  }, 90_000);
 
   it("in the way back, the schema is still its role's; the next run gives it back", async () => {
     const tenant = await newTenant("create table t (id int)");

@@ -56,6 +56,16 @@ describe("create", () => {
     expect((await tenantRecord.create(declared({ tenantId }))).id).toBe(tenantId);
   });
 
+  it("refuses a slug that a tenant of the same owner with another id has", async () => {
+    const inputs = declared();
+    const { id } = await tenantRecord.create(inputs);
+    const other = { ...inputs, name: "Other", tenantId: randomUUID() };
+    await expect(tenantRecord.create(other)).rejects.toThrow(
+      `slug ${inputs.slug} is taken, by tenant ${inputs.slug} (id ${id})`,
+    );
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, name: "Acme" }]);
+  });
+
   it("refuses a slug of another owner, names that owner, and changes nothing", async () => {
     const inputs = declared();
     await tenantRecord.create(inputs);
@@ -123,6 +133,19 @@ describe("read", () => {
     const inputs = declared();
     const { id, outs } = await tenantRecord.create(inputs);
     await database.sql("delete from tenants where id = $1", [id]);
+    const { props } = await tenantRecord.read(id, outs);
+    expect(tenantRecord.diff(id, props as Inputs, inputs)).toMatchObject({
+      changes: true,
+      replaces: [],
+    });
+    await tenantRecord.update(id, props as Inputs, inputs);
+    expect(await rowsOf(inputs.slug)).toMatchObject([{ id, status: "provisioning" }]);
+  });
+
+  it("shows a row that somebody marked deleted as a change, and update takes it back", async () => {
+    const inputs = declared();
+    const { id, outs } = await tenantRecord.create(inputs);
+    await database.sql("update tenants set status = 'deleted' where id = $1", [id]);
     const { props } = await tenantRecord.read(id, outs);
     expect(tenantRecord.diff(id, props as Inputs, inputs)).toMatchObject({
       changes: true,
