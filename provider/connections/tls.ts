@@ -95,7 +95,7 @@ function ownCertificate({ sslcert, sslkey }: TlsSettings): { cert?: string; key?
 function isReadByOthers(key: string): boolean {
   const { mode, uid } = used("sslkey", "no file", () => statSync(key));
   const allowed = uid === 0 ? 0o640 : 0o600;
-  return (mode & 0o777 & ~allowed) !== 0;
+  return process.platform !== "win32" && (mode & 0o777 & ~allowed) !== 0;
 }
 
 /** What `use` makes of a setting's files, or why they cannot be used. */
