@@ -88,7 +88,9 @@ const signs = [
   /plugin .*(exited|crashed|has shut down|did not begin responding)/i,
   // The database cannot be used, in the words of PostgreSQL, pg, lib/pq and the operating system.
   /terminating connection|the database system is (starting up|shutting down|in recovery mode)/,
-  /is not currently accepting connections/,
+  /is not (currently |yet )?accepting connections/,
+  // After a failover, on the server that was the primary.
+  /cannot execute .* in a read-only transaction/,
   /Connection terminated|Client has encountered a connection error|server closed the connection/,
   /\b(57P0[1-5]|53[0-9A-Z]{3}|08[0-9A-Z]{3})\b/,
   /too many (clients|connections)|remaining connection slots/,
