@@ -120,11 +120,19 @@ async function withClient<T>(
     return result;
   } catch (error) {
     // After an error that PostgreSQL reported, the connection can be used again; after others perhaps not.
-    broken = !isDatabaseError(error);
+    broken = !isDatabaseError(error) || endsSession(error);
     throw error;
   } finally {
     client.release(broken || discarded);
   }
+}
+
+/**
+ * Whether the server ends the connection with this error: 57P shutting down or told to, 08 protocol, 25P03 and
+ * 25P04 a transaction that took too long. Its end may be noticed later than the error.
+ */
+function endsSession({ code }: { readonly code: string }): boolean {
+  return /^(57P|08|25P03|25P04)/.test(code);
 }
 
 /** How long a statement may wait for a lock: whoever holds one for longer will not give it back. */

@@ -23,6 +23,18 @@ test("a connection that the server ends while nobody asks it fails the next stat
   ).resolves.toMatchObject({ rows: [{ one: 1 }] });
 });
 
+test("a connection that the server ends at a statement is not handed to the next one", async () => {
+  const ended = withConnection("DATABASE_URL", (client) =>
+    client.query("select pg_terminate_backend(pg_backend_pid())"),
+  );
+  // Asked for in the moment in which the error is known, and the end of the connection is not.
+  const next = ended.catch(async (error: unknown) => {
+    expect(error).toMatchObject({ code: "57P01" });
+    return withConnection("DATABASE_URL", (client) => client.query("select 1 as one"));
+  });
+  await expect(next).resolves.toMatchObject({ rows: [{ one: 1 }] });
+});
+
 test("a connection that the server ends as soon as it is there fails its statement only", async () => {
   // As PostgreSQL does when it goes down just then: https://www.postgresql.org/docs/18/protocol-message-formats.html
   const message = (type: string, body: string) => {
