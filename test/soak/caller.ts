@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { addresses, send, sendHalf, tokensOf, type Received, type Sent } from "./client";
 import { bodyOf, faultsOf } from "./faults";
-import { follow, type Scene } from "./follow";
+import { follow } from "./follow";
+import { exportAndImport } from "./importer";
 import { clockMs, nameOf, type Asked, type Wanted } from "./ledger";
 import type { Action } from "./plan";
+import type { Scene } from "./scene";
 import { VerbCaller } from "./verb-caller";
 
 /** Does one action after the other until it is told to stop; what has begun is brought to its end. */
@@ -20,6 +22,8 @@ export async function call(
     await caller.does(action);
   }
 }
+
+type Copying = Extract<Action, { does: "export and import" }>;
 
 /** Somebody with a token who asks for tenants. */
 class Caller {
@@ -81,6 +85,9 @@ class Caller {
       case "read":
         await this.read(action.instance);
         return;
+      case "export and import":
+        await this.copy(action);
+        return;
       default:
         await this.verbs.does(action, action.instance);
     }
@@ -136,6 +143,14 @@ class Caller {
       const { outcome } = await send(this.addresses(instance), sent);
       this.scene.ledger.reads.push({ what: "read", right, outcome });
     }
+  }
+
+  private async copy({ target, planned, instance }: Copying): Promise<void> {
+    const { known } = this.scene.ledger;
+    const tenant = known[target % Math.max(known.length, 1)];
+    if (tenant === undefined) return;
+    const how = { tenantId: tenant.id, token: this.tokens.asker, instance };
+    await exportAndImport(this.scene, how, planned);
   }
 
   private addresses(first: number): string[] {

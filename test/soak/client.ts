@@ -28,7 +28,7 @@ export interface Received {
 }
 
 /** The addresses of the instances that serve just now, the wanted one first. */
-export function addresses(instances: readonly Instance[], first: number): string[] {
+export function addresses(instances: readonly Pick<Instance, "url">[], first: number): string[] {
   const order = [instances[first], ...instances.filter((_, index) => index !== first)];
   return order.flatMap((instance) => instance?.url ?? []);
 }
@@ -71,6 +71,26 @@ export async function send(
   }
 }
 
+/** Asks for a file. @returns its bytes too, where all of them came. */
+export async function download(
+  [address]: readonly string[],
+  path: string,
+  token: string,
+): Promise<{ readonly outcome: Outcome; readonly bytes?: Buffer }> {
+  if (address === undefined) return { outcome: "not sent" };
+  const signal = AbortSignal.timeout(PATIENCE);
+  try {
+    const headers = { Authorization: `Bearer ${token}` };
+    const response = await fetch(`${address}${path}`, { headers, signal });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const outcome = { status: response.status };
+    return response.status === 200 ? { outcome, bytes } : { outcome };
+  } catch (error) {
+    if (signal.aborted) return { outcome: "timed out" };
+    return { outcome: isRefused(error) ? "not sent" : "no answer" };
+  }
+}
+
 /** Whether nobody listened at the address. */
 function isRefused(error: unknown): boolean {
   const { cause } = error instanceof Error ? error : {};
@@ -93,7 +113,10 @@ export async function sendHalf([address]: readonly string[], token: string): Pro
   });
 }
 
-const all = ["CREATE_TENANT", "UPDATE_TENANT", "DELETE_TENANT", "PURGE_TENANT"] as const;
+const all = [
+  ...(["CREATE_TENANT", "UPDATE_TENANT", "DELETE_TENANT", "PURGE_TENANT"] as const),
+  "EXPORT_TENANT",
+] as const;
 
 /** The tokens of the soak's callers. */
 export function tokensOf(secret: string, subject: string) {

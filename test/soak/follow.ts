@@ -1,17 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { addresses, send } from "./client";
-import type { Instance } from "./instance";
-import type { Ledger, Outcome } from "./ledger";
+import type { Outcome } from "./ledger";
+import type { Scene } from "./scene";
 
-/** After how many ms an operation must have ended, whatever happens meanwhile. */
+/**
+ * After how many ms without trouble an operation must have ended. While there is trouble nobody can say: on a busy
+ * machine an instance may be killed again before it can do anything.
+ */
 const END_OF_OPERATION = 180_000;
-
-/** What callers share. */
-export interface Scene {
-  readonly instances: readonly Instance[];
-  readonly secret: string;
-  readonly ledger: Ledger;
-}
 
 /**
  * Waits for the end of an operation that was accepted, wherever it can be asked, and notes it.
@@ -19,7 +15,7 @@ export interface Scene {
  * @returns whether it was seen to succeed.
  */
 export async function follow(
-  { instances, ledger }: Scene,
+  { instances, ledger, lastTrouble }: Scene,
   outcome: Outcome,
   how: {
     readonly token: string;
@@ -42,7 +38,7 @@ export async function follow(
   // When the instance dies, the stream breaks, and the end is asked for as without it.
   if (how.events) await look("/events");
   let status = "not there";
-  while (performance.now() - began < END_OF_OPERATION) {
+  while (performance.now() - Math.max(began, lastTrouble()) < END_OF_OPERATION) {
     const { outcome: answer, body } = await look("");
     if (typeof answer === "object" && answer.status === 200) {
       status = String(body.status);

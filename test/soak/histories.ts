@@ -30,7 +30,10 @@ export function checkHistories(ledger: Ledger, facts: Facts): Check[] {
   const wasSent = ({ outcome }: { outcome: Outcome }) => outcome !== "not sent";
   const verbs = ledger.verbs.filter(wasSent);
   const asked = groupBy(verbs, ({ tenantId, verb }) => `${verb} ${tenantId}`);
-  const setUps = groupBy(ledger.asked.filter(wasSent), ({ wanted }) => wanted.slug);
+  const births: Readonly<Record<string, Map<string, readonly unknown[]>>> = {
+    setup: groupBy(ledger.asked.filter(wasSent), ({ wanted }) => wanted.slug),
+    import: groupBy(ledger.imports, ({ slug }) => slug),
+  };
   return [
     checkEach("an accepted operation succeeded", operations, (operation) => {
       const { status, retries } = operation;
@@ -40,8 +43,8 @@ export function checkHistories(ledger: Ledger, facts: Facts): Check[] {
       "and somebody asked for it",
       groupBy(operations, ({ kind, tenantId }) => `${kind} ${tenantId}`),
       ([what, all]) => {
-        const isSetUp = all[0]?.kind === "setup";
-        const asks = isSetUp ? setUps.get(all[0]?.slug ?? "") : asked.get(what);
+        const [{ kind, slug } = { kind: "", slug: "" }] = all;
+        const asks = births[kind]?.get(slug) ?? asked.get(what);
         const sent = asks?.length ?? 0;
         return all.length > sent && `${what}: ${all.length} operations, asked for ${sent} times`;
       },
@@ -72,6 +75,11 @@ export function checkHistories(ledger: Ledger, facts: Facts): Check[] {
       },
     ),
   ];
+}
+
+/** Whether an operation of this kind makes a tenant. */
+export function isBirth(kind: string): boolean {
+  return kind === "setup" || kind === "import";
 }
 
 /** When which tenant had which slug. */
@@ -119,7 +127,7 @@ function faultOfHistory(
 
 function after(life: Life | undefined, operation: OperationFact): Life | undefined {
   const { kind, slug, request } = operation;
-  if (kind === "setup") return life === undefined ? newLife(String(request.name), slug) : undefined;
+  if (isBirth(kind)) return life === undefined ? newLife(String(request.name), slug) : undefined;
   const verb = verbNames.find((name) => name === kind);
   if (life === undefined || verb === undefined) return undefined;
   const next = nextLife(life, verb, request);

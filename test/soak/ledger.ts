@@ -75,6 +75,23 @@ export interface Read {
   readonly outcome: Outcome;
 }
 
+/** An archive that came whole, and what is wrong with it. */
+export interface Exported {
+  readonly tenantId: string;
+  fault: string | undefined;
+}
+
+/** A tenant that was made from an archive. */
+export interface Imported {
+  readonly slug: string;
+  /** The name in the archive. */
+  readonly name: string;
+  /** What the command said that it has made. */
+  readonly id?: string | undefined;
+  /** `made`, or how the command ended at last. */
+  readonly outcome: string;
+}
+
 /** Everything that the callers did and were told. */
 export class Ledger {
   readonly asked: Asked[] = [];
@@ -82,6 +99,8 @@ export class Ledger {
   readonly known: Known[] = [];
   readonly followed: Followed[] = [];
   readonly reads: Read[] = [];
+  readonly exports: Exported[] = [];
+  readonly imports: Imported[] = [];
 
   /** How many requests were answered. */
   get answered(): number {

@@ -3,7 +3,7 @@ import { newLife } from "../support/tenant-life";
 import type { Told } from "../support/told";
 import { checkEach, groupBy, type Check } from "./check";
 import type { Facts } from "./facts";
-import { holdsOf } from "./histories";
+import { holdsOf, isBirth } from "./histories";
 import { nameOf, type Ledger, type VerbAsked } from "./ledger";
 
 /** How much later than its time in the database a change may be seen, in ms: a transaction has that of its beginning. */
@@ -95,7 +95,7 @@ function faultOfKey(key: string, asks: readonly VerbAsked[], facts: Facts): stri
 }
 
 function faultOfLife(id: string, asks: readonly VerbAsked[], facts: Facts): string | undefined {
-  const setUp = facts.operations.find(({ kind, tenantId }) => kind === "setup" && tenantId === id);
+  const setUp = facts.operations.find(({ kind, tenantId }) => isBirth(kind) && tenantId === id);
   if (setUp === undefined) return `${id} was never set up`;
   const first = newLife(String(setUp.request.name), setUp.slug);
   const is = facts.tenants.find((tenant) => tenant.id === id);

@@ -1,6 +1,6 @@
 /** `npm run soak`: makes trouble for the service, then looks whether anything was lost. */
 import { existsSync } from "node:fs";
-import { help, OptionsError, readOptions } from "./options";
+import { hasTenantRoles, help, OptionsError, readOptions } from "./options";
 import { holds, tableOf } from "./report";
 import { soak } from "./soak";
 import { HangError, watchForHang } from "./watcher";
@@ -19,7 +19,7 @@ async function main(): Promise<number> {
   }
   say(`seed ${options.seed}, ${options.minutes} minutes`);
   const early = stopBySignals();
-  const world = await makeWorld(say);
+  const world = await makeWorld(hasTenantRoles(options), say);
   let isWell = false;
   try {
     const over = new AbortController();

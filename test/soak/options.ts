@@ -26,9 +26,17 @@ The troubles. A part of a name stands for each that has it, such as --only pause
 
 ${troubles.map((name) => `  ${name}`).join("\n")}
 
+With an even seed each tenant's schema belongs to a role of its own. With an odd one it does not, and
+tenants are made from archives too, which takes a schema without.
+
 Everything is on this machine, in a temporary folder, and is removed at the end. Ctrl-C ends it early,
 with what there is to tell; a second Ctrl-C at once. Exit code: 0, 1 when a check failed, 2 for options
 that are not as above.`;
+
+/** Whether each tenant's schema belongs to a role of its own; where it does not, tenants are imported too. */
+export function hasTenantRoles({ seed }: Pick<Options, "seed">): boolean {
+  return seed % 2 === 0;
+}
 
 /** The options cannot be used. */
 export class OptionsError extends Error {

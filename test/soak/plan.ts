@@ -1,3 +1,4 @@
+import type { PlannedImport } from "./importer";
 import type { Wanted } from "./ledger";
 import type { Random } from "./random";
 import { verbAction, type VerbAction } from "./verb-plan";
@@ -30,6 +31,8 @@ export type Action = { readonly instance: number } & (
     }
   | { readonly does: "ask badly"; readonly wanted: Wanted; readonly fault: number }
   | { readonly does: "read" }
+  /** `target` is which of the tenants that are known. */
+  | { readonly does: "export and import"; readonly target: number; readonly planned: PlannedImport }
   | VerbAction
 ) & { readonly pause: number };
 
@@ -40,12 +43,13 @@ const shares: readonly (readonly [Action["does"], number])[] = [
   ["retry with a key", 8],
   ["hang up", 5],
   ["ask badly", 5],
-  ["ask again", 7],
+  ["ask again", 6],
   ["race", 3],
   ["read", 2],
+  ["export and import", 2],
   ["cut its body off", 1],
   ["burst", 1],
-  ["send a verb", 21],
+  ["send a verb", 20],
   ["send a verb and follow it", 8],
   ["send a verb with a key", 8],
   ["hang up on a verb", 4],
@@ -110,6 +114,11 @@ function actionOf(
       return { does, wanted, fault: random.integer(0, 1_000) };
     case "read":
       return { does };
+    case "export and import": {
+      const killAfter = random.percent(40) ? random.integer(500, 8_000) : undefined;
+      const target = random.integer(0, 1_000);
+      return { does, target, planned: { slug: `${wanted.slug}-copy`, killAfter } };
+    }
     case "send a verb":
     case "send a verb and follow it":
     case "hang up on a verb":

@@ -1,4 +1,5 @@
 import { checkAnswers } from "./answers";
+import { checkArchives } from "./archives";
 import { checkEach, groupBy, type Check } from "./check";
 import type { Facts, StateFact, TenantFact } from "./facts";
 import { checkHistories } from "./histories";
@@ -12,6 +13,7 @@ export function reconcile(ledger: Ledger, facts: Facts): Check[] {
     ...checkAnswers(ledger, facts),
     ...checkLives(ledger, facts),
     ...checkHistories(ledger, facts),
+    ...checkArchives(ledger, facts),
     ...checkTenants(facts),
     ...checkTraces(facts),
   ];

@@ -44,8 +44,9 @@ async function busy(url: string): Promise<number | undefined> {
 }
 
 /** That nothing is left of processes that are gone: those which an instance was before. */
-export function checkLeftovers({ instances }: World): Check {
-  const gone = instances.flatMap(({ pids, pid }) => pids.filter((each) => each !== pid));
+export function checkLeftovers({ instances, archives }: World): Check {
+  const old = instances.flatMap(({ pids, pid }) => pids.filter((each) => each !== pid));
+  const gone = [...old, ...archives.commands.flatMap(({ pid }) => pid ?? [])];
   return checkEach("a dead instance has left no process", gone, (pid) => {
     const left = startedBy(pid).map(({ command }) => command.slice(0, 60));
     return left.length > 0 && `${left.length} of process ${pid}: ${left.join(" | ")}`;

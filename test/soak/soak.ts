@@ -83,13 +83,20 @@ class Load {
   /** Load for so many ms; resolves when what was begun has come to its end. */
   async run(name: "storm" | "warm-up" | "quiet", lasts: number, callers: number): Promise<void> {
     const stopping = new AbortController();
-    const stop = () => stopping.abort();
+    let lastTrouble = name === "storm" ? Infinity : -Infinity;
+    const stop = () => {
+      stopping.abort();
+      lastTrouble = Math.min(lastTrouble, performance.now());
+    };
     const timer = setTimeout(stop, lasts);
     this.early.addEventListener("abort", stop, { once: true });
     if (this.early.aborted) stop();
     const stopped = stopping.signal;
-    const { instances, secret } = this.world;
-    const scene = { instances, secret, ledger: this.ledger };
+    const { instances, secret, archives } = this.world;
+    const scene = {
+      ...{ instances, secret, archives, ledger: this.ledger },
+      lastTrouble: () => Math.min(lastTrouble, performance.now()),
+    };
     const progress = setInterval(() => this.tell(), 5_000);
     const seed = this.options.seed ^ (name.length * 0x9e3779b1);
     const calls = Array.from({ length: callers }, (_, index) => {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { verbRequest } from "../support/tenant-life";
 import { addresses, send, type Sent, type tokensOf } from "./client";
-import { follow, type Scene } from "./follow";
+import { follow } from "./follow";
 import { clockMs, type Known, type VerbAsked } from "./ledger";
+import type { Scene } from "./scene";
 import { verbFaultsOf, type PlannedVerb, type VerbAction } from "./verb-plan";
 
 /** Of how many tenants, the newest ones, most verbs are about: so the lives of those are long. */

@@ -11,6 +11,7 @@ import { badNetworkTo, type BadNetwork } from "../support/bad-network";
 import { startedBy } from "../support/killable-service";
 import { Backend } from "./backend";
 import { Instance } from "./instance";
+import type { Archives } from "./scene";
 
 /** The role as which the product would work: it may use a tenant's schema while the tenant is active. */
 export const PRODUCT_ROLE = "soak_product";
@@ -24,6 +25,7 @@ export interface World {
   readonly networks: readonly [BadNetwork, BadNetwork];
   readonly backend: Backend;
   readonly migrations: string;
+  readonly archives: Archives;
   /** What tokens are signed with. */
   readonly secret: string;
   /** What the instances are started with, but for the way to the database. */
@@ -32,17 +34,24 @@ export interface World {
   readonly logs: string;
 }
 
-/** Makes the folders and starts the database; the instances are not started yet. */
-export async function makeWorld(report: (line: string) => void): Promise<World> {
+/**
+ * Makes the folders and starts the database; the instances are not started yet.
+ *
+ * @param tenantRoles Whether each tenant's schema belongs to a role of its own. Then nothing can be imported.
+ */
+export async function makeWorld(
+  tenantRoles: boolean,
+  report: (line: string) => void,
+): Promise<World> {
   const engine = await obtainEngine(report);
   // A crash of the server, not of the machine: what is committed must be in the kernel's hands.
   const server = await startTemporaryPostgres({ fsync: "off" });
   const postgres = { ...server, url: await makeRoles(server) };
   const folder = mkdtempSync(path.join(tmpdir(), "pulumi-tenant-soak-"));
-  const [migrations, logs, temporary] = ["migrations", "logs", "tmp"].map((name) =>
-    path.join(folder, name),
-  ) as [string, string, string];
-  for (const directory of [logs, temporary]) mkdirSync(directory);
+  const [migrations, logs, temporary, archive] = ["migrations", "logs", "tmp", "archives"].map(
+    (name) => path.join(folder, name),
+  ) as [string, string, string, string];
+  for (const directory of [logs, temporary, archive]) mkdirSync(directory);
   chmodSync(folder, 0o700);
   const backend = new Backend(folder);
   layMigrations(migrations);
@@ -57,7 +66,7 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
     TENANT_MIGRATIONS_DIR: migrations,
     PRODUCT_ROLES: PRODUCT_ROLE,
-    TENANT_ROLES: "true",
+    TENANT_ROLES: String(tenantRoles),
     // Low enough that waiting callers are told 202, and bursts 503, now and then.
     SETUP_WAIT: "15",
     QUEUE_LIMIT: "16",
@@ -72,7 +81,12 @@ export async function makeWorld(report: (line: string) => void): Promise<World> 
     return new Instance(name, { ...env, DATABASE_URL }, path.join(logs, `${name}.log`));
   };
   const instances = [instance("one", networks[0]), instance("other", networks[1])] as const;
-  return { folder, postgres, instances, networks, backend, migrations, secret, env, logs };
+  const archives = {
+    ...{ folder: archive, commands: [] },
+    env: tenantRoles ? undefined : { ...env, DATABASE_URL: postgres.url },
+  };
+  const made = { folder, postgres, instances, networks, backend, migrations };
+  return { ...made, archives, secret, env, logs };
 }
 
 /**
@@ -99,13 +113,20 @@ async function makeRoles({ superuserUrl }: TemporaryPostgres): Promise<string> {
 
 /** Ends everything that is left, at once, and removes it; the instances' logs stay when asked for. */
 export async function endWorld(world: World, keepLogs: boolean): Promise<void> {
-  const { instances, networks, postgres, folder } = world;
+  const { instances, networks, postgres, folder, archives } = world;
   await Promise.all(instances.map((instance) => instance.close("SIGKILL")));
+  for (const command of archives.commands) command.kill("SIGKILL");
+  const ended = [
+    ...instances.flatMap(({ pids }) => pids),
+    ...archives.commands.map(({ pid }) => pid),
+  ];
   // One that is paused does not notice that its instance is gone.
-  for (const { pid } of instances.flatMap(({ pids }) => pids.flatMap(startedBy))) endProcess(pid);
+  for (const { pid } of ended.flatMap(startedBy)) endProcess(pid);
   await Promise.all(networks.map((network) => network.close()));
   await postgres.stop();
-  const rest = keepLogs ? [world.backend.folder, path.join(folder, "tmp")] : [folder];
+  const rest = keepLogs
+    ? [world.backend.folder, path.join(folder, "tmp"), archives.folder]
+    : [folder];
   for (const directory of rest) rmSync(directory, { recursive: true, force: true });
 }
 

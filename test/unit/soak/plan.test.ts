@@ -23,6 +23,7 @@ describe("a plan", () => {
     const all: Action["does"][] = [
       ...(["set up", "ask and follow", "retry with a key", "hang up", "ask badly"] as const),
       ...(["ask again", "race", "read", "cut its body off", "burst"] as const),
+      "export and import",
       ...(["send a verb", "send a verb and follow it", "send a verb with a key"] as const),
       ...(["hang up on a verb", "send verbs at once", "send a verb badly"] as const),
     ];
@@ -48,6 +49,9 @@ describe("a plan", () => {
 
   test("asks for slugs and addresses that are valid", () => {
     for (const action of actions(7)) {
+      if (action.does === "export and import") {
+        expect(action.planned.slug).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+      }
       if (!("wanted" in action)) continue;
       expect(action.wanted.slug).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
       expect(action.wanted.adminEmail).toMatch(/^[a-z0-9-]+@[a-z0-9.-]+\.example$/);

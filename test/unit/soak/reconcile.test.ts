@@ -34,7 +34,7 @@ function operationOf(kind: string, number: number, from: number, to: number): Op
 
 /**
  * What is there when three tenants were set up, of which the second is suspended and the third deleted, and a
- * fourth that was purged, by callers with ledger `told`, and nothing is wrong.
+ * fourth that was purged, as was a fifth that was imported, by callers with ledger `told`, and nothing is wrong.
  */
 function wellFacts(): { -readonly [name in keyof Facts]: Facts[name] } {
   const statuses = ["active", "suspended", "deleted"];
@@ -48,6 +48,9 @@ function wellFacts(): { -readonly [name in keyof Facts]: Facts[name] } {
       operationOf("delete", 3, 10, 11),
       operationOf("delete", 4, 10, 11),
       operationOf("purge", 4, 12, 13),
+      operationOf("import", 6, 1, 2),
+      operationOf("delete", 6, 10, 11),
+      operationOf("purge", 6, 12, 13),
     ],
     wanted: tenants.map((tenant) => tenant.id),
     users: tenants.map(({ slug, adminId }) => ({
@@ -149,8 +152,12 @@ function told(...more: readonly (Asked | VerbAsked)[]): Ledger {
     verb("delete", 4, 10, 200, gone(4)),
     verb("purge", 4, 12, 204),
     verb("view", 4, 14, 404),
+    verb("delete", 6, 10, 200, gone(6)),
+    verb("purge", 6, 12, 204),
     verb("view", 4, 14, 401, { refusal: 401 }),
   );
+  ledger.exports.push({ tenantId: id(1), fault: undefined });
+  ledger.imports.push({ slug: "tenant-6", name: "Tenant 6", id: id(6), outcome: "made" });
   for (const ask of more) {
     if ("verb" in ask) ledger.verbs.push(ask);
     else ledger.asked.push(ask);
@@ -275,6 +282,18 @@ describe("what is there is not what it must be:", () => {
       "a set-up that nobody asked for",
       changedSetUp({ slug: "unknown" }),
       "and somebody asked for it",
+    ],
+    [
+      "an import that nobody began",
+      { operations: [...well.operations, operationOf("import", 9, 20, 21)] },
+      "and somebody asked for it",
+    ],
+    [
+      "a tenant was imported twice",
+      {
+        operations: [...well.operations, { ...operationOf("import", 6, 20, 21), tenantId: id(9) }],
+      },
+      "an import made its tenant",
     ],
     [
       "a verb that nobody sent",
@@ -511,6 +530,23 @@ describe("a caller was told what is not so:", () => {
     ],
   ])("%s", (_, ask, check) => {
     expect(failed(wellFacts(), told(ask))).toContain(check);
+  });
+
+  const imported = { slug: "tenant-6", name: "Tenant 6", id: id(6), outcome: "made" };
+  test.each([
+    ["that another tenant was imported", { ...imported, id: id(1) }],
+    ["that it was imported with another name", { ...imported, name: "Tenant 1" }],
+    ["that it cannot be imported", { ...imported, id: undefined, outcome: "1: no" }],
+  ])("%s", (_, wrong) => {
+    const ledger = told();
+    ledger.imports.splice(0, 1, wrong);
+    expect(failed(wellFacts(), ledger)).toEqual(["an import made its tenant"]);
+  });
+
+  test("that a whole archive is one, which it is not", () => {
+    const ledger = told();
+    ledger.exports.push({ tenantId: id(1), fault: "it was cut off" });
+    expect(failed(wellFacts(), ledger)).toEqual(["an archive that came whole can be read"]);
   });
 
   test("that its operation failed", () => {
