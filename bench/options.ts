@@ -62,7 +62,7 @@ run, on a PostgreSQL and services of its own. Nothing of yours is touched.
 The report is written to standard output, progress to standard error.
 
   --quick      under 3 minutes instead of 10: fewer samples, without the rows for
-               3,000 tenants, memory and 20 migrations
+               3,000 tenants, drift, memory and 20 migrations
   --json       one JSON object on standard output: machine, rows, and in "missed" the
                names of the rows that missed their targets
                (npm run --silent bench -- --json keeps npm's own lines away)

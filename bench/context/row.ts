@@ -10,7 +10,7 @@ export interface Row {
   readonly kind: "target" | "goal";
   readonly must: "at most" | "at least";
   readonly limit: number;
-  readonly unit: "times" | "MB";
+  readonly unit: "times" | "MB" | "ms";
 }
 
 /** What was measured for a row. */

@@ -77,7 +77,7 @@ const copiedRows = [
   `insert into public.tenants
   select (jsonb_populate_record(t, jsonb_build_object(
     'id', copies.id, 'slug', copies.slug, 'admin_user_id', user_id,
-    'owner', replace(owner, model::text, copies.id::text)))).*
+    'owner', regexp_replace(owner, '[^/]*$', copies.slug || '::' || copies.id)))).*
   from copies join public.tenants t on t.id = model`,
 
   `insert into public.tenant_users (tenant_id, user_id, role)
@@ -98,7 +98,8 @@ const copiedRows = [
   join public.service_stacks s on s.name = w.stack`,
 
   `insert into public.service_tenants (id, stack, spec)
-  select copies.id, copies.slug, spec || jsonb_build_object('slug', copies.slug)
+  select copies.id, copies.slug, spec || jsonb_build_object(
+    'slug', copies.slug, 'adminEmail', 'admin@' || copies.slug || '.example')
   from copies join public.service_tenants w on w.id = model`,
 ];
 
