@@ -1,45 +1,21 @@
 import { parseArgs } from "node:util";
 import { orders, usualOptions, type RolloutOptions } from "./rollout/rollout";
 
-/** What `npm run fleet` says of itself. */
-export const help = `Migrates many tenants, by the very code that migrates one.
-
-  npm run fleet -- status        how many tenants have which migrations, and which lack some
-  npm run fleet -- plan          which files migrate would apply to how many tenants, with their statements
-  npm run fleet -- migrate       brings every tenant to all files, as a rollout
-  npm run fleet -- resume [ID]   goes on with a rollout, also beside others who run it (default: the newest)
-  npm run fleet -- watch [ID]    shows how far a rollout is
-  npm run fleet -- pause [ID]    lets it end what is at work, and take no other tenant
-  npm run fleet -- cancel ID     the same for good
-
-Which tenants, for status, plan and migrate:
-  --owner OWNER            service (default), all, or the stack that declares them: organization/project/stack
-  --only SLUG,…            these alone
-
-How a rollout is done, for migrate:
-  --canary N               so many first, alone, and the rest when all of them are well (default: 0)
-  --order ORDER            ${orders.join(", ")}: the first are the canaries (default: oldest)
-  --on-error WHAT          continue (default), or stop at the first tenant that fails
-  --max-failures N         stop when so many have failed
-  --lock-timeout TIME      how long a statement waits for each lock (default: 2s)
-  --statement-timeout TIME how long it takes (default: 1h)
-  --lock-retries N         how often a migration is tried again that did not get a lock (default: 20)
-
-  --concurrency N          tenants at once, at most 8 (default: 8); also for resume
-  --migrations DIR         the folder with the migrations (default: TENANT_MIGRATIONS_DIR)
-  --json                   JSON instead of text: for a rollout, a line for each thing that happens
-  --help                   prints this
-
-It reads DATABASE_URL, or uses the embedded database while npm start runs. It exits with 0 when all is well, with 1
-when something was refused or has failed, and with 2 when a rollout was paused or cancelled, or has not ended. Ctrl-C
-ends what is at work and leaves the rest for resume.`;
-
 /** The command line cannot be understood. */
 class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const commands = ["status", "plan", "migrate", "resume", "watch", "pause", "cancel"] as const;
+const commands = [
+  "status",
+  "plan",
+  "migrate",
+  "resume",
+  "watch",
+  "pause",
+  "cancel",
+  "rollback",
+] as const;
 
 /** What can be asked for. */
 export type Command = (typeof commands)[number];
@@ -52,6 +28,10 @@ export interface Arguments {
   readonly options: RolloutOptions;
   readonly concurrency: number;
   readonly migrations: string | undefined;
+  /** The version that a rollback leaves the newest. */
+  readonly to: string | undefined;
+  /** Whether a rollback is to be done, and not only shown. */
+  readonly yes: boolean;
   readonly json: boolean;
 }
 
@@ -61,18 +41,30 @@ export function readArguments(args: string[]): "help" | Arguments {
   if (values.help) return "help";
   const [name, id, ...more] = positionals;
   const command = commands.find((known) => known === name);
-  const takesId = !["status", "plan", "migrate"].includes(command ?? "");
+  const takesId = !["status", "plan", "migrate", "rollback"].includes(command ?? "");
   if (command === undefined || more.length > 0 || (id !== undefined && !takesId)) {
     throw new UsageError(`name one of ${commands.join(", ")}: see --help`);
   }
+  assertNamed(command, values);
+  const { migrations, to, yes, json } = values;
   return {
-    ...{ command, id, migrations: values.migrations, json: values.json },
+    ...{ command, id, migrations, to, yes, json },
     concurrency: wholeNumber("concurrency", values.concurrency, 1, 8),
     options: { ...usualOptions, ...optionsIn(values) },
   };
 }
 
 type Values = ReturnType<typeof parse>["values"];
+
+/** What a rollback undoes is named in full, and nothing that is meant for it is passed over in silence. */
+function assertNamed(command: Command, { to, only, yes }: Values): void {
+  if (command !== "rollback" && (to !== undefined || yes)) {
+    throw new UsageError("--to and --yes are for rollback: see --help");
+  }
+  if (command === "rollback" && (to === undefined || only === undefined)) {
+    throw new UsageError("rollback takes --to VERSION and --only SLUG,…: see --help");
+  }
+}
 
 /** What is asked for otherwise than usual. */
 function optionsIn(values: Values): Partial<RolloutOptions> {
@@ -142,6 +134,8 @@ function parse(args: string[]) {
         "lock-retries": text,
         concurrency: { ...text, default: "8" },
         migrations: text,
+        to: text,
+        yes: flag,
         json: flag,
         help: flag,
       },

@@ -28,6 +28,19 @@ const allTenants = `
     case when s.id is not null then 'service' else split_part(t.owner, '::', 1) end as owner
   from public.tenants t left join public.service_tenants s on s.id = t.id`;
 
+/** Reads which tenants are chosen, in the order of their slugs. */
+export async function readChosen(
+  client: ClientBase,
+  { owner, only }: Choice,
+): Promise<{ id: string; slug: string; schemaName: string }[]> {
+  const { rows } = await client.query<{ id: string; slug: string; schemaName: string }>(
+    `select id, slug, schema_name as "schemaName"
+    from (${chosenTenants("$1", "$2::text[]")}) as chosen order by slug`,
+    [owner, only],
+  );
+  return rows;
+}
+
 /**
  * Checks that every slug that was named is a chosen tenant's.
  *

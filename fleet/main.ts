@@ -1,9 +1,11 @@
 /** `npm run fleet`: the migrations of many tenants, from the command line. */
-import { help, readArguments, type Arguments, type Command } from "./arguments";
+import { readArguments, type Arguments, type Command } from "./arguments";
 import { migrate, resume } from "./commands/migrate";
 import { plan } from "./commands/plan";
+import { rollback } from "./commands/rollback";
 import { status } from "./commands/status";
 import { cancel, pause, watch } from "./commands/watch";
+import { help } from "./help";
 
 /** Each gives the exit code. */
 const commands: Record<Command, (args: Arguments) => Promise<number>> = {
@@ -14,6 +16,7 @@ const commands: Record<Command, (args: Arguments) => Promise<number>> = {
   watch,
   pause,
   cancel,
+  rollback,
 };
 
 async function main(): Promise<number> {

@@ -5,6 +5,7 @@ import type { DatabaseAddress } from "../../provider/database/settings";
 import { assertChosen, chosenTenants } from "../choice";
 import { RolloutConflictError } from "../errors";
 import { assertNoneEdited, lacksAny } from "../lacking";
+import { openRollout } from "./read";
 import type { Rollout, RolloutOptions } from "./rollout";
 
 /**
@@ -82,12 +83,8 @@ export async function notBesideAnother<T>(database: DatabaseAddress, work: Promi
   } catch (error) {
     // unique_violation
     if (!isDatabaseError(error, "23505")) throw error;
-    const { rows } = await withConnection(database, (client) =>
-      client.query<{ id: string }>(
-        "select id from public.rollouts where status in ('running', 'paused')",
-      ),
-    );
-    const other = rows[0] === undefined ? "another rollout" : `rollout ${rows[0].id}`;
+    const id = await withConnection(database, openRollout);
+    const other = id === undefined ? "another rollout" : `rollout ${id}`;
     throw new RolloutConflictError(`${other} has not ended: resume it, or cancel it`, {
       cause: error,
     });

@@ -1,4 +1,3 @@
-import type { ClientBase } from "pg";
 import {
   ConfigurationError,
   MigrationFailedError,
@@ -6,11 +5,9 @@ import {
   TenantGoneError,
 } from "../../provider/contract/errors";
 import { migrate } from "../../provider/database/dbmate";
-import { ownerRoleOf } from "../../provider/database/owner-role";
 import { isDatabaseError, withConnection } from "../../provider/database/pool";
-import { schemaLock } from "../../provider/database/schema-lock";
 import type { DatabaseAddress } from "../../provider/database/settings";
-import { tenantLock } from "../../provider/database/tenant-lock";
+import { lookAtTenant } from "../look";
 import type { Rollout } from "./rollout";
 
 /** What came of the migrations of one tenant. `busy`: it was in the middle of something else. */
@@ -38,7 +35,7 @@ export async function migrateTenant(
   tenantId: string,
 ): Promise<Outcome> {
   const schemaName = `tenant_${tenantId}`;
-  const found = await withConnection(database, (client) => look(client, tenantId, schemaName));
+  const found = await withConnection(database, (client) => lookAtTenant(client, tenantId));
   if (found === "gone") return { kind: "gone" };
   if (found === "busy") return { kind: "busy" };
   try {
@@ -49,29 +46,11 @@ export async function migrateTenant(
     return { kind: "done" };
   } catch (error) {
     if (error instanceof TenantGoneError) {
-      const after = await withConnection(database, (client) => look(client, tenantId, schemaName));
+      const after = await withConnection(database, (client) => lookAtTenant(client, tenantId));
       if (after === "gone") return { kind: "gone" };
     }
     return outcomeOf(error);
   }
-}
-
-/** What is to be known of a tenant before it is migrated. */
-async function look(
-  client: ClientBase,
-  tenantId: string,
-  schemaName: string,
-): Promise<"gone" | "busy" | { readonly isolated: boolean }> {
-  const { rows } = await client.query<{ there: boolean; free: boolean }>(
-    // A tried lock is released at the end of the statement.
-    `select exists (select from public.tenants where id = $1 and owner is not null) as there,
-      pg_try_advisory_xact_lock(hashtextextended($2, 0))
-        and pg_try_advisory_xact_lock(hashtextextended($3, 0)) as free`,
-    [tenantId, tenantLock(tenantId), schemaLock(schemaName)],
-  );
-  if (rows[0]?.there !== true) return "gone";
-  if (!rows[0].free) return "busy";
-  return { isolated: (await ownerRoleOf(client, schemaName)).owns };
 }
 
 function outcomeOf(error: unknown): Outcome {

@@ -54,3 +54,11 @@ export async function readFailures(client: ClientBase, id: string): Promise<Roll
   );
   return rows;
 }
+
+/** The rollout that has not ended; undefined where there is none. */
+export async function openRollout(client: ClientBase): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    "select id from public.rollouts where status in ('running', 'paused')",
+  );
+  return rows[0]?.id;
+}

@@ -1,6 +1,6 @@
 import { MigrationFailedError } from "../contract/errors";
 import { keepDigests } from "./applied";
-import type { MigrationRun } from "./dbmate";
+import type { MigrationRun } from "./migrator";
 import { compareLines, describeSchema } from "./fingerprint";
 import { readLiveSchema } from "./live-schema";
 import { migrationVersion, newestVersion, type MigrationDigests } from "./migrations";

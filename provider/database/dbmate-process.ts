@@ -14,6 +14,8 @@ const QUIET_LIMIT_MS = 15_000;
 
 /** What dbmate is started with. */
 export interface DbmateRun {
+  /** `rollback` undoes the newest version that is applied. */
+  readonly command: "migrate" | "rollback";
   /** As whom it logs in. */
   readonly settings: ConnectionSettings;
   readonly schemaName: string;
@@ -31,7 +33,7 @@ export interface DbmateFault {
 }
 
 /**
- * Runs `dbmate migrate` to its end.
+ * Runs a command of dbmate to its end.
  *
  * @param client Holds the lock on the schema.
  * @returns what went wrong; undefined where nothing did.
@@ -49,7 +51,7 @@ export async function runDbmate(
       // An empty env file, because dbmate would otherwise read .env of the folder it is started in.
       ...["--env", "DBMATE_URL", "--env-file", "/dev/null", "--no-dump-schema"],
       ...["--migrations-dir", run.directory, "--migrations-table", "schema_migrations"],
-      "migrate",
+      run.command,
     ],
     {
       env: {

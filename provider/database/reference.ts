@@ -3,10 +3,11 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { MigrationsUnreadableError } from "../contract/errors";
-import { migrate, type MigrationRun } from "./dbmate";
+import { migrate } from "./dbmate";
 import { dropInParts } from "./drop-in-parts";
 import { describeSchema } from "./fingerprint";
 import { readMigrations } from "./migrations";
+import type { MigrationRun } from "./migrator";
 import { dropOwnerRole } from "./owner-role";
 import { inTransaction, isDatabaseError, rowsIfAny, withConnection, withSessionLock } from "./pool";
 import type { DatabaseAddress } from "./settings";
@@ -60,11 +61,7 @@ async function makeReference({ database, directory, files, isolate }: ReferenceR
   const schemaName = `reference_${randomUUID()}`;
   try {
     for (const [file, digest] of Object.entries(files)) {
-      await copyFile(path.join(directory, file), path.join(folder, file));
-      if (readMigrations(folder)[file] === digest) continue;
-      throw new MigrationsUnreadableError(
-        `${file} in ${directory} was changed just now: try again`,
-      );
+      await copyMigration({ directory, file, digest }, folder);
     }
     await inTransaction(database, async (client) => {
       const schema = client.escapeIdentifier(schemaName);
@@ -77,6 +74,20 @@ async function makeReference({ database, directory, files, isolate }: ReferenceR
     await rm(folder, { recursive: true });
     await dropScratchSchemas(database);
   }
+}
+
+/** @throws {@link MigrationsUnreadableError} where it is not the one with this digest, or is not there. */
+async function copyMigration(
+  { directory, file, digest }: { directory: string; file: string; digest: string },
+  folder: string,
+): Promise<void> {
+  try {
+    await copyFile(path.join(directory, file), path.join(folder, file));
+  } catch (error) {
+    throw new MigrationsUnreadableError(`${file} in ${directory} cannot be read`, { cause: error });
+  }
+  if (readMigrations(folder)[file] === digest) return;
+  throw new MigrationsUnreadableError(`${file} in ${directory} was changed just now: try again`);
 }
 
 /** To be called by who has the lock: a run that was killed may have left its schema. */

@@ -2,12 +2,13 @@ import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { baseline } from "../database/baseline";
-import { migrate, type MigrationRun } from "../database/dbmate";
+import { migrate } from "../database/dbmate";
 import { dropContents } from "../database/drop-contents";
 import { loadArchive } from "../database/load-archive";
 import { readLiveSchema } from "../database/live-schema";
 import type { DatabaseIdentity } from "../database/identity";
 import { migrationVersion, newestVersion, type MigrationDigests } from "../database/migrations";
+import type { MigrationRun } from "../database/migrator";
 import { inTransaction, withConnection } from "../database/pool";
 import { grantContents, protectVersions } from "../database/product-roles";
 import { notRepaired } from "../database/drift/tables";
@@ -23,7 +24,14 @@ import {
 } from "./dynamic";
 import { folderOf, fromProgram, readFolder } from "./migrations-folder";
 import type { DatabaseArgs } from "./one-database";
-import { differingNow, filesOnRecord, isSound, tablesAfter, type Tables } from "./tables";
+import {
+  filesOnRecord,
+  isSound,
+  tablesAfter,
+  tablesNow,
+  tablesOfSome,
+  type Tables,
+} from "./tables";
 
 /** The inputs of step 4. */
 export interface MigrationsArgs extends DatabaseArgs {
@@ -169,10 +177,11 @@ export const migrations = {
     const files = Object.fromEntries(
       Object.entries(props.files).filter(([file]) => isApplied(file)),
     );
-    // What lacks migrations is not as they make it, and will be.
-    const differs = names.every(isApplied) ? await differingNow(run(state), state) : undefined;
     const isolated = live.isolated ? { isolateMigrations: true } : {};
-    const found = { ...isolated, ...(differs && { differs }), files };
+    const tables = names.every(isApplied)
+      ? await tablesNow(run(state), state)
+      : await tablesOfSome({ ...run(state), files });
+    const found = { ...isolated, ...tables, files };
     return { id, props: { ...props, ...found, version: newestVersion(files) } };
   },
 
@@ -232,6 +241,7 @@ async function loadIfAny({ importFrom, ...inputs }: Inputs): Promise<void> {
 function asDeclared(state: Inputs): Inputs {
   const props = { ...state };
   delete props.isolateMigrations;
+  delete props.fingerprint;
   delete props.differs;
   return props;
 }

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import { MigrationFailedError, MigrationsUnreadableError } from "../contract/errors";
 import { differingLines, notRepaired } from "../database/drift/tables";
-import type { MigrationRun } from "../database/dbmate";
+import type { MigrationRun } from "../database/migrator";
 import { describeSchema, fingerprintOf, fingerprints } from "../database/fingerprint";
 import { inTransaction, isDatabaseError, rowsIfAny, withConnection } from "../database/pool";
 import { findReference, referenceOf } from "../database/reference";
@@ -67,20 +67,22 @@ export async function tablesAfter(run: Migrated, wasSound: boolean): Promise<Tab
 
 /**
  * Compares a schema with what the state says of it. Their reference, which says in which lines it differs, is
- * made only where it does.
- *
- * @returns the lines; undefined where it is as its migrations have made it, as far as the state says what that is.
+ * made only where it does. It is as its migrations have made it, as far as the state says what that is.
  */
-export async function differingNow(run: Migrated, state: Tables): Promise<string[] | undefined> {
-  const { database, schemaName } = run;
+export async function tablesNow(run: Migrated, state: Tables): Promise<Tables> {
   const { fingerprint } = state;
-  if (isPublic(schemaName) || fingerprint === undefined) return undefined;
-  const now = await reading(database, (client) => fingerprintNow(client, schemaName));
-  // Somebody is at a table: the next refresh tells.
-  if (now === undefined) return state.differs;
-  if (now === fingerprint) return undefined;
-  const lines = await referenceIfAny(run);
-  return (lines && (await differing(run, lines))) ?? ["is not as its migrations have made it"];
+  if (isPublic(run.schemaName) || fingerprint === undefined) return {};
+  const differs = await differingNow(run, state, fingerprint);
+  return { fingerprint, ...(differs && { differs }) };
+}
+
+/**
+ * What just these files make, in a schema that lacks others which the state names: they may have been taken back
+ * since. The schema is not compared with it, as it will be migrated.
+ */
+export async function tablesOfSome(run: Migrated): Promise<Tables> {
+  const lines = isPublic(run.schemaName) ? undefined : await referenceIfAny(run);
+  return lines === undefined ? {} : { fingerprint: fingerprintOf(lines) };
 }
 
 /** The files that are on record as applied in a tenant's schema; undefined where no record is kept. */
@@ -128,6 +130,20 @@ async function isEmpty(client: PoolClient, schemaName: string): Promise<boolean>
     [schemaName],
   );
   return rowCount === 0;
+}
+
+async function differingNow(
+  run: Migrated,
+  state: Tables,
+  fingerprint: string,
+): Promise<string[] | undefined> {
+  const { database, schemaName } = run;
+  const now = await reading(database, (client) => fingerprintNow(client, schemaName));
+  // Somebody is at a table: the next refresh tells.
+  if (now === undefined) return state.differs;
+  if (now === fingerprint) return undefined;
+  const lines = await referenceIfAny(run);
+  return (lines && (await differing(run, lines))) ?? ["is not as its migrations have made it"];
 }
 
 async function differing(run: Migrated, lines: readonly string[]): Promise<string[] | undefined> {

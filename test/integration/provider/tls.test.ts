@@ -83,7 +83,8 @@ const clients: [string, (settings: ConnectionSettings) => Promise<unknown>][] = 
       const watcher = new Client(server.superuserUrl);
       await watcher.connect();
       const schemaName = `dbmate_${++count}`;
-      const run = { settings: database, schemaName, directory: tenantMigrationsDir };
+      const directory = tenantMigrationsDir;
+      const run = { command: "migrate" as const, settings: database, schemaName, directory };
       const fault = await runDbmate(run, watcher).finally(() => watcher.end());
       if (fault !== undefined) throw new Error(fault.message);
     },
