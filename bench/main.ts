@@ -8,6 +8,7 @@ import { atOnce } from "./rows/at-once";
 import { backToBack } from "./rows/back-to-back";
 import { burst } from "./rows/burst";
 import { driftLook } from "./rows/drift-look";
+import { fleet } from "./rows/fleet";
 import { manyTenants } from "./rows/many-tenants";
 import { memory } from "./rows/memory";
 import { migrationsOf20 } from "./rows/migrations-20";
@@ -19,7 +20,7 @@ import { writeReport } from "./report/write";
 /** In the order in which they are measured. The group `memory` counts the set-ups of those before it. */
 const groups: readonly Group[] = [
   ...[pace, prestarted, backToBack, atOnce, burst, memory],
-  ...[migrationsOf20, oneStack, manyTenants, driftLook],
+  ...[migrationsOf20, oneStack, manyTenants, driftLook, fleet],
 ];
 const names = groups.map(({ name }) => name);
 

@@ -61,8 +61,8 @@ Measures what a set-up costs. Each row compares two ways to do the same, in the 
 run, on a PostgreSQL and services of its own. Nothing of yours is touched.
 The report is written to standard output, progress to standard error.
 
-  --quick      under 3 minutes instead of 10: fewer samples, without the rows for
-               3,000 tenants, drift, memory and 20 migrations
+  --quick      under 3 minutes instead of 20: fewer samples, without the rows for
+               3,000 tenants, drift, the fleet, memory and 20 migrations
   --json       one JSON object on standard output: machine, rows, and in "missed" the
                names of the rows that missed their targets
                (npm run --silent bench -- --json keeps npm's own lines away)

@@ -49,3 +49,13 @@ export async function copyPostgresStates(
     [stack, slugs],
   );
 }
+
+/** The name of a tenant's stack: the service's own record of it, or the slug. */
+export async function stackOf(databaseUrl: string, slug: string): Promise<string> {
+  const [row] = await sql<{ name: string }>(
+    databaseUrl,
+    "select stack as name from public.service_tenants where slug = $1",
+    [slug],
+  );
+  return row?.name ?? slug;
+}

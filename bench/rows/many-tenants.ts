@@ -1,6 +1,6 @@
 import type { BenchContext } from "../context/context";
 import { copyTenant } from "../many-tenants/database";
-import { copyFileStates, copyPostgresStates } from "../many-tenants/states";
+import { copyFileStates, copyPostgresStates, stackOf } from "../many-tenants/states";
 import { onceASecond, together } from "../measure/samples";
 import { ratio, side, type Figure, type Group, type Row } from "../context/row";
 import { latencyOf, type Service } from "../sides/service";
@@ -95,14 +95,4 @@ async function compare(
     [`${MANY} tenants`, side(samples.many)],
     [`${FEW} tenants`, side(samples.few)],
   ]);
-}
-
-/** The name of a tenant's stack: the service's own record of it, or the slug. */
-async function stackOf(databaseUrl: string, slug: string): Promise<string> {
-  const [row] = await sql<{ name: string }>(
-    databaseUrl,
-    "select stack as name from public.service_tenants where slug = $1",
-    [slug],
-  );
-  return row?.name ?? slug;
 }

@@ -10,6 +10,8 @@ export interface ServiceSettings {
   readonly migrationsDir?: string;
   /** Default: the service's own. */
   readonly spareStacks?: number;
+  /** Whether it rolls out what its tenants lack when it starts. Default: no. */
+  readonly migrateOnStart?: boolean;
   /** What the CLI needs to find its plugins. */
   readonly engine: Readonly<Record<string, string>>;
 }
@@ -41,6 +43,9 @@ const setByBench = {
   SETUP_WAIT: "300",
 };
 
+/** The same for all, so that one service can read the states of another. */
+const passphrase = randomBytes(16).toString("hex");
+
 /** The whole environment of a service; its tokens are signed with the secret. */
 export function environmentOf(settings: ServiceSettings, secret: string): NodeJS.ProcessEnv {
   return {
@@ -49,9 +54,10 @@ export function environmentOf(settings: ServiceSettings, secret: string): NodeJS
     ...setByBench,
     DATABASE_URL: settings.databaseUrl,
     PULUMI_BACKEND_URL: settings.backendUrl,
-    PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
+    PULUMI_CONFIG_PASSPHRASE: passphrase,
     TENANT_MIGRATIONS_DIR: settings.migrationsDir ?? tenantMigrationsDir,
     ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
+    ...(settings.migrateOnStart === true ? { MIGRATE_ON_START: "all" } : {}),
     JWT_SECRET: secret,
   };
 }
