@@ -23,9 +23,10 @@ export async function takeOver(
   { tenantId, slug, owner, generation }: Adoption,
 ): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
-    // Where the owner counts its declarations, the count begins anew with it.
+    // Where the owner counts its declarations, the count begins anew with it. The last step is who reaches it: a row
+    // that was active before is not as declared until then.
     `update public.tenants
-    set owner = $3, generation = coalesce($4::bigint, generation), updated_at = now()
+    set owner = $3, generation = coalesce($4::bigint - 1, generation), updated_at = now()
     where owner is null
       and (id = $1 or ($1::uuid is null and slug = $2 and status <> 'deleted'))
     returning id`,

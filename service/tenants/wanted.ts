@@ -24,7 +24,8 @@ export async function insertWanted(
 
 /**
  * Stores the declaration of a tenant that is there, with the status that it has: that of its declaration, or, where
- * it is deleted, of a restore. Its declarations are counted on from those that the tenant was brought to.
+ * it is deleted, of a restore. Its declarations are counted on from those that the tenant was brought to, with one left
+ * out: the row has that from the first step of its adoption until the last, and an older run changes nothing meanwhile.
  *
  * @returns undefined where there is a declaration of the tenant already.
  * @throws error of pg with SQLSTATE 23505 (unique_violation) where another declaration has the slug.
@@ -36,7 +37,7 @@ export async function insertAdopted(
   const { id, spec, askedBy, status, restoresTo, purgeAt } = wanted;
   const [tenant] = await query<WantedTenant>(
     `insert into public.service_tenants (id, spec, asked_by, status, restores_to, purge_at, generation)
-    select id, $2, $3, $4, $5, $6, generation + 1 from public.tenants where id = $1
+    select id, $2, $3, $4, $5, $6, generation + 2 from public.tenants where id = $1
     on conflict (id) do nothing returning ${columns}`,
     [id, JSON.stringify(spec), askedBy, status, restoresTo, purgeAt],
   );

@@ -204,3 +204,18 @@ test("a tenant that was made by hand is adopted by the service, and what is miss
   await saved();
   expect(await preview(id)).toEqual(unchanged);
 });
+
+test("one whose tables are not as their migrations make them is not adopted until they are", async () => {
+  const id = await made("odd");
+  expect(await post(`${id}/release`)).toMatchObject({ status: 200 });
+  await database.sql("delete from public.tenant_migration_digests where schema_name = $1", [
+    `tenant_${id}`,
+  ]);
+  await database.sql(`alter table "tenant_${id}".commerces add column extra int`);
+  const refused = await post("adopt", { id });
+  expect(refused).toMatchObject({ status: 500, body: { code: "OPERATION_FAILED" } });
+  await database.sql(`alter table "tenant_${id}".commerces drop column extra`);
+  expect(await post("adopt", { id })).toMatchObject({ status: 200, body: { status: "active" } });
+  await saved();
+  expect(await preview(id)).toEqual(unchanged);
+});

@@ -61,7 +61,7 @@ const migrationsOf = (id: string, extra: object = {}) =>
 
 /** The five steps as a stack makes them; the schema, which is the plugin's, by SQL. */
 async function make(declared: Declared): Promise<string> {
-  const { email = `ana@${declared.slug}.example`, adopt = true } = declared;
+  const { email = `ana@${declared.slug}.example`, adopt = true, generation } = declared;
   const { id } = await tenantRecord.create(recordOf(declared));
   const admin = await adminUser.create({
     ...{ urlEnv, tenantId: id, email, firstName: "Ana", lastName: "Diaz", forceDestroy: false },
@@ -70,6 +70,7 @@ async function make(declared: Declared): Promise<string> {
   await migrations.create(migrationsOf(id, adopt ? { adopt } : {}));
   await adminMembership.create({
     ...{ urlEnv, tenantId: id, userId: admin.id, status: "active", forceDestroy: false },
+    ...(generation === undefined ? {} : { generation }),
   });
   return id;
 }
@@ -147,11 +148,13 @@ describe("a tenant that was released", () => {
     for (const words of lost) expect(words).toContain(`of ${String(owner)}: choose another slug`);
   });
 
-  it("begins the count of declarations with an owner who counts them", async () => {
+  it("begins the count of declarations with an owner who counts them, and reaches it with the last step alone", async () => {
     const { id, slug } = await released();
     await database.sql("update tenants set generation = 7 where id = $1", [id]);
-    await tenantRecord.create(recordOf({ slug, generation: 1 }));
-    expect(await rowOf(id)).toMatchObject({ generation: "1" });
+    await tenantRecord.create(recordOf({ slug, generation: 3 }));
+    expect(await rowOf(id)).toMatchObject({ generation: "2" });
+    await make({ slug, generation: 3 });
+    expect(await rowOf(id)).toMatchObject({ generation: "3" });
   });
 
   it("keeps a new admin and the former one, who stays a member", async () => {

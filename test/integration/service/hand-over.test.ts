@@ -121,7 +121,7 @@ describe("adopt", () => {
       body: { id, slug, status: "suspended", managedBy: "service" },
     });
     expect(runs.asked.at(-1)).toMatchObject({
-      ...{ id, slug, name: "Acme Corp", adopt: true, suspended: true, generation: 7 },
+      ...{ id, slug, name: "Acme Corp", adopt: true, suspended: true, generation: 8 },
       ...{ adminEmail: "ana@acme.example", adminFirstName: "Ana", adminLastName: "Diaz" },
     });
     expect(runs.asked.at(-1)).not.toHaveProperty("adminPassword");
