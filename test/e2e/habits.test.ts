@@ -107,7 +107,7 @@ const tests: Record<string, () => Promise<void>> = {
       { slug: "globex", adminEmail: "admin@globex.example" });`;
     const { output } = await preview(lasting.replace(`tenant("globex");`, renamed));
     expect(output).not.toMatch(/to (create|delete|replace)|error:/);
-    expect(output).toMatch(/~ 2 to update/);
+    expect(output).toMatch(/~ 3 to update/);
   },
   "`parent`": async () => {
     const urns = await project.run("stack", "--show-urns");
