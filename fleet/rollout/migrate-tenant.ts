@@ -4,6 +4,7 @@ import {
   TenantError,
   TenantGoneError,
 } from "../../provider/contract/errors";
+import { baseline } from "../../provider/database/baseline";
 import { migrate } from "../../provider/database/dbmate";
 import { isDatabaseError, withConnection } from "../../provider/database/pool";
 import type { DatabaseAddress } from "../../provider/database/settings";
@@ -39,10 +40,13 @@ export async function migrateTenant(
   if (found === "gone") return { kind: "gone" };
   if (found === "busy") return { kind: "busy" };
   try {
-    await migrate({
+    const run = {
       ...{ database, schemaName, directory, files, isolate: found.isolated },
       ...{ mustExist: true, waitMs: LOCK_WAIT_MS, limits: options },
-    });
+    };
+    // An adoption that did not finish, perhaps because its tables differ: nobody has looked what was applied.
+    if (!found.isOnRecord) await baseline(run);
+    await migrate(run);
     return { kind: "done" };
   } catch (error) {
     if (error instanceof TenantGoneError) {

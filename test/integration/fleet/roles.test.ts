@@ -44,6 +44,23 @@ test("the next up of a stack finds the files applied, and its tables as the migr
   expect(await database.sql(`select id from "${tenant.schemaName}".b`)).toEqual([{ id: 1 }]);
 });
 
+test("a tenant of which no file is on record gets none unless its tables are as the applied files make them", async () => {
+  const tenant = await database.newTenant("create table a (id int)");
+  await migrations.create(tenant.inputs());
+  const digests = "public.tenant_migration_digests where schema_name = $1";
+  await database.sql(`delete from ${digests}`, [tenant.schemaName]);
+  await database.sql(`alter table "${tenant.schemaName}".a add column extra int`);
+  tenant.add(2, "create table b (id int)");
+  expect(await rollOut(tenant)).toMatchObject({
+    kind: "failed",
+    message: expect.stringMatching(/is there too: column a\.extra/) as string,
+  });
+  expect(await database.sql(`select from ${digests}`, [tenant.schemaName])).toEqual([]);
+  await database.sql(`alter table "${tenant.schemaName}".a drop column extra`);
+  expect(await rollOut(tenant)).toEqual({ kind: "done" });
+  expect(await database.sql(`select from ${digests}`, [tenant.schemaName])).toHaveLength(2);
+});
+
 test("a tenant whose schema was dropped has failed, and none is made for it", async () => {
   const tenant = await database.newTenant("create table a (id int)");
   await migrations.create(tenant.inputs());
