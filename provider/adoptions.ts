@@ -87,7 +87,7 @@ function inWords(
     );
   }
   if (found.admin !== null && found.admin.toLowerCase() !== email.toLowerCase()) {
-    sentences.push(`its admin until now, ${found.admin}, stays a member`);
+    sentences.push(`its admin until now, ${found.admin}, stays a member with the role they have`);
   }
   return sentences.join(". ");
 }

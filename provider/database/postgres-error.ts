@@ -6,12 +6,15 @@
  * @param output The end of what dbmate wrote. It may hold a password and the rows of tables: nothing of it is
  *   handed on but these two fields.
  * @param message What dbmate says of the error, by which it is known to be the same.
- * @returns such as `. DETAIL: Key (code)=(a) is duplicated.`; `""` where PostgreSQL said no more.
+ * @returns such as `. DETAIL: Key (code)=(a) is duplicated`; `""` where PostgreSQL said no more.
  */
 export function detailOf(output: string, message: string): string {
   const fields = fieldsOf(output, message);
   return (["D", "H"] as const)
-    .flatMap((code) => (fields.has(code) ? [`. ${titles[code]}: ${fields.get(code) ?? ""}`] : []))
+    .flatMap((code) => {
+      const words = fields.get(code)?.replace(/\.$/, "");
+      return words === undefined ? [] : [`. ${titles[code]}: ${words}`];
+    })
     .join("")
     .replaceAll(/\s+/g, " ")
     .slice(0, LONGEST_CHARACTERS);

@@ -157,7 +157,7 @@ describe("a tenant that was released", () => {
     expect(await rowOf(id)).toMatchObject({ generation: "3" });
   });
 
-  it("keeps a new admin and the former one, who stays a member", async () => {
+  it("keeps a new admin and the former one, who stays a member with the role they have", async () => {
     const { id, slug } = await released();
     await make({ slug, email: "bea@elsewhere.example" });
     const members = await database.sql(

@@ -236,7 +236,7 @@ describe("create", () => {
   it.each([
     [
       "insert into a values ('x'), ('x'); create unique index a_id on a (id)",
-      'could not create unique index "a_id" (23505). DETAIL: Key (id)=(x) is duplicated.; mend it',
+      'could not create unique index "a_id" (23505). DETAIL: Key (id)=(x) is duplicated; mend it',
     ],
     [
       `do $$ begin raise exception E'no "way"\\nfurther' using detail = E'two\nlines \\\\ ü 🐘', hint = 'turn'; end $$`,

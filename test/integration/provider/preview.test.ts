@@ -157,7 +157,7 @@ describe("a preview of a tenant that is to be taken over", () => {
     expect(await preview(declared)).toEqual([
       `info: adopts no tenant: none has the slug, so nowhere is made`,
       `info: adopts tenant half (${id}): there and kept: row, admin, schema, migrations (1); ` +
-        `missing and made: migrations (2_b.sql), membership. its admin until now, old@half.example, stays a member`,
+        `missing and made: migrations (2_b.sql), membership. its admin until now, old@half.example, stays a member with the role they have`,
       `info: adopts tenant unknown (${unknown}): there and kept: row, admin, schema; missing and made: ` +
         `membership. its migrations have no digests: they are kept if the schema is what the files make`,
       `info: adopts tenant whole (${whole}): there and kept: row, admin, schema, migrations (2), membership; ` +

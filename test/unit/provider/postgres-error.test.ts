@@ -12,7 +12,7 @@ const fields = { S: "ERROR", C: "23505", M: 'could not create unique index \\"a\
 
 test("DETAIL and HINT are told, in this order and on one line", () => {
   const output = `applying\n${printed({ ...fields, H: "Look\\tthere.", D: "Key (code)=(a)\\nis twice." })}\nmore`;
-  expect(detailOf(output, message)).toBe(". DETAIL: Key (code)=(a) is twice.. HINT: Look there.");
+  expect(detailOf(output, message)).toBe(". DETAIL: Key (code)=(a) is twice. HINT: Look there");
 });
 
 test("the SQLSTATE is that of the error of which dbmate speaks", () => {
