@@ -26,7 +26,7 @@ beforeAll(async () => {
     await database.sql(
       `insert into public.operations (id, tenant_id, slug, kind, status, subject, request, failure,
         applied_at, finished_at, created_at)
-      values (gen_random_uuid(), $1, $2, $3, $4, 'ana', '{"reason": "a private reason"}',
+      values (gen_random_uuid(), $1, $2, $3, $4, 'ana', '{"reason": "unpaid", "name": "a private name"}',
         case $4 when 'failed' then '{"kind": "failed", "message": "why", "reference": "r"}'::jsonb end,
         case $4 when 'succeeded' then now() end,
         case when $4 in ('succeeded', 'failed') then now() end,
@@ -54,12 +54,12 @@ test("all operations come newest first, also those of the same millisecond", asy
   expect(await slugs({})).toEqual(["six", "five", "four", "three", "two", "one"]);
 });
 
-test("each is what its own address shows: who asked, and neither key nor request", async () => {
+test("each is what its own address shows: who asked and why, and neither key nor the rest of the request", async () => {
   const { body } = await get({});
   for (const operation of body.data as { id: string }[]) {
     const own = await send(`${service.url}/api/operations/${operation.id}`, { token });
     expect(own.body).toEqual(operation);
-    expect(operation).toMatchObject({ askedBy: "ana" });
+    expect(operation).toMatchObject({ askedBy: "ana", reason: "unpaid" });
   }
   expect(JSON.stringify(body)).not.toContain("private");
 });
