@@ -1,4 +1,4 @@
-// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|fleet|pulumi|bench|soak|
+// What `npm start`, `npm test`, `npm pack` and `npm run doctor|token|hash-password|import|fleet|openapi|pulumi|bench|soak|
 // mutation` call: it brings a fresh clone to the point where the wanted program runs, then runs it. Plain JavaScript
 // without dependencies: when it starts, nothing is installed and nothing is built.
 
@@ -38,6 +38,10 @@ const commands = {
     run: (args) => runNode([built("service/import.js"), ...args]),
   },
   fleet: { progress: process.stderr, run: runFleet },
+  openapi: {
+    progress: process.stderr,
+    run: (args) => runNode([built("service/openapi.js"), ...args]),
+  },
   bench: { progress: process.stderr, run: (args) => runNode([built("bench/main.js"), ...args]) },
   soak: { progress: process.stderr, run: (args) => runNode([built("test/soak/main.js"), ...args]) },
   mutation: { progress: process.stderr, run: runMutation },

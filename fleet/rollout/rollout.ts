@@ -23,7 +23,10 @@ export const usualOptions: RolloutOptions = {
 };
 
 /** `running` is one that goes on when somebody runs it; the last three have ended, and a failed one can be resumed. */
-export type RolloutStatus = "running" | "paused" | "cancelled" | "succeeded" | "failed";
+export const rolloutStatuses = ["running", "paused", "cancelled", "succeeded", "failed"] as const;
+
+/** One of {@link rolloutStatuses}. */
+export type RolloutStatus = (typeof rolloutStatuses)[number];
 
 /** What a rollout is to do. */
 export interface Rollout {

@@ -48,6 +48,7 @@ const characters = (value: string) => Array.from(value).length;
 const text = (most: number) =>
   z
     .string()
+    .meta({ minLength: 1, maxLength: most })
     .transform((value) => value.normalize("NFC").trim())
     .pipe(
       z
@@ -67,6 +68,7 @@ const email =
 /** A password as it is typed: normalised to NFC, never trimmed. */
 const plainPassword = z
   .string()
+  .meta({ minLength: 8, maxLength: 128, format: "password" })
   .transform((value) => value.normalize("NFC"))
   .pipe(
     z
@@ -98,7 +100,8 @@ export const rules = {
       "must be of a-z and 0-9, with single hyphens inside",
     )
     .refine((value) => !reservedSlugs.has(value), "is a reserved word; choose another")
-    .refine((value) => !unknownValues.has(value), "means something else to Pulumi"),
+    .refine((value) => !unknownValues.has(value), "means something else to Pulumi")
+    .meta({ minLength: 3, maxLength: 63, pattern: "^[a-z0-9]+(-[a-z0-9]+)*$" }),
   /** At most 254 characters, of the form HTML uses. */
   email: text(254).refine((value) => email.test(value), "must be an e-mail address"),
   /** 8 to 128 characters, none of the commonest. */
@@ -115,9 +118,9 @@ export const rules = {
   personName: text(100),
   /** A UUID in lower case. */
   id: z.uuid("must be a UUID").transform((value) => value.toLowerCase()),
-  /** The name of a role in PostgreSQL, as it is, with no quotes. */
   /** Who declares a tenant: `organization/project/stack::name`. */
   owner: z.string().min(1).max(1000),
+  /** The name of a role in PostgreSQL, as it is, with no quotes. */
   roleName: z
     .string()
     .refine((value) => value.length > 0, "must not be empty")

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import { DomainError, QueueFullError, UnavailableError, type ErrorCode } from "../system/errors";
-import { HttpError, UnavailableAnswer } from "./errors";
+import { HttpError, statusOf, UnavailableAnswer } from "./errors";
 
 /** Answers 404 where no route has the path. */
 export const notFound: RequestHandler = () => {
@@ -52,22 +52,17 @@ function toAnswer(error: unknown, reference: string): HttpError {
   }
   if (error instanceof DomainError) {
     const { code, message } = error;
-    const statusCode = statusCodes[code];
-    if (statusCode !== undefined) return new HttpError(statusCode, message, { code });
+    if (told.has(code)) return new HttpError(statusOf(code), message, { code });
   }
   // Express throws it for a path whose percent-encoding cannot be decoded.
   if (error instanceof URIError) return new HttpError(400, "The address cannot be read");
   return new ReferencedAnswer(reference);
 }
 
-/** The service's errors whose message is sent to the caller as it is → the status code. All others answer 500. */
-const statusCodes: Readonly<Partial<Record<ErrorCode, number>>> = {
-  NOT_FOUND: 404,
-  TENANT_CONFLICT: 409,
-  TENANT_BUSY: 409,
-  ROLLOUT_CONFLICT: 409,
-  KEY_REUSED: 422,
-};
+/** The service's errors whose message is sent to the caller as it is. All others answer 500. */
+const told: ReadonlySet<ErrorCode> = new Set([
+  ...(["NOT_FOUND", "TENANT_CONFLICT", "TENANT_BUSY", "ROLLOUT_CONFLICT", "KEY_REUSED"] as const),
+]);
 
 class ReferencedAnswer extends HttpError {
   override readonly name = "ReferencedAnswer";

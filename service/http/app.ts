@@ -3,14 +3,14 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Permit } from "./permit";
 import { answerErrors, notFound } from "./answers";
+import { apiRoutes } from "./api";
 import { UnavailableAnswer } from "./errors";
-import { healthRoutes, type Trial } from "./health";
+import type { Trial } from "./health";
 import type { DriftParts } from "../drift/drift";
-import { operationRoutes } from "./operations";
-import { rolloutRoutes } from "./rollouts";
-import { tenantRoutes } from "./tenants";
+import { limitRate } from "./rate-limit";
+import { routerOf } from "./route";
 import { logRequests } from "./request-log";
-import { StreamPlaces, type StreamLimits } from "./stream-places";
+import type { StreamLimits } from "./stream-places";
 import type { Database } from "../database/database";
 import type { Operations } from "../operations/operations";
 import type { Rollouts } from "../rollouts/rollouts";
@@ -64,20 +64,11 @@ export function createApp({
       throw new UnavailableAnswer("Going down", 5, { headers: { Connection: "close" } });
     next();
   });
-  app.use(
-    "/api/tenant",
-    tenantRoutes({
-      permit,
-      database,
-      operations,
-      ratePerMinute,
-      drift: { ...drift, database, log },
-    }),
-  );
-  const places = new StreamPlaces(streams);
-  app.use("/api/operations", operationRoutes(permit, operations, places));
-  app.use("/api/rollouts", rolloutRoutes(permit, rollouts, places));
-  app.use(healthRoutes({ database, tryEngine, sessionTrouble, queueTrouble, providersTrouble }));
+  const routes = apiRoutes({
+    ...{ database, operations, rollouts, drift: { ...drift, database, log } },
+    ...{ streams, tryEngine, sessionTrouble, queueTrouble, providersTrouble },
+  });
+  app.use(routerOf(routes, { permit, limited: limitRate(ratePerMinute) }));
   app.use(notFound);
   app.use(answerErrors);
   return app;

@@ -6,6 +6,16 @@ import { InvalidRequestError } from "./errors";
 /** A cursor as callers send it. One that we made is shorter. */
 export const cursorText = z.string().max(4_096, "must have at most 4096 characters");
 
+/** An answer with a page of a list. @param entry What an entry is. */
+export const listOf = <Entry extends z.ZodType>(entry: Entry) =>
+  z.strictObject({
+    data: z.array(entry).readonly(),
+    meta: z.strictObject({
+      limit: z.int(),
+      nextCursor: z.string().nullable().describe("What brings the next page; null on the last."),
+    }),
+  });
+
 /** The place of an entry in a list that is ordered by a text. */
 export const textPlace = z.strictObject({
   // PostgreSQL has no text with NUL in it.

@@ -1,19 +1,32 @@
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
-import type { Facet } from "../../provider/database/drift/facet";
+import { facetNames, type Facet } from "../../provider/database/drift/facet";
 import { lookAt, repairable, type DriftParts } from "../drift/drift";
 import { kinds } from "../operations/kinds";
-import { viewTenant, type TenantView } from "../tenants/tenants";
+import { tenantView, viewTenant } from "../tenants/tenants";
 import { parseBody, parseInput } from "./body";
 import { HttpError } from "./errors";
 
-/** A tenant's drift as callers see it. */
-interface DriftView {
-  readonly drifted: boolean;
-  /** Those that differ, in their order. */
-  readonly facets: readonly Facet[];
-}
+/** A tenant's drift as callers see it: the facets that differ, in their order. */
+export const driftView = z
+  .strictObject({
+    drifted: z.boolean(),
+    facets: z.array(
+      z.strictObject({
+        facet: z.enum(facetNames),
+        expected: z.string(),
+        found: z.string(),
+        repair: z.string().describe("`engine`, or why no run repairs it, and what to do."),
+      }),
+    ),
+  })
+  .meta({ id: "Drift" });
+
+type DriftView = z.infer<typeof driftView>;
+
+/** A tenant, and what of its drift is left. */
+export const repairedView = tenantView.extend({ drift: driftView }).meta({ id: "RepairedTenant" });
 
 /** Answers with what of a tenant is not as wanted. */
 export function answerDrift(parts: DriftParts): RequestHandler {
@@ -49,7 +62,7 @@ export function answerUnrepairable(parts: DriftParts): RequestHandler {
 export async function viewWithDrift(
   parts: DriftParts,
   id: string,
-): Promise<(TenantView & { readonly drift: DriftView }) | undefined> {
+): Promise<z.infer<typeof repairedView> | undefined> {
   const tenant = await viewTenant(parts.database.query, id);
   if (tenant === undefined) return undefined;
   const { drift } = await lookAt(parts, { id });
@@ -57,7 +70,7 @@ export async function viewWithDrift(
 }
 
 function viewOf(facets: readonly Facet[] = []): DriftView {
-  return { drifted: facets.length > 0, facets };
+  return { drifted: facets.length > 0, facets: [...facets] };
 }
 
 /** @throws InvalidRequestError */

@@ -1,12 +1,26 @@
 import { STATUS_CODES } from "node:http";
-import type { ErrorCode } from "../system/errors";
+import { z } from "zod";
+import { errorCodes, type ErrorCode } from "../system/errors";
 
 /** A fault of a request: where it is, and what it is. */
-export interface Detail {
-  /** The field, `""` for the body as a whole. */
-  readonly path: string;
-  readonly message: string;
-}
+const detail = z.strictObject({
+  path: z.string().describe("The field; empty for the body as a whole."),
+  message: z.string(),
+});
+
+/** A fault of a request. */
+export type Detail = Readonly<z.infer<typeof detail>>;
+
+/** The body of every error answer. */
+export const errorView = z
+  .strictObject({
+    statusCode: z.int(),
+    message: z.string(),
+    error: z.string().describe("What HTTP calls the status."),
+    code: z.enum(errorCodes).describe("What a client decides by."),
+    details: z.array(detail).optional(),
+  })
+  .meta({ id: "Error" });
 
 /** An answer with an error status. Its message and details are sent to the caller. */
 export class HttpError extends Error {
@@ -25,30 +39,45 @@ export class HttpError extends Error {
     super(message);
   }
 
-  /** The body of every error answer. */
-  toBody() {
+  toBody(): z.infer<typeof errorView> {
     return {
       statusCode: this.statusCode,
       message: this.message,
       error: STATUS_CODES[this.statusCode] ?? "Error",
-      code: this.options.code ?? codes[this.statusCode] ?? "INTERNAL",
-      ...(this.options.details === undefined ? {} : { details: this.options.details }),
+      code: this.options.code ?? usualCode(this.statusCode),
+      ...(this.options.details === undefined ? {} : { details: [...this.options.details] }),
     };
   }
 }
 
-const codes: Readonly<Partial<Record<number, ErrorCode>>> = {
-  400: "INVALID_REQUEST",
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "NOT_FOUND",
-  405: "METHOD_NOT_ALLOWED",
-  409: "TENANT_CONFLICT",
-  413: "BODY_TOO_LARGE",
-  415: "UNSUPPORTED_BODY",
-  422: "KEY_REUSED",
-  429: "RATE_LIMITED",
-  503: "UNAVAILABLE",
+function usualCode(statusCode: number): ErrorCode {
+  const all = Object.keys(statuses) as ErrorCode[];
+  return all.find((code) => statuses[code] === statusCode) ?? "INTERNAL";
+}
+
+/** The status that an answer with this code has. */
+export function statusOf(code: ErrorCode): number {
+  return statuses[code];
+}
+
+/** The first code of a status is that of an answer that names none. */
+const statuses: Readonly<Record<ErrorCode, number>> = {
+  INVALID_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  TENANT_CONFLICT: 409,
+  TENANT_BUSY: 409,
+  ROLLOUT_CONFLICT: 409,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_BODY: 415,
+  KEY_REUSED: 422,
+  RATE_LIMITED: 429,
+  INTERNAL: 500,
+  OPERATION_FAILED: 500,
+  UNAVAILABLE: 503,
+  QUEUE_FULL: 503,
 };
 
 /** 400, with every fault. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Router } from "express";
+import { z } from "zod";
 import type { Database } from "../database/database";
-import { onlyMethods } from "./answers";
 import { NotReadyError } from "./errors";
+import type { Route } from "./route";
 
 /** How long the database may take to answer. */
 const DATABASE_ANSWER_MS = 5_000;
@@ -33,35 +33,51 @@ export function healthRoutes({
   sessionTrouble,
   queueTrouble,
   providersTrouble,
-}: HealthParts): Router {
-  const router = Router();
+}: HealthParts): Route[] {
   const tryEngineNow = shared(tryEngine, ENGINE_ANSWER_KEPT_MS);
-  router
-    .route("/healthz")
-    .get((_request, response) => {
-      response.json({ status: "ok" });
-    })
-    .all(onlyMethods("GET"));
-  router
-    .route("/readyz")
-    .get(async (_request, response) => {
-      const trials = {
-        database: tryDatabase(database, sessionTrouble),
-        engine: tryEngineNow(),
-        queue: queueTrouble(),
-      };
-      const trouble = new Map<string, string>();
-      for (const [name, trial] of Object.entries(trials)) {
-        const why = await trial;
-        if (why !== undefined) trouble.set(name, why);
-      }
-      if (trouble.size > 0) throw new NotReadyError(trouble);
-      const slow = providersTrouble();
-      response.json({ status: "ready", ...(slow === undefined ? {} : { slow }) });
-    })
-    .all(onlyMethods("GET"));
-  return router;
+  return [
+    {
+      ...{ name: "getHealth", method: "get", path: "/healthz", permission: "NO_TOKEN" },
+      summary: "Whether the process serves.",
+      answers: { 200: { description: "It does.", schema: healthView } },
+      handlers: [
+        (_request, response) => {
+          response.json({ status: "ok" } satisfies z.infer<typeof healthView>);
+        },
+      ],
+    },
+    {
+      ...{ name: "getReadiness", method: "get", path: "/readyz", permission: "NO_TOKEN" },
+      summary: "Whether database, engine, queue and this instance's session work.",
+      answers: { 200: { description: "They do.", schema: readyView } },
+      handlers: [
+        async (_request, response) => {
+          const trials = {
+            database: tryDatabase(database, sessionTrouble),
+            engine: tryEngineNow(),
+            queue: queueTrouble(),
+          };
+          const trouble = new Map<string, string>();
+          for (const [name, trial] of Object.entries(trials)) {
+            const why = await trial;
+            if (why !== undefined) trouble.set(name, why);
+          }
+          if (trouble.size > 0) throw new NotReadyError(trouble);
+          const slow = providersTrouble();
+          const ready = { status: "ready", ...(slow === undefined ? {} : { slow }) } as const;
+          response.json(ready satisfies z.infer<typeof readyView>);
+        },
+      ],
+    },
+  ];
 }
+
+const healthView = z.strictObject({ status: z.literal("ok") });
+
+const readyView = z.strictObject({
+  status: z.literal("ready"),
+  slow: z.string().optional().describe("Why operations take longer than they need to."),
+});
 
 async function tryDatabase(
   { query }: Database,

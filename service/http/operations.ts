@@ -1,17 +1,17 @@
-import { Router, type Request } from "express";
+import type { Request } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
-import { mayView, type Permit } from "./permit";
+import { mayView } from "./permit";
 import { kinds } from "../operations/kinds";
 import type { Operations } from "../operations/operations";
 import { operationStatuses } from "../operations/store/list";
 import { isSettled, type KindName, type Operation } from "../operations/store/operation";
-import { onlyMethods } from "./answers";
 import { parseInput } from "./body";
-import { cursorText, makeCursor, readCursor, timePlace } from "./cursor";
+import { cursorText, listOf, makeCursor, readCursor, timePlace } from "./cursor";
 import { HttpError } from "./errors";
-import { limit, someOf, withoutParameters } from "./list-parameters";
-import { viewOf } from "./operation-answers";
+import { limit, someOf } from "./list-parameters";
+import { operationView, viewOf } from "./operation-answers";
+import type { Route } from "./route";
 import { sendEvents, type StateEvent } from "./server-sent-events";
 import type { StreamPlaces } from "./stream-places";
 
@@ -25,17 +25,14 @@ const operationsRequest = z.strictObject({
   cursor: cursorText.optional(),
 });
 
+const operationsAnswer = listOf(operationView);
+
 /**
  * `/api/operations`: how far an operation is, once or as a stream of events, for the subject that asked for
  * it, and for callers with VIEW_TENANTS; and for the latter the list of all operations.
  */
-export function operationRoutes(
-  permit: Permit,
-  operations: Operations,
-  places: StreamPlaces,
-): Router {
-  const router = Router();
-
+export function operationRoutes(operations: Operations, places: StreamPlaces): Route[] {
+  const permission = "NOTHING";
   async function find(request: Request): Promise<Operation> {
     const { id } = parseInput(z.object({ id: rules.id }), request.params);
     const operation = await operations.find(id);
@@ -47,39 +44,55 @@ export function operationRoutes(
     }
     return operation;
   }
-
-  router
-    .route("/")
-    .get(permit("VIEW_TENANTS"), async (request, response) => {
-      const { cursor, ...list } = parseInput(operationsRequest, request.query);
-      const after = cursor === undefined ? undefined : readCursor(list, timePlace, cursor);
-      const { entries, next } = await operations.list(list, { limit: list.limit, after });
-      const nextCursor = next ? makeCursor(list, next) : null;
-      response.json({ data: entries.map(viewOf), meta: { limit: list.limit, nextCursor } });
-    })
-    .all(onlyMethods("GET"));
-
-  router
-    .route("/:id")
-    .get(permit("NOTHING"), withoutParameters, async (request, response) => {
-      response.json(viewOf(await find(request)));
-    })
-    .all(onlyMethods("GET"));
-
-  router
-    .route("/:id/events")
-    .get(permit("NOTHING"), withoutParameters, async (request, response) => {
-      const { id } = await find(request);
-      const giveBack = places.take(request.caller?.subject ?? null);
-      try {
-        await sendEvents(request, response, (signal) => asEvents(operations.follow(id, signal)));
-      } finally {
-        giveBack();
-      }
-    })
-    .all(onlyMethods("GET"));
-
-  return router;
+  return [
+    {
+      ...{ name: "listOperations", method: "get", path: "/api/operations" },
+      ...{ permission: "VIEW_TENANTS", query: operationsRequest },
+      summary: "A page of the operations, the newest first.",
+      answers: { 200: { description: "The page.", schema: operationsAnswer } },
+      handlers: [
+        async (request, response) => {
+          const { cursor, ...list } = parseInput(operationsRequest, request.query);
+          const after = cursor === undefined ? undefined : readCursor(list, timePlace, cursor);
+          const { entries, next } = await operations.list(list, { limit: list.limit, after });
+          const nextCursor = next ? makeCursor(list, next) : null;
+          const meta = { limit: list.limit, nextCursor };
+          const answer: z.infer<typeof operationsAnswer> = { data: entries.map(viewOf), meta };
+          response.json(answer);
+        },
+      ],
+    },
+    {
+      ...{ name: "getOperation", method: "get", path: "/api/operations/:id", permission },
+      summary:
+        "How far an operation is, step by step: for who asked for it, and with VIEW_TENANTS.",
+      answers: { 200: { description: "The operation.", schema: operationView } },
+      handlers: [
+        async (request, response) => {
+          response.json(viewOf(await find(request)));
+        },
+      ],
+    },
+    {
+      ...{ name: "followOperation", method: "get", path: "/api/operations/:id/events", permission },
+      summary: "The same as server-sent events, up to the operation's end.",
+      answers: { 200: { description: "The events.", mediaType: "text/event-stream" } },
+      errors: ["RATE_LIMITED"],
+      handlers: [
+        async (request, response) => {
+          const { id } = await find(request);
+          const giveBack = places.take(request.caller?.subject ?? null);
+          try {
+            await sendEvents(request, response, (signal) =>
+              asEvents(operations.follow(id, signal)),
+            );
+          } finally {
+            giveBack();
+          }
+        },
+      ],
+    },
+  ];
 }
 
 async function* asEvents(states: AsyncIterable<Operation>): AsyncGenerator<StateEvent> {

@@ -6,13 +6,13 @@ import {
   countTenants,
   listTenants,
   tenantSorts,
-  tenantStatuses,
   type TenantFilter,
   type TenantPart,
 } from "../tenants/list";
-import { listMemberships } from "../tenants/memberships";
+import { listMemberships, membershipView } from "../tenants/memberships";
+import { tenantStatuses, tenantView } from "../tenants/tenants";
 import { parseInput } from "./body";
-import { cursorText, makeCursor, readCursor, textPlace, timePlace } from "./cursor";
+import { cursorText, listOf, makeCursor, readCursor, textPlace, timePlace } from "./cursor";
 import { count, limit, someOf } from "./list-parameters";
 
 /**
@@ -21,7 +21,8 @@ import { count, limit, someOf } from "./list-parameters";
  */
 const shown: (typeof tenantStatuses)[number][] = ["active", "suspended"];
 
-const tenantsRequest = z
+/** The parameters of the list of tenants. */
+export const tenantsRequest = z
   .strictObject({
     status: someOf(tenantStatuses).optional(),
     q: rules.name.optional(),
@@ -48,18 +49,35 @@ export function answerTenants(query: Query): RequestHandler {
     const begin = await beginOf(query, list, page, cursor);
     const { entries, next } = await listTenants(query, list, { ...list, after: begin.after });
     const { total } = begin;
-    response.json({
+    const answer: z.infer<typeof tenantsAnswer> = {
       data: entries,
       meta: {
         ...{ page: begin.page, limit: list.limit, total },
         totalPages: Math.ceil(total / list.limit),
         nextCursor: next ? makeCursor(list, { ...next, page: begin.page + 1, total }) : null,
       },
-    });
+    };
+    response.json(answer);
   };
 }
 
-const mineRequest = z.strictObject({ limit, cursor: cursorText.optional() });
+/** A page of the tenants. */
+export const tenantsAnswer = z.strictObject({
+  data: z.array(tenantView).readonly(),
+  meta: z.strictObject({
+    page: z.int(),
+    limit: z.int(),
+    total: z.int(),
+    totalPages: z.int(),
+    nextCursor: z.string().nullable().describe("What brings the next page; null on the last."),
+  }),
+});
+
+/** A page of the tenants of the token's user. */
+export const mineAnswer = listOf(membershipView);
+
+/** The parameters of the list of one's own tenants. */
+export const mineRequest = z.strictObject({ limit, cursor: cursorText.optional() });
 
 /** Answers with a page of the tenants in which the token's `sub` is a member; none where it is no user's id. */
 export function answerOwnTenants(query: Query): RequestHandler {
@@ -73,7 +91,8 @@ export function answerOwnTenants(query: Query): RequestHandler {
         ? { entries: [], next: undefined }
         : await listMemberships(query, userId, { limit, after });
     const nextCursor = next ? makeCursor(list, next) : null;
-    response.json({ data: entries, meta: { limit, nextCursor } });
+    const answer: z.infer<typeof mineAnswer> = { data: entries, meta: { limit, nextCursor } };
+    response.json(answer);
   };
 }
 

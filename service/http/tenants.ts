@@ -1,4 +1,4 @@
-import { Router, type Request, type RequestHandler } from "express";
+import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { rules } from "../../provider/contract/rules";
 import type { Database } from "../database/database";
@@ -6,22 +6,26 @@ import type { DriftParts } from "../drift/drift";
 import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
-import { viewTenant, type TenantView } from "../tenants/tenants";
+import { tenantView, viewTenant, type TenantView } from "../tenants/tenants";
 import { Exports } from "../tenants/exports";
-import { onlyMethods } from "./answers";
-import { parseBody, parseInput, takeBody, takeBodyIfAny } from "./body";
+import { parseBody, parseInput } from "./body";
 import { HttpError } from "./errors";
-import { answerDrift, answerUnrepairable, viewWithDrift } from "./drift";
+import { answerDrift, answerUnrepairable, driftView, repairedView, viewWithDrift } from "./drift";
 import { answerExport } from "./export";
-import { answerAccepted, answerEnd } from "./operation-answers";
-import { withoutParameters } from "./list-parameters";
-import type { Permit } from "./permit";
+import { answerAccepted, answerEnd, newTenantView } from "./operation-answers";
 import { prefersAsync } from "./prefer";
-import { limitRate } from "./rate-limit";
-import { answerOwnTenants, answerTenants } from "./tenant-lists";
+import type { Route } from "./route";
+import {
+  answerOwnTenants,
+  answerTenants,
+  mineAnswer,
+  mineRequest,
+  tenantsAnswer,
+  tenantsRequest,
+} from "./tenant-lists";
 
 /** Any visible ASCII characters, which is what every client can send in a header. */
-const idempotencyKey = z.object({
+export const idempotencyKey = z.object({
   "Idempotency-Key": z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
@@ -30,69 +34,136 @@ const idempotencyKey = z.object({
 
 /** What the routes of tenants need. */
 export interface TenantRouteParts {
-  readonly permit: Permit;
   readonly database: Database;
   readonly operations: Operations;
   readonly drift: DriftParts;
-  /** How many operations a token's subject may ask for in a minute. */
-  readonly ratePerMinute: number;
 }
 
 /** `/api/tenant`: one tenant, the lists of them, and the verbs. */
-export function tenantRoutes(parts: TenantRouteParts): Router {
-  const { permit, database } = parts;
+export function tenantRoutes(parts: TenantRouteParts): Route[] {
+  const { database } = parts;
   const { query } = database;
-  const router = Router();
-  const limited = limitRate(parts.ratePerMinute);
-  const verb = <Body extends object>(kind: Kind<Body>, take = takeBodyIfAny): RequestHandler[] => [
-    take,
-    permit(kind.permission),
-    limited,
-    withoutParameters,
-    operate(parts, kind),
+  const verb = <Body extends object>(kind: Kind<Body>) => ({
+    ...{ method: "post" as const, permission: kind.permission, body: kind.body },
+    ...{ mayLackBody: true, isLimited: true, isOperation: true },
+    errors: [
+      "TENANT_CONFLICT",
+      "TENANT_BUSY",
+      "KEY_REUSED",
+      "OPERATION_FAILED",
+      "QUEUE_FULL",
+    ] as const,
+    handlers: [operate(parts, kind)],
+  });
+  const asTenant = (description: string) => ({ 200: { description, schema: tenantView } });
+  return [
+    {
+      ...verb(kinds.setup),
+      ...{ name: "setUpTenant", path: "/api/tenant/setup", mayLackBody: false },
+      summary:
+        "Sets up a tenant: its row, its admin, its schema with every migration, and the admin's membership.",
+      answers: { 201: { description: "The tenant is active.", schema: newTenantView } },
+    },
+    {
+      ...verb(kinds.adopt),
+      ...{ name: "adoptTenant", path: "/api/tenant/adopt", mayLackBody: false },
+      summary: "Takes over a tenant that has no owner. No table is touched.",
+      answers: asTenant("The tenant, which is the service's now."),
+      errors: [...verb(kinds.adopt).errors, "NOT_FOUND"],
+    },
+    {
+      ...{ name: "listOwnTenants", method: "get", path: "/api/tenant/mine", permission: "NOTHING" },
+      summary: "A page of the tenants in which the token's `sub` is a member, by name.",
+      query: mineRequest,
+      answers: { 200: { description: "The page.", schema: mineAnswer } },
+      handlers: [answerOwnTenants(query)],
+    },
+    {
+      ...{ name: "getTenant", method: "get", path: "/api/tenant/:id", permission: "VIEW_TENANTS" },
+      summary: "A tenant, whatever its status.",
+      answers: asTenant("The tenant."),
+      handlers: [
+        async (request, response) => {
+          response.json(await found(viewTenant(query, idIn(request) ?? "")));
+        },
+      ],
+    },
+    {
+      ...verb(kinds.change),
+      ...{ name: "changeTenant", method: "patch", path: "/api/tenant/:id", mayLackBody: false },
+      summary: "Changes a tenant's name or slug, in place.",
+      answers: asTenant("The tenant as it is now."),
+    },
+    {
+      ...verb(kinds.delete),
+      ...{ name: "deleteTenant", method: "delete", path: "/api/tenant/:id" },
+      summary:
+        "Deletes a tenant: its data is kept until `purgeAt`, nobody may use it, and its slug is free.",
+      answers: asTenant("The tenant, `deleted`."),
+    },
+    {
+      ...verb(kinds.suspend),
+      ...{ name: "suspendTenant", path: "/api/tenant/:id/suspend" },
+      summary: "Suspends a tenant: the product's roles cannot use its schema.",
+      answers: asTenant("The tenant, `suspended`."),
+    },
+    {
+      ...verb(kinds.resume),
+      ...{ name: "resumeTenant", path: "/api/tenant/:id/resume" },
+      summary: "Ends a tenant's suspension.",
+      answers: asTenant("The tenant, `active`."),
+    },
+    {
+      ...verb(kinds.restore),
+      ...{ name: "restoreTenant", path: "/api/tenant/:id/restore" },
+      summary: "Restores a deleted tenant, with another slug where its own was taken.",
+      answers: asTenant("The tenant, as it was before."),
+    },
+    {
+      ...verb(kinds.release),
+      ...{ name: "releaseTenant", path: "/api/tenant/:id/release" },
+      summary: "Lets a tenant go as it is, so that a stack may adopt it.",
+      answers: asTenant("The tenant, which the service has forgotten."),
+    },
+    {
+      ...verb(kinds.purge),
+      ...{ name: "purgeTenant", path: "/api/tenant/:id/purge" },
+      summary: "Removes a deleted tenant with all of its data, for ever.",
+      answers: { 204: { description: "It is gone." } },
+    },
+    {
+      ...{ name: "getDrift", method: "get", path: "/api/tenant/:id/drift" },
+      ...{ permission: "VIEW_TENANTS" },
+      summary: "What of a tenant is not as it is wanted.",
+      answers: { 200: { description: "The facets that differ.", schema: driftView } },
+      handlers: [answerDrift(parts.drift)],
+    },
+    {
+      ...verb(kinds.repair),
+      ...{ name: "repairTenant", path: "/api/tenant/:id/repair" },
+      summary: "Repairs what the engine can repair of a tenant's drift.",
+      answers: { 200: { description: "The tenant, and what is left.", schema: repairedView } },
+      handlers: [
+        answerUnrepairable(parts.drift),
+        operate(parts, kinds.repair, (id) => viewWithDrift(parts.drift, id)),
+      ],
+    },
+    {
+      ...{ name: "exportTenant", method: "get", path: "/api/tenant/:id/export" },
+      ...{ permission: "EXPORT_TENANT", isLimited: true },
+      summary: "A tenant as a tar of one consistent snapshot, streamed.",
+      answers: { 200: { description: "The archive.", mediaType: "application/x-tar" } },
+      errors: ["TENANT_CONFLICT", "TENANT_BUSY"],
+      handlers: [answerExport(new Exports(database))],
+    },
+    {
+      ...{ name: "listTenants", method: "get", path: "/api/tenant", permission: "VIEW_TENANTS" },
+      summary: "A page of the tenants.",
+      query: tenantsRequest,
+      answers: { 200: { description: "The page.", schema: tenantsAnswer } },
+      handlers: [answerTenants(query)],
+    },
   ];
-
-  router.route("/setup").post(verb(kinds.setup, takeBody)).all(onlyMethods("POST"));
-
-  router.route("/adopt").post(verb(kinds.adopt, takeBody)).all(onlyMethods("POST"));
-
-  router.route("/mine").get(permit("NOTHING"), answerOwnTenants(query)).all(onlyMethods("GET"));
-
-  router
-    .route("/:id")
-    .get(permit("VIEW_TENANTS"), withoutParameters, async (request, response) => {
-      response.json(await found(viewTenant(query, idIn(request) ?? "")));
-    })
-    .patch(verb(kinds.change, takeBody))
-    .delete(verb(kinds.delete))
-    .all(onlyMethods("GET", "PATCH", "DELETE"));
-
-  router.route("/:id/suspend").post(verb(kinds.suspend)).all(onlyMethods("POST"));
-  router.route("/:id/resume").post(verb(kinds.resume)).all(onlyMethods("POST"));
-  router.route("/:id/restore").post(verb(kinds.restore)).all(onlyMethods("POST"));
-  router.route("/:id/release").post(verb(kinds.release)).all(onlyMethods("POST"));
-  router.route("/:id/purge").post(verb(kinds.purge)).all(onlyMethods("POST"));
-
-  router
-    .route("/:id/drift")
-    .get(permit("VIEW_TENANTS"), withoutParameters, answerDrift(parts.drift))
-    .all(onlyMethods("GET"));
-  router
-    .route("/:id/repair")
-    .post(
-      ...[takeBodyIfAny, permit(kinds.repair.permission), limited, withoutParameters],
-      answerUnrepairable(parts.drift),
-      operate(parts, kinds.repair, (id) => viewWithDrift(parts.drift, id)),
-    )
-    .all(onlyMethods("POST"));
-  router
-    .route("/:id/export")
-    .get(permit("EXPORT_TENANT"), limited, withoutParameters, answerExport(new Exports(database)))
-    .all(onlyMethods("GET"));
-
-  router.route("/").get(permit("VIEW_TENANTS"), answerTenants(query)).all(onlyMethods("GET"));
-
-  return router;
 }
 
 /**

@@ -1,34 +1,55 @@
-import type { RolloutFailure, RolloutOptions, RolloutStatus } from "../../fleet/rollout/rollout";
+import { z } from "zod";
+import { orders, rolloutStatuses } from "../../fleet/rollout/rollout";
 import type { Query } from "../database/database";
 import { microseconds, pageOf, Parameters, timeOf, type Page, type Place } from "../database/pages";
 
 /** A rollout as callers see it. */
-export interface RolloutView {
-  readonly id: string;
-  readonly status: RolloutStatus;
-  /** Why it was stopped, or has failed. */
-  readonly reason: string | null;
-  /** The `sub` of who asked for it; null for a command, for the service's start, and for a token without one. */
-  readonly askedBy: string | null;
-  readonly options: RolloutOptions;
-  /** The names of the files that each tenant has at the end. */
-  readonly files: readonly string[];
-  readonly tenants: number;
-  readonly done: number;
-  readonly failed: number;
-  /** Those that were removed, or let go, before it was their turn. */
-  readonly gone: number;
-  /** Those that are being migrated. */
-  readonly atWork: number;
-  readonly createdAt: Date;
-  readonly finishedAt: Date | null;
-}
+export const rolloutView = z
+  .strictObject({
+    id: z.uuid(),
+    status: z.enum(rolloutStatuses),
+    reason: z.string().nullable().describe("Why it was stopped, or has failed."),
+    askedBy: z
+      .string()
+      .nullable()
+      .describe(
+        "The `sub` of who asked for it; null for a command, for the service's start, and for a token without one.",
+      ),
+    options: z.strictObject({
+      owner: z.string(),
+      only: z.array(z.string()).readonly(),
+      order: z.enum(orders),
+      canary: z.int(),
+      maxFailures: z.int().nullable(),
+      lockTimeoutMs: z.int(),
+      statementTimeoutMs: z.int(),
+      lockRetries: z.int(),
+    }),
+    files: z.array(z.string()).describe("The files that each tenant has at the end."),
+    tenants: z.int(),
+    done: z.int(),
+    failed: z.int(),
+    gone: z.int().describe("Those that were removed, or let go, before it was their turn."),
+    atWork: z.int().describe("Those that are being migrated."),
+    createdAt: z.date(),
+    finishedAt: z.date().nullable(),
+  })
+  .meta({ id: "Rollout" });
+
+/** {@link rolloutView} */
+export type RolloutView = z.infer<typeof rolloutView>;
 
 /** A rollout, and what has become of each tenant that failed. */
-export interface RolloutDetails extends RolloutView {
-  /** The first hundred of those that have failed, in the rollout's order. */
-  readonly failures: readonly RolloutFailure[];
-}
+export const rolloutDetails = rolloutView
+  .extend({
+    failures: z
+      .array(z.strictObject({ slug: z.string(), tenantId: z.uuid(), message: z.string() }))
+      .describe("The first hundred of those that have failed, in the rollout's order."),
+  })
+  .meta({ id: "RolloutDetails" });
+
+/** {@link rolloutDetails} */
+export type RolloutDetails = z.infer<typeof rolloutDetails>;
 
 /** SQL of {@link RolloutView} for a row `r` of `public.rollouts`. */
 const view = `r.id, r.status, reason, asked_by as "askedBy", options,

@@ -1,9 +1,6 @@
 import type { Query } from "../database/database";
 import { microseconds, pageOf, Parameters, timeOf, type Page, type Place } from "../database/pages";
-import { viewColumns, type TenantView } from "./tenants";
-
-/** Each status of a tenant, in the order of its life. */
-export const tenantStatuses = ["provisioning", "active", "suspended", "deleted"] as const;
+import { tenantStatuses, viewColumns, type TenantView } from "./tenants";
 
 /** Each order of a list of tenants; `-` is the reverse one. */
 export const tenantSorts = ["-createdAt", "createdAt", "name", "-name", "slug", "-slug"] as const;

@@ -1,12 +1,16 @@
+import { z } from "zod";
 import type { Query } from "../database/database";
 import { pageOf, type Page, type Place } from "../database/pages";
-import type { TenantView } from "./tenants";
+import { tenantView } from "./tenants";
 
 /** A tenant as its members see it. */
-export interface Membership extends Pick<TenantView, "id" | "name" | "slug" | "createdAt"> {
-  readonly status: "active" | "suspended";
-  readonly role: "ADMIN" | "MEMBER";
-}
+export const membershipView = tenantView
+  .pick({ id: true, name: true, slug: true, createdAt: true })
+  .extend({ status: z.enum(["active", "suspended"]), role: z.enum(["ADMIN", "MEMBER"]) })
+  .meta({ id: "Membership" });
+
+/** {@link membershipView} */
+export type Membership = z.infer<typeof membershipView>;
 
 /**
  * The tenants in which a user is a member, by name. Those that are suspended are among them, so that a product

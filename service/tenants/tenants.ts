@@ -1,31 +1,57 @@
+import { z } from "zod";
 import type { Query } from "../database/database";
 
+/** Each status of a tenant, in the order of its life. */
+export const tenantStatuses = ["provisioning", "active", "suspended", "deleted"] as const;
+
+const time = z.date();
+
 /** A tenant as callers see it. */
-export interface TenantView {
-  readonly id: string;
-  readonly name: string;
-  readonly slug: string;
-  readonly status: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  /** Null unless it is suspended. */
-  readonly suspendedAt: Date | null;
-  /** Null unless it is deleted. */
-  readonly deletedAt: Date | null;
-  /** When it is purged by itself; null where it is not deleted, or a stack declares it. */
-  readonly purgeAt: Date | null;
-  /** The version of its newest migration, such as `20260101000006`; null before it has any. */
-  readonly migrationVersion: string | null;
-  /** `service`, or who declares it: `organization/project/stack::name`; null where nobody does. */
-  readonly managedBy: string | null;
-}
+export const tenantView = z
+  .strictObject({
+    id: z.uuid(),
+    name: z.string(),
+    slug: z.string(),
+    status: z.enum(tenantStatuses),
+    createdAt: time,
+    updatedAt: time,
+    suspendedAt: time.nullable().describe("Null unless it is suspended."),
+    deletedAt: time.nullable().describe("Null unless it is deleted."),
+    purgeAt: time
+      .nullable()
+      .describe(
+        "When it is purged by itself; null where it is not deleted, or a stack declares it.",
+      ),
+    migrationVersion: z
+      .string()
+      .nullable()
+      .describe("The version of its newest migration; null before it has any."),
+    managedBy: z
+      .string()
+      .nullable()
+      .describe(
+        "`service`, or who declares it: `organization/project/stack::name`; null where nobody does.",
+      ),
+  })
+  .meta({
+    id: "Tenant",
+    example: {
+      ...{ id: "6f1e8a52-9c1f-4a7e-8d3b-0a5f4c2b7e10", name: "Acme Corp", slug: "acme-corp" },
+      ...{ status: "active", createdAt: "2026-01-05T09:00:00.000Z" },
+      ...{ updatedAt: "2026-01-05T09:00:00.000Z", suspendedAt: null, deletedAt: null },
+      ...{ purgeAt: null, migrationVersion: "20260101000006", managedBy: "service" },
+    },
+  });
+
+/** {@link tenantView} */
+export type TenantView = z.infer<typeof tenantView>;
 
 /** A tenant's row of public.tenants, whatever its status. */
 export interface TenantRow {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
-  readonly status: "provisioning" | "active" | "suspended" | "deleted";
+  readonly status: (typeof tenantStatuses)[number];
   /** Who declares it: `organization/project/stack::name`; null where nobody does. */
   readonly owner: string | null;
   /** The admin's e-mail; null before step 2 has made or found the admin. */

@@ -1,3 +1,5 @@
+import { assertDescribed } from "./described";
+
 /** An answer of the service, read to its end. */
 export interface Answer {
   readonly status: number;
@@ -26,7 +28,11 @@ export function tenantBody(changes: Record<string, unknown> = {}): Record<string
   };
 }
 
-/** Sends a request and reads its answer. */
+/**
+ * Sends a request and reads its answer.
+ *
+ * @throws where the answer is none that `/openapi.json` describes.
+ */
 export async function send(
   url: string,
   options: {
@@ -47,10 +53,12 @@ export async function send(
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
+  const answer: unknown = text === "" ? undefined : JSON.parse(text);
+  assertDescribed(method, url, { status: response.status, body: answer });
   return {
     status: response.status,
     headers: response.headers,
-    body: (text === "" ? {} : JSON.parse(text)) as Answer["body"],
+    body: (answer ?? {}) as Answer["body"],
   };
 }
 

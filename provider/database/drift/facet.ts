@@ -1,6 +1,11 @@
 /** What of a tenant is compared with what is wanted, in the order in which it is told. */
-export type FacetName =
-  "row" | "status" | "admin" | "membership" | "schema" | "digests" | "gate" | "fingerprint";
+export const facetNames = [
+  ...["row", "status", "admin", "membership"],
+  ...["schema", "digests", "gate", "fingerprint"],
+] as const;
+
+/** One of {@link facetNames}. */
+export type FacetName = (typeof facetNames)[number];
 
 /** The `repair` of a facet that an engine run of its tenant brings to what is wanted. */
 export const ENGINE = "engine";

@@ -18,15 +18,22 @@ import { aliveOperation } from "../store/store";
 import type { Asker, Kind } from "./kind";
 
 /** The body of `POST /api/tenant/setup`. */
-export const setupRequest = z.strictObject({
-  name: rules.name,
-  slug: rules.slug,
-  adminEmail: rules.email,
-  // An argon2 hash sent here is not taken for a hash: it is hashed like any other long password.
-  adminPassword: rules.plainPassword.optional(),
-  adminFirstName: rules.personName,
-  adminLastName: rules.personName,
-});
+export const setupRequest = z
+  .strictObject({
+    name: rules.name,
+    slug: rules.slug,
+    adminEmail: rules.email,
+    // An argon2 hash sent here is not taken for a hash: it is hashed like any other long password.
+    adminPassword: rules.plainPassword.optional(),
+    adminFirstName: rules.personName,
+    adminLastName: rules.personName,
+  })
+  .meta({
+    example: {
+      ...{ name: "Acme Corp", slug: "acme-corp", adminEmail: "ana@acme.example" },
+      ...{ adminPassword: "a quiet purple river", adminFirstName: "Ana", adminLastName: "Diaz" },
+    },
+  });
 
 /** The tenant that a caller asks for; its password is in plain text. */
 export type SetupRequest = z.infer<typeof setupRequest>;

@@ -61,7 +61,7 @@ test("a slug that is no tenant's, and a command that there is not, are refused",
     stderr: "no tenant of service has the slug nobody\n",
   });
   expect((await fleet.run("stauts")).stderr).toBe(
-    "name one of status, plan, migrate, resume, watch, pause, cancel: see --help\n",
+    "name one of status, plan, migrate, resume, watch, pause, cancel, rollback: see --help\n",
   );
   expect((await fleet.run("status", "--ownr", "all")).stderr).toMatch(/--ownr.*: see --help\n$/);
   expect((await fleet.run("--help")).stdout).toMatch(/npm run fleet -- status/);
