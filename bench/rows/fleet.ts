@@ -14,6 +14,9 @@ import { latencyOf } from "../sides/service";
 const MANY = 3_000;
 const FEW = 300;
 
+/** How many set-ups are measured with a rollout, and without; and the stacks that are made ahead of each. */
+const SET_UPS = 8;
+
 const target = { kind: "target", must: "at most" } as const;
 const status: Row = {
   ...{ ...target, name: "fleet-status", limit: 1, unit: "ms" },
@@ -120,28 +123,28 @@ async function measureMemory(context: BenchContext, parts: FleetParts): Promise<
   ]);
 }
 
-/** Two services one after the other on the same database, of which the second begins a rollout when it starts. */
+/** One service, idle first, and then at a rollout of its own that lasts longer than the set-ups. */
 async function measureBeside(
   context: BenchContext,
   parts: FleetParts,
   backendUrl: string,
 ): Promise<Figure> {
-  // Or the service would bring up the states after the rollouts before, with and without one of its own.
+  context.progress("fleet: set-ups without a rollout, and beside one");
+  // Or the service would bring up the states after the rollouts before, which is no part of this one.
   await sql(parts.databaseUrl, "update public.service_tenants set is_state_behind = false");
-  const latencies = async (name: string, migrateOnStart: boolean) => {
-    context.progress(`fleet: set-ups ${name}`);
-    const service = await context.startService({ ...parts, backendUrl, migrateOnStart });
-    await onceASecond(3, service.setUp);
-    const samples = (await onceASecond(15, service.setUp)).map(latencyOf);
-    if (migrateOnStart) await assertRollingOut(parts.databaseUrl);
-    await service.stop();
-    return side(samples);
-  };
-  const without = await latencies("without a rollout", false);
+  const service = await context.startService({ ...parts, backendUrl, spareStacks: SET_UPS });
+  await onceASecond(3, service.setUp);
+  await service.idle();
+  const without = await onceASecond(SET_UPS, service.setUp);
+  await service.idle();
   addFile(parts, "2099010199", "beside");
+  await service.beginRollout();
+  const besides = await onceASecond(SET_UPS, service.setUp);
+  await assertRollingOut(parts.databaseUrl);
+  await service.stop();
   return ratio(beside, [
-    ["beside a rollout", await latencies("beside a rollout", true)],
-    ["without", without],
+    ["beside a rollout", side(besides.map(latencyOf))],
+    ["without", side(without.map(latencyOf))],
   ]);
 }
 

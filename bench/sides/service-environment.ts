@@ -10,8 +10,6 @@ export interface ServiceSettings {
   readonly migrationsDir?: string;
   /** Default: the service's own. */
   readonly spareStacks?: number;
-  /** Whether it rolls out what its tenants lack when it starts. Default: no. */
-  readonly migrateOnStart?: boolean;
   /** What the CLI needs to find its plugins. */
   readonly engine: Readonly<Record<string, string>>;
 }
@@ -57,7 +55,6 @@ export function environmentOf(settings: ServiceSettings, secret: string): NodeJS
     PULUMI_CONFIG_PASSPHRASE: passphrase,
     TENANT_MIGRATIONS_DIR: settings.migrationsDir ?? tenantMigrationsDir,
     ...(settings.spareStacks === undefined ? {} : { SPARE_STACKS: String(settings.spareStacks) }),
-    ...(settings.migrateOnStart === true ? { MIGRATE_ON_START: "all" } : {}),
     JWT_SECRET: secret,
   };
 }

@@ -13,6 +13,8 @@ export interface Service {
   readonly databaseUrl: string;
   /** Sends a request for a new tenant and waits for the 201. @throws Error at any other answer. */
   readonly setUp: () => Promise<SetUp>;
+  /** Has it begin a rollout of what its tenants lack. @throws Error where none lacks anything. */
+  readonly beginRollout: () => Promise<void>;
   /** Waits until it uses no CPU: then it has prepared what it can for the next request. */
   readonly idle: () => Promise<void>;
   /** How many tenants it has set up. */
@@ -46,7 +48,7 @@ export async function startService(settings: ServiceSettings): Promise<Service> 
   });
   const url = await addressOf(child);
   const pid = child.pid ?? 0;
-  const permissions = ["CREATE_TENANT"];
+  const permissions = ["CREATE_TENANT", "MIGRATE_TENANTS"];
   const token = sign({ sub: "bench", permissions }, secret, { expiresIn: "1h" });
   let count = 0;
   return {
@@ -68,6 +70,11 @@ export async function startService(settings: ServiceSettings): Promise<Service> 
       if (response.status !== 201) throw new Error(`answer ${response.status}: ${text}`);
       count += 1;
       return { slug: tenant.slug, sent, answered };
+    },
+    beginRollout: async () => {
+      const headers = { Authorization: `Bearer ${token}` };
+      const { status } = await fetch(`${url}/api/rollouts`, { method: "POST", headers });
+      if (status !== 202) throw new Error(`no rollout was begun: ${status}`);
     },
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

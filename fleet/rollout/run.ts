@@ -18,6 +18,8 @@ export interface RunnerParts {
   readonly directory: string;
   /** How many tenants it migrates at once. */
   readonly concurrency: number;
+  /** Called before each tenant is taken: whatever else is more urgent can be waited for. Default: nothing is. */
+  readonly letPass?: () => Promise<void>;
   /** When it aborts, the runner ends the migrations that it has begun, and takes no others. */
   readonly stop: AbortSignal;
 }
@@ -62,6 +64,7 @@ async function work(parts: RunnerParts, rollout: Rollout, runner: string): Promi
   const { database, stop } = parts;
   const { id } = rollout;
   while (!stop.aborted) {
+    await parts.letPass?.();
     const tenant = await withConnection(database, (client) => takeTenant(client, rollout, runner));
     if (tenant !== undefined) {
       const { tenantId } = tenant;
@@ -81,16 +84,17 @@ async function note(
   outcome: Outcome,
 ): Promise<void> {
   const { lockTries } = tenant;
-  await inTransaction(database, async (client) => {
-    if (outcome.kind === "done" || outcome.kind === "gone") {
-      await settle(client, tenant, outcome.kind);
-    } else if (outcome.kind === "busy") {
-      await postpone(client, tenant, { waitMs: waitMs(1), lockTries });
-    } else if (outcome.kind === "failed" || lockTries >= options.lockRetries) {
-      await fail(client, tenant, outcome.message, options.maxFailures);
-    } else {
-      await postpone(client, tenant, { waitMs: waitMs(lockTries), lockTries: lockTries + 1 });
-    }
+  const { kind } = outcome;
+  if (kind === "failed" || (kind === "locked" && lockTries >= options.lockRetries)) {
+    await inTransaction(database, (client) =>
+      fail(client, tenant, outcome.message, options.maxFailures),
+    );
+    return;
+  }
+  await withConnection(database, async (client) => {
+    if (kind === "done" || kind === "gone") await settle(client, tenant, kind);
+    else if (kind === "busy") await postpone(client, tenant, { waitMs: waitMs(1), lockTries });
+    else await postpone(client, tenant, { waitMs: waitMs(lockTries), lockTries: lockTries + 1 });
   });
 }
 

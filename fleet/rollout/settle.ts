@@ -11,7 +11,7 @@ export interface Taken {
 
 /**
  * Notes that a tenant has every file, or that it is not there any more. The state of its stack, where the service has
- * it, does not know of the files then. To be called in a transaction.
+ * it, does not know of the files then.
  */
 export async function settle(
   client: ClientBase,
@@ -19,15 +19,14 @@ export async function settle(
   status: "done" | "gone",
 ): Promise<void> {
   await client.query(
-    `update public.rollout_tenants
+    `with behind as (
+      update public.service_tenants set is_state_behind = true where id = $2 and $4 = 'done'
+    )
+    update public.rollout_tenants
     set status = $4, runner = null, finished_at = clock_timestamp(), failure = null
     where rollout_id = $1 and tenant_id = $2 and runner = $3`,
     [id, tenantId, runner, status],
   );
-  if (status !== "done") return;
-  await client.query("update public.service_tenants set is_state_behind = true where id = $1", [
-    tenantId,
-  ]);
 }
 
 /**

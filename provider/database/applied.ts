@@ -81,14 +81,12 @@ export async function keepDigests(
   applied: readonly string[],
 ): Promise<void> {
   const kept = Object.entries(files).filter(([file]) => applied.includes(migrationVersion(file)));
-  const table = await client.query(
-    "select where to_regclass('public.tenant_migration_digests') is not null",
-  );
-  if (table.rowCount === 0) return;
-  await client.query(
+  await rowsIfAny(
+    client,
     `insert into public.tenant_migration_digests (schema_name, file, digest)
     select $1, * from unnest($2::text[], $3::text[])
-    on conflict (schema_name, file) do update set digest = excluded.digest`,
+    on conflict (schema_name, file) do update set digest = excluded.digest
+      where tenant_migration_digests.digest <> excluded.digest`,
     [schemaName, kept.map(([file]) => file), kept.map(([, digest]) => digest)],
   );
 }

@@ -17,8 +17,9 @@ export async function lostData(
     `select
       (select count(*)::int from public.tenant_migration_digests where schema_name = $1) as files,
       exists (select from pg_namespace where nspname = $1) as there,
-      exists (select from pg_class c join pg_namespace n on n.oid = relnamespace
-        where nspname = $1 and relname = 'schema_migrations') as migrated`,
+      -- By the schema's oid: a table of this name is in the schema of every tenant.
+      exists (select from pg_class where relname = 'schema_migrations'
+        and relnamespace = (select oid from pg_namespace where nspname = $1)) as migrated`,
     [schemaName],
   );
   if (found === undefined || found.files === 0 || found.migrated) return undefined;

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { runRollout } from "../../fleet/rollout/run";
 import type { Database } from "../database/database";
 import { lookSoon } from "../drift/look";
+import { letOperationsPass } from "./let-pass";
 import { findRollout } from "./read";
 
 /** How often an instance looks whether there is a rollout to run, that another instance has begun. */
@@ -80,7 +81,8 @@ async function runIfAny(parts: RolloutRunnerParts, stop: AbortSignal): Promise<v
   if (begun === undefined) return;
   const { id: rollout } = begun;
   log.info({ rollout }, "tenants are being migrated");
-  await runRollout({ database: database.settings, directory, concurrency, stop }, rollout);
+  const letPass = () => letOperationsPass(database.query, { stop });
+  await runRollout({ database: database.settings, directory, concurrency, stop, letPass }, rollout);
   const end = await findRollout(database.query, rollout);
   if (end === undefined) return;
   // Tenants with the same files have the same tables: the look names those that have not.
