@@ -19,7 +19,7 @@ export interface FollowParts {
 
 /**
  * Brings the states of stacks up to the migrations that a rollout has applied, one tenant after the other, as long as
- * no operation waits or runs. Nothing is migrated by it: the run finds every file applied. Without it the next
+ * no operation and no rollout waits or runs. Nothing is migrated by it: the run finds every file applied. Without it the next
  * operation of the tenant would do the same.
  *
  * @throws DatabaseDownError
@@ -69,6 +69,7 @@ async function firstBehind(query: Query): Promise<string | undefined> {
   const [tenant] = await query<{ id: string }>(
     `select id from public.service_tenants where is_state_behind
       and not exists (select from public.operations where status in ('queued', 'running'))
+      and not exists (select from public.rollouts where status = 'running')
     order by id limit 1`,
   );
   return tenant?.id;

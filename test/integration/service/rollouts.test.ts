@@ -274,6 +274,16 @@ describe("the states of the service's stacks", () => {
     expect(runs.asked).toHaveLength(3);
   });
 
+  it("wait while a rollout runs: its tenants would be behind again", async () => {
+    const runs = engine("succeeded");
+    await fleet.sql("update public.rollouts set status = 'running', finished_at = null");
+    await follow(runs);
+    expect(runs.asked).toEqual([]);
+    await fleet.sql("update public.rollouts set status = 'succeeded', finished_at = now()");
+    await follow(runs);
+    expect(runs.asked).toHaveLength(3);
+  });
+
   it("wait while an operation does, and are tried again after a run that was cut off", async () => {
     await fleet.sql(
       `insert into public.operations (id, kind, tenant_id, slug, request, steps)
