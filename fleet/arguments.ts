@@ -72,9 +72,7 @@ function optionsIn(values: Values): Partial<RolloutOptions> {
   const { "lock-timeout": lockTimeout, "statement-timeout": statementTimeout } = values;
   return {
     ...(values.owner !== undefined && { owner: values.owner }),
-    ...(values.only !== undefined && {
-      only: values.only.split(",").filter((slug) => slug !== ""),
-    }),
+    ...(values.only !== undefined && { only: slugsIn(values.only) }),
     ...(order !== undefined && { order: oneOf("order", order, orders) }),
     ...(canary !== undefined && { canary: wholeNumber("canary", canary, 0) }),
     maxFailures: maxFailures(values),
@@ -84,6 +82,13 @@ function optionsIn(values: Values): Partial<RolloutOptions> {
     }),
     ...(lockRetries !== undefined && { lockRetries: wholeNumber("lock-retries", lockRetries, 0) }),
   };
+}
+
+/** An empty list would be all tenants, such as where a script's variable is empty. */
+function slugsIn(only: string): string[] {
+  const slugs = only.split(",").filter((slug) => slug !== "");
+  if (slugs.length === 0) throw new UsageError("--only names no slug: see --help");
+  return slugs;
 }
 
 function maxFailures(values: Values): number | null {

@@ -114,6 +114,8 @@ test("without --yes it shows what it would undo, with the statements, and undoes
 test.each([
   [["--to", "7", "--only", "t-001"], /--to takes the version .* no file in \S+ has the version 7/],
   [["--to", "1", "--only", "t-001,nobody"], /no tenant of service has the slug nobody/],
+  [["--to", "1", "--only", ""], /--only names no slug/],
+  [["--to", "1", "--only", ","], /--only names no slug/],
   [["--to", "1"], /rollback takes --to VERSION and --only/],
   [["--only", "t-001"], /rollback takes --to VERSION and --only/],
 ])("%j is refused, and nothing is undone", async (args, why) => {
