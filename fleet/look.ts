@@ -3,6 +3,9 @@ import { ownerRoleOf } from "../provider/database/owner-role";
 import { schemaLock } from "../provider/database/schema-lock";
 import { tenantLock } from "../provider/database/tenant-lock";
 
+/** How long it may take until the lock of a schema is had that was free at the look, a moment before. */
+export const LOCK_WAIT_MS = 1_000;
+
 /**
  * What is to be known of a tenant before its schema is changed: that it is not there any more, or nobody's; that it is
  * in the middle of another operation; or whether its schema has an owner of its own, and any file is on record for it.

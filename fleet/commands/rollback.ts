@@ -13,7 +13,7 @@ import type { Arguments } from "../arguments";
 import { assertChosen, readChosen } from "../choice";
 import { RolloutConflictError } from "../errors";
 import { assertNoneEdited } from "../lacking";
-import { lookAtTenant } from "../look";
+import { LOCK_WAIT_MS, lookAtTenant } from "../look";
 import { hasStatement, partsOf } from "../migration-file";
 import { openRollout } from "../rollout/read";
 import { readSettings, type FleetSettings } from "../settings";
@@ -26,9 +26,6 @@ interface Rollback {
   /** In the order in which they are undone. */
   readonly files: readonly string[];
 }
-
-/** How long it may take until the schema's lock is had, which was free a moment before. */
-const LOCK_WAIT_MS = 1_000;
 
 /** `rollback`: undoes, in the named tenants, what is newer than a version. */
 export async function rollback(args: Arguments): Promise<number> {

@@ -8,7 +8,7 @@ import { baseline } from "../../provider/database/baseline";
 import { migrate } from "../../provider/database/dbmate";
 import { isDatabaseError, withConnection } from "../../provider/database/pool";
 import type { DatabaseAddress } from "../../provider/database/settings";
-import { lookAtTenant } from "../look";
+import { LOCK_WAIT_MS, lookAtTenant } from "../look";
 import type { Rollout } from "./rollout";
 
 /** What came of the migrations of one tenant. `busy`: it was in the middle of something else. */
@@ -18,9 +18,6 @@ export type Outcome =
   | { readonly kind: "busy" }
   /** `locked`: a migration did not get a lock in time, and was rolled back. */
   | { readonly kind: "locked" | "failed"; readonly message: string };
-
-/** How long it may take until the schema's lock is had, which was free a moment before. */
-const LOCK_WAIT_MS = 1_000;
 
 /**
  * Brings one tenant to all files of a rollout, as step 4 of a set-up does. Whether its schema has an owner of its own

@@ -12,7 +12,7 @@ import type { ErrorCode } from "../system/errors";
 import { errorView, statusOf } from "./errors";
 import { operationView } from "./operation-answers";
 import type { Route, RouteAnswer } from "./route";
-import { idempotencyKey } from "./tenants";
+import { idempotencyKey } from "./verb";
 
 /** The route that describes all others, as OpenAPI 3.1. */
 export function describeRoutes(routes: readonly Route[]): Route {
@@ -36,7 +36,7 @@ export function describeRoutes(routes: readonly Route[]): Route {
 export function openApiOf(routes: readonly Route[]): oas31.OpenAPIObject {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
   for (const route of routes) {
-    const address = route.path.replaceAll(/:(\w+)/g, "{$1}");
+    const address = addressOf(route);
     paths[address] = { ...paths[address], [route.method]: operationOf(route) };
   }
   const securitySchemes = {
@@ -60,6 +60,11 @@ export function openApiOf(routes: readonly Route[]): oas31.OpenAPIObject {
       allowEmptySchema: { date: true },
     },
   );
+}
+
+/** A route's path as OpenAPI writes it: `/api/tenant/{id}`. */
+export function addressOf({ path }: Pick<Route, "path">): string {
+  return path.replaceAll(/:(\w+)/g, "{$1}");
 }
 
 function operationOf(route: Route): ZodOpenApiOperationObject {

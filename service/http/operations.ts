@@ -12,8 +12,8 @@ import { HttpError } from "./errors";
 import { limit, someOf } from "./list-parameters";
 import { operationView, viewOf } from "./operation-answers";
 import type { Route } from "./route";
-import { sendEvents, type StateEvent } from "./server-sent-events";
-import type { StreamPlaces } from "./stream-places";
+import type { StateEvent } from "./server-sent-events";
+import { sendEventsInPlace, type StreamPlaces } from "./stream-places";
 
 const kindNames = Object.keys(kinds) as KindName[];
 
@@ -81,14 +81,9 @@ export function operationRoutes(operations: Operations, places: StreamPlaces): R
       handlers: [
         async (request, response) => {
           const { id } = await find(request);
-          const giveBack = places.take(request.caller?.subject ?? null);
-          try {
-            await sendEvents(request, response, (signal) =>
-              asEvents(operations.follow(id, signal)),
-            );
-          } finally {
-            giveBack();
-          }
+          await sendEventsInPlace(places, request, response, (signal) =>
+            asEvents(operations.follow(id, signal)),
+          );
         },
       ],
     },

@@ -9,8 +9,8 @@ import { cursorText, listOf, makeCursor, readCursor, timePlace } from "./cursor"
 import { HttpError } from "./errors";
 import { limit } from "./list-parameters";
 import type { Route } from "./route";
-import { sendEvents, type StateEvent } from "./server-sent-events";
-import type { StreamPlaces } from "./stream-places";
+import type { StateEvent } from "./server-sent-events";
+import { sendEventsInPlace, type StreamPlaces } from "./stream-places";
 
 /** The greatest that PostgreSQL takes for a time limit. */
 const MOST_MS = 2 ** 31 - 1;
@@ -123,12 +123,9 @@ export function rolloutRoutes(rollouts: Rollouts, places: StreamPlaces): Route[]
       handlers: [
         async (request, response) => {
           const { id } = await find(request);
-          const giveBack = places.take(request.caller?.subject ?? null);
-          try {
-            await sendEvents(request, response, (signal) => asEvents(rollouts.follow(id, signal)));
-          } finally {
-            giveBack();
-          }
+          await sendEventsInPlace(places, request, response, (signal) =>
+            asEvents(rollouts.follow(id, signal)),
+          );
         },
       ],
     },

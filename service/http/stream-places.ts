@@ -1,4 +1,6 @@
+import type { Request, Response } from "express";
 import { HttpError, UnavailableAnswer } from "./errors";
+import { sendEvents, type StateEvent } from "./server-sent-events";
 
 /** How many event streams an instance has open at once. */
 export interface StreamLimits {
@@ -42,5 +44,20 @@ export class StreamPlaces {
     if (left === 0) this.taken.delete(key);
     else this.taken.set(key, left);
     this.total -= 1;
+  }
+}
+
+/** Streams the states of something, as {@link sendEvents} does, while it holds a place of the token's subject. */
+export async function sendEventsInPlace(
+  places: StreamPlaces,
+  request: Request,
+  response: Response,
+  follow: (signal: AbortSignal) => AsyncIterable<StateEvent>,
+): Promise<void> {
+  const giveBack = places.take(request.caller?.subject ?? null);
+  try {
+    await sendEvents(request, response, follow);
+  } finally {
+    giveBack();
   }
 }

@@ -1,19 +1,13 @@
-import type { Request, RequestHandler } from "express";
-import { z } from "zod";
-import { rules } from "../../provider/contract/rules";
 import type { Database } from "../database/database";
 import type { DriftParts } from "../drift/drift";
 import { kinds } from "../operations/kinds";
 import type { Kind } from "../operations/kinds/kind";
 import type { Operations } from "../operations/operations";
-import { tenantView, viewTenant, type TenantView } from "../tenants/tenants";
+import { tenantView, viewTenant } from "../tenants/tenants";
 import { Exports } from "../tenants/exports";
-import { parseBody, parseInput } from "./body";
-import { HttpError } from "./errors";
 import { answerDrift, answerUnrepairable, driftView, repairedView, viewWithDrift } from "./drift";
 import { answerExport } from "./export";
-import { answerAccepted, answerEnd, newTenantView } from "./operation-answers";
-import { prefersAsync } from "./prefer";
+import { newTenantView } from "./operation-answers";
 import type { Route } from "./route";
 import {
   answerOwnTenants,
@@ -23,14 +17,7 @@ import {
   tenantsAnswer,
   tenantsRequest,
 } from "./tenant-lists";
-
-/** Any visible ASCII characters, which is what every client can send in a header. */
-export const idempotencyKey = z.object({
-  "Idempotency-Key": z
-    .string()
-    .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
-    .optional(),
-});
+import { found, idIn, operate } from "./verb";
 
 /** What the routes of tenants need. */
 export interface TenantRouteParts {
@@ -164,51 +151,4 @@ export function tenantRoutes(parts: TenantRouteParts): Route[] {
       handlers: [answerTenants(query)],
     },
   ];
-}
-
-/**
- * Handles a verb: has an operation accepted, and answers with its end, or with 202 where that takes too long.
- *
- * @param view Gives the tenant as the answer is to show it.
- */
-function operate<Body extends object>(
-  { operations, database }: TenantRouteParts,
-  kind: Kind<Body>,
-  view = (id: string) => viewTenant(database.query, id),
-): RequestHandler {
-  return async (request, response) => {
-    const tenantId = idIn(request);
-    const operation = await operations.accept({
-      ...{ kind, tenantId },
-      request: parseBody(kind.body, request.body),
-      asker: request.caller ?? { subject: null, isSuperAdmin: false },
-      key: readKey(request),
-    });
-    if (operation === undefined) {
-      response.json(await found(view(tenantId ?? "")));
-    } else if (prefersAsync(request)) {
-      response.set("Preference-Applied", "respond-async");
-      answerAccepted(response, operation);
-    } else {
-      // The operation goes on, also when its caller hangs up.
-      const latest = await operations.answerable(operation);
-      await answerEnd(response, latest, () => found(view(latest.tenantId)));
-    }
-  };
-}
-
-async function found(tenant: Promise<TenantView | undefined>): Promise<TenantView> {
-  const there = await tenant;
-  if (there === undefined) throw new HttpError(404, "There is no such tenant");
-  return there;
-}
-
-/** The tenant's id in the address; undefined where the route has none. @throws InvalidRequestError */
-function idIn(request: Request): string | undefined {
-  return parseInput(z.object({ id: rules.id.optional() }), request.params).id;
-}
-
-function readKey(request: Request): string | undefined {
-  const name = "Idempotency-Key";
-  return parseInput(idempotencyKey, { [name]: request.get(name) })[name];
 }

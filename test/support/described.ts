@@ -2,7 +2,7 @@ import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import type { oas31 } from "zod-openapi";
 import { apiRoutes, type ApiParts } from "../../service/http/api";
-import { openApiOf } from "../../service/http/openapi";
+import { addressOf, openApiOf } from "../../service/http/openapi";
 import type { Route } from "../../service/http/route";
 
 // Their handlers, which would need these, are never called.
@@ -56,8 +56,6 @@ function answerOf(route: Route, status: number): oas31.ResponseObject | undefine
   return responses?.[status as unknown as keyof typeof responses] as
     oas31.ResponseObject | undefined;
 }
-
-const addressOf = ({ path }: Route) => path.replaceAll(/:(\w+)/g, "{$1}");
 
 /** The first that has the path, as Express takes it. */
 function routeOf(method: string, pathname: string): Route | undefined {
